@@ -1,0 +1,1 @@
+"""The chancery command: thin clients of the REST API, and the offline tools."""

@@ -1,0 +1,1 @@
+"""Obsolete algorithms that old clients force on us, fenced and named."""

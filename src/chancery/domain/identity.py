@@ -1,0 +1,189 @@
+"""Who acts: accounts, roles, and what each role may do.  Deny by default."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    ADMINISTRATOR = "administrator"
+    CA_OPERATOR = "ca-operator"
+    RA_OFFICER = "ra-officer"
+    AUDITOR = "auditor"
+    REQUESTER = "requester"
+
+
+class RoleClass(StrEnum):
+    """Roles of different classes never meet in one identity (FMT_SMR.2)."""
+
+    AUDIT = "audit"
+    CA_OPERATIONS = "ca-operations"
+    GENERAL = "general"
+
+
+CLASS_OF: dict[Role, RoleClass] = {
+    Role.ADMINISTRATOR: RoleClass.GENERAL,
+    Role.CA_OPERATOR: RoleClass.CA_OPERATIONS,
+    Role.RA_OFFICER: RoleClass.GENERAL,
+    Role.AUDITOR: RoleClass.AUDIT,
+    Role.REQUESTER: RoleClass.GENERAL,
+}
+
+
+class Permission(StrEnum):
+    """What a route or a command asks for.  PUBLIC and AUTHENTICATED are granted to no role."""
+
+    PUBLIC = "public"
+    AUTHENTICATED = "authenticated"
+    REQUEST_SUBMIT = "request.submit"
+    REQUEST_READ_ALL = "request.read-all"
+    REQUEST_DECIDE = "request.decide"
+    CERTIFICATE_READ = "certificate.read"
+    CERTIFICATE_REVOKE = "certificate.revoke"
+    AUTHORITY_READ = "authority.read"
+    AUTHORITY_MANAGE = "authority.manage"
+    CRL_ISSUE = "crl.issue"
+    PROFILE_READ = "profile.read"
+    PROFILE_MANAGE = "profile.manage"
+    RA_READ = "ra.read"
+    RA_MANAGE = "ra.manage"
+    IDENTITY_READ = "identity.read"
+    IDENTITY_MANAGE = "identity.manage"
+    AUDIT_READ = "audit.read"
+    TOKEN_OWN = "token.own"  # noqa: S105 - a permission's name
+
+
+_READ = frozenset(
+    {
+        Permission.AUTHENTICATED,
+        Permission.CERTIFICATE_READ,
+        Permission.AUTHORITY_READ,
+        Permission.PROFILE_READ,
+        Permission.RA_READ,
+        Permission.TOKEN_OWN,
+    }
+)
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.ADMINISTRATOR: _READ
+    | {
+        Permission.PROFILE_MANAGE,
+        Permission.RA_MANAGE,
+        Permission.IDENTITY_READ,
+        Permission.IDENTITY_MANAGE,
+        Permission.REQUEST_READ_ALL,
+    },
+    Role.CA_OPERATOR: _READ
+    | {
+        Permission.AUTHORITY_MANAGE,
+        Permission.CRL_ISSUE,
+        Permission.CERTIFICATE_REVOKE,
+        Permission.REQUEST_READ_ALL,
+    },
+    Role.RA_OFFICER: _READ
+    | {
+        Permission.REQUEST_SUBMIT,
+        Permission.REQUEST_READ_ALL,
+        Permission.REQUEST_DECIDE,
+        Permission.CERTIFICATE_REVOKE,
+    },
+    Role.AUDITOR: _READ
+    | {Permission.AUDIT_READ, Permission.REQUEST_READ_ALL, Permission.IDENTITY_READ},
+    Role.REQUESTER: frozenset(
+        {
+            Permission.AUTHENTICATED,
+            Permission.REQUEST_SUBMIT,
+            Permission.CERTIFICATE_READ,
+            Permission.AUTHORITY_READ,
+            Permission.PROFILE_READ,
+            Permission.RA_READ,
+            Permission.TOKEN_OWN,
+        }
+    ),
+}
+
+
+class AuthMethod(StrEnum):
+    NONE = "none"
+    PASSWORD = "password"  # noqa: S105 - a method's name
+    TOKEN = "token"  # noqa: S105
+    CERTIFICATE = "certificate"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A proven identity and what it may do in this request: the only key to a service."""
+
+    name: str
+    roles: frozenset[Role]
+    groups: frozenset[str]
+    permissions: frozenset[Permission]
+    method: AuthMethod
+    origin: str = ""  # network address, for the audit record
+
+
+def anonymous(origin: str) -> Principal:
+    """Nobody in particular: may do what is public, and submit where an RA allows it."""
+    return Principal(
+        "anonymous",
+        frozenset(),
+        frozenset(),
+        frozenset({Permission.PUBLIC}),
+        AuthMethod.NONE,
+        origin,
+    )
+
+
+SYSTEM = Principal("system", frozenset(), frozenset(), frozenset(Permission), AuthMethod.SYSTEM)
+"""Start-up, schedules and quickstart; never reachable from a door."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A local account.  *password_hash* is Argon2id in PHC form, None: no password login."""
+
+    name: str
+    display_name: str
+    email: str
+    roles: frozenset[Role]  # its own; those of its groups come on top
+    groups: frozenset[str]
+    role_class: RoleClass
+    disabled: bool
+    password_hash: str | None
+    failed_logins: int
+    locked_until: int | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    description: str
+    roles: frozenset[Role]
+    role_class: RoleClass
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A bearer token: only its SHA-256 is kept.  *scopes* narrow the owner's permissions."""
+
+    id: str
+    user: str
+    label: str
+    sha256: str
+    scopes: frozenset[Permission] | None  # None: all of the owner's
+    created_at: int
+    expires_at: int
+    last_used_at: int | None = None
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A TLS client certificate bound to an account by its hash, not by its name."""
+
+    user: str
+    sha256: str
+    subject: str
+    not_after: int
+    created_at: int

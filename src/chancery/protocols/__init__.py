@@ -1,0 +1,1 @@
+"""Protocol doors.  A protocol translates; it never decides.  Blind to each other."""

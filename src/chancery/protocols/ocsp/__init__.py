@@ -1,0 +1,1 @@
+"""Certificate status, RFC 6960 and RFC 5019."""

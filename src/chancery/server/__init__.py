@@ -1,0 +1,1 @@
+"""ASGI glue: listeners, TLS client identity, limits.  The only async code."""

@@ -1,0 +1,1 @@
+"""What the office does.  Plain synchronous code that knows only ports, domain and wire."""

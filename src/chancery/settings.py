@@ -1,0 +1,1 @@
+"""Everything an operator can choose.  Read once, in ``chancery.app``, then frozen."""
