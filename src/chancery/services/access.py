@@ -1,0 +1,23 @@
+"""Authority to act, checked where the act happens: a door may forget, a service does not."""
+
+from chancery.domain.errors import NotAuthenticated, NotPermitted
+from chancery.domain.identity import AuthMethod, Permission, Principal
+
+
+def demand(principal: Principal, permission: Permission) -> None:
+    """Raise unless *principal* holds *permission*."""
+    if permission in principal.permissions:
+        return
+    if principal.method is AuthMethod.NONE:
+        raise NotAuthenticated(
+            "this needs a signed-in account",
+            field="authorization",
+            rule=permission.value,
+            remedy="send a bearer token, a password or a bound client certificate",
+        )
+    raise NotPermitted(
+        f"{principal.name} may not do this",
+        field="principal",
+        rule=permission.value,
+        remedy=f"ask an administrator for a role that grants {permission.value}",
+    )
