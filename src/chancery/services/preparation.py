@@ -1,0 +1,240 @@
+"""From what a requester sent to what would be signed: every rule of policy, in one place.
+
+Every door ends here, so no path can forget a check (incident I9).
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from chancery.domain import key_quality
+from chancery.domain.algorithms import KeyAlgorithm, key_family
+from chancery.domain.authority import LEVELS, Authority
+from chancery.domain.errors import BadKey, BadRequest, NotPermitted
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.ids import new_id
+from chancery.domain.keys import KeyPurpose
+from chancery.domain.names import DistinguishedName, GeneralName
+from chancery.domain.profile import DAY_S, ExtensionProfile, Override
+from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.request import CertificateRequest, RequestState, Submission
+from chancery.domain.san_rules import select_names
+from chancery.domain.subject import build_subject
+from chancery.ports import Clock, Entropy, KeyVault
+from chancery.services.access import demand
+from chancery.services.catalogue import Catalogue
+from chancery.wire import documents, pkcs10
+from chancery.wire.tbs import content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The subject key, and what its CSR asked for."""
+
+    spki: bytes
+    public: PublicKeyTypes
+    csr: bytes | None
+    server_key_id: str | None
+    subject: DistinguishedName | None
+    names: tuple[GeneralName, ...]
+    extensions: tuple[tuple[str, bool, bytes], ...]
+
+
+class Preparation:
+    """Applies RA, profile, DN profile and key rules to submissions."""
+
+    def __init__(
+        self, catalogue: Catalogue, vault: KeyVault, clock: Clock, entropy: Entropy
+    ) -> None:
+        self._catalogue = catalogue
+        self._vault = vault
+        self._clock = clock
+        self._entropy = entropy
+
+    def prepare(
+        self, principal: Principal, submission: Submission, *, request_id: str | None = None
+    ) -> CertificateRequest:
+        """Return the request as it would be recorded, serial and content fixed.
+
+        Its state is APPROVED when nobody needs to approve it, else PENDING.
+        """
+        ra = self._ra(principal, submission)
+        version = self._catalogue.profile(submission.profile)
+        profile = version.profile
+        authority = self._authority(ra, submission)
+        template = self._catalogue.template(authority, version)
+        key = self._key(submission, profile)
+        subject = build_subject(
+            self._catalogue.dn_profile(profile.dn_profile),
+            key.subject,
+            submission.subject,
+            may_override=Override.SUBJECT in profile.overrides,
+        )
+        names = select_names(profile, key.names, _requested_names(submission, profile), subject)
+        serial = int.from_bytes(self._entropy(16)) or 1
+        tbs = template.compiled.build(
+            serial=serial,
+            subject=subject,
+            spki=key.spki,
+            names=names,
+            extensions=_custom_extensions(submission, key, profile),
+            lasting_s=_lasting(submission, profile),
+        )
+        needed = max(profile.approvals, ra.approvals, LEVELS[authority.security_level].approvals)
+        now = self._clock.ms()
+        return CertificateRequest(
+            id=request_id or new_id(now, self._entropy(10)),
+            state=RequestState.PENDING if needed else RequestState.APPROVED,
+            kind=submission.kind,
+            ra=ra.name,
+            authority=authority.name,
+            profile=profile.name,
+            profile_sha256=version.sha256,
+            requester=principal.name,
+            subject=subject.text,
+            names=names,
+            key_sha256=hashlib.sha256(key.spki).hexdigest(),
+            key_algorithm=key_family(key.public),
+            serial=f"{serial:x}",
+            tbs=tbs,
+            content_sha256=content_hash(tbs),
+            csr=key.csr,
+            server_key_id=key.server_key_id,
+            approvals_needed=needed,
+            submission=documents.encode(submission).decode(),
+            created_at=now // 1000,
+            expires_at=now // 1000 + ra.request_lifetime_s,
+            renews=submission.renews,
+        )
+
+    def _ra(self, principal: Principal, submission: Submission) -> RegistrationAuthority:
+        if submission.ra is not None:
+            ra = self._catalogue.ra(submission.ra)
+        else:
+            self._catalogue.profile(submission.profile)  # an unknown profile is the clearer error
+            offers = self._catalogue.ras_for(submission.profile)
+            if principal.method is AuthMethod.NONE:
+                offers = [offer for offer in offers if offer.anonymous]
+            if len(offers) != 1:
+                raise BadRequest(
+                    f"{len(offers)} registration authorities offer profile {submission.profile!r}"
+                    " to you",
+                    field="ra",
+                    rule="ra.unambiguous",
+                    remedy="name one: " + (", ".join(o.name for o in offers) or "none does"),
+                )
+            ra = offers[0]
+        if not (principal.method is AuthMethod.NONE and ra.anonymous):
+            demand(principal, Permission.REQUEST_SUBMIT)
+        if submission.profile not in ra.profiles:
+            self._catalogue.profile(submission.profile)
+            raise NotPermitted(
+                f"{ra.name} does not offer profile {submission.profile!r}",
+                field="profile",
+                rule="ra.profiles",
+                remedy="it offers: " + ", ".join(ra.profiles),
+            )
+        return ra
+
+    def _authority(self, ra: RegistrationAuthority, submission: Submission) -> Authority:
+        name = submission.authority or ra.authorities[0]
+        if name not in ra.authorities:
+            raise NotPermitted(
+                f"{ra.name} does not issue from {name!r}",
+                field="authority",
+                rule="ra.authorities",
+                remedy="it issues from: " + ", ".join(ra.authorities),
+            )
+        return self._catalogue.authority(name)
+
+    def _key(self, submission: Submission, profile: ExtensionProfile) -> _Key:
+        if (submission.csr is None) == (submission.server_key is None):
+            raise BadRequest(
+                "give exactly one of csr and server_key", field="csr", rule="key.one-source"
+            )
+        if submission.csr is None:
+            return self._server_key(str(submission.server_key), profile)
+        csr = pkcs10.decode(submission.csr)
+        if profile.require_proof_of_possession:
+            pkcs10.check_signature(csr)
+        key_quality.allowed(profile.key_algorithms, csr.public_key)
+        key_quality.check(csr.public_key)
+        return _Key(csr.spki, csr.public_key, csr.der, None, csr.subject, csr.names, csr.extensions)
+
+    def _server_key(self, name: str, profile: ExtensionProfile) -> _Key:
+        """Have the vault make the key; it leaves once, as PKCS#12 for the requester."""
+        try:
+            algorithm = KeyAlgorithm(name)
+        except ValueError:
+            raise BadKey(
+                f"no key algorithm {name!r}",
+                field="server_key",
+                rule="key.algorithm",
+                remedy="one of: " + ", ".join(KeyAlgorithm),
+            ) from None
+        family = "rsa" if name.startswith("rsa-") else name
+        if not {name, family} & set(profile.key_algorithms):
+            raise BadKey(
+                f"profile {profile.name} does not allow {name} keys",
+                field="server_key",
+                rule="key.profile",
+                remedy="it allows: " + ", ".join(profile.key_algorithms),
+            )
+        key_id = "subject-" + new_id(self._clock.ms(), self._entropy(10))
+        info = self._vault.generate(key_id, algorithm, KeyPurpose.SUBJECT)
+        return _Key(info.spki, load_der_public_key(info.spki), None, key_id, None, (), ())
+
+
+def _requested_names(submission: Submission, profile: ExtensionProfile) -> tuple[GeneralName, ...]:
+    if submission.names and Override.SAN not in profile.overrides:
+        raise NotPermitted(
+            f"profile {profile.name} takes names from the CSR alone",
+            field="names",
+            rule="override.san",
+            remedy="put the names into the CSR's subjectAltName",
+        )
+    return submission.names
+
+
+def _custom_extensions(
+    submission: Submission, key: _Key, profile: ExtensionProfile
+) -> tuple[tuple[str, bytes], ...]:
+    """Values for the profile's open extensions: from the request, else from the CSR."""
+    given = dict(submission.extensions)
+    asked = {oid: der for oid, _, der in key.extensions}
+    open_slots = [slot for slot in profile.custom if slot.der_hex is None]
+    if unknown := set(given) - {slot.oid for slot in open_slots}:
+        raise NotPermitted(
+            f"profile {profile.name} does not take extension {min(unknown)}",
+            field="extensions",
+            rule="override.custom-extensions",
+        )
+    values = []
+    for slot in open_slots:
+        value = given.get(slot.oid, asked.get(slot.oid))
+        if value is not None:
+            values.append((slot.oid, value))
+        elif slot.required:
+            raise BadRequest(
+                f"extension {slot.oid} is missing", field="extensions", rule="extension.required"
+            )
+    return tuple(values)
+
+
+def _lasting(submission: Submission, profile: ExtensionProfile) -> int:
+    if submission.days is None:
+        return profile.validity_s
+    if Override.VALIDITY not in profile.overrides:
+        raise NotPermitted(
+            f"profile {profile.name} fixes the validity", field="days", rule="override.validity"
+        )
+    lasting = submission.days * DAY_S
+    if not 0 < lasting <= profile.max_validity_s:
+        raise BadRequest(
+            f"days must be between 1 and {profile.max_validity_s // DAY_S}",
+            field="days",
+            rule="validity.max",
+        )
+    return lasting

@@ -1,0 +1,105 @@
+"""What a certificate would say, in words an approver can read.
+
+The decoder is not the encoder: it reads the very bytes that will be signed,
+through another implementation, so that an error of ours shows.
+"""
+
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from chancery.domain.algorithms import SignatureAlgorithm, key_family
+from chancery.domain.names import SHORT_NAMES
+from chancery.domain.request import ToBeSigned
+from chancery.wire.der import Reader
+from chancery.wire.tbs import assemble, certificate
+
+_EPOCH: Final = (0, 1)
+_OUTER: Final = SignatureAlgorithm.ED25519  # never verified: only the TBS is read
+
+
+def describe(tbs: ToBeSigned) -> dict[str, object]:
+    """Decode *tbs* into JSON-ready values: names, key, extensions, and the validity rule."""
+    parsed = x509.load_der_x509_certificate(
+        certificate(assemble(tbs, *_EPOCH), _OUTER, bytes(64))
+    )
+    rule = tbs.validity
+    return describe_certificate(parsed) | {
+        "validity": {
+            "lasting_s": rule.lasting_s,
+            "backdate_s": rule.backdate_s,
+            "latest": rule.latest,
+            "after_issuer": rule.after_issuer.value,
+        }
+    }
+
+
+def describe_certificate(parsed: x509.Certificate) -> dict[str, object]:
+    """Serial, names, key and extensions of a certificate."""
+    key = parsed.public_key()
+    spki = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return {
+        "serial": f"{parsed.serial_number:x}",
+        "issuer": _name(parsed.issuer),
+        "subject": _name(parsed.subject),
+        "key": {"algorithm": key_family(key), "spki": spki.hex()},
+        "extensions": [
+            {
+                "oid": extension.oid.dotted_string,
+                "name": _extension_name(extension.oid),
+                "critical": extension.critical,
+                "value": _value(extension.value),
+            }
+            for extension in parsed.extensions
+        ],
+    }
+
+
+def _name(name: x509.Name) -> list[str]:
+    """Attributes in DER order, ``short name=value``."""
+    return [
+        f"{SHORT_NAMES.get(a.oid.dotted_string, a.oid.dotted_string)}={a.value!s}" for a in name
+    ]
+
+
+def _extension_name(oid: x509.ObjectIdentifier) -> str:
+    known = oid._name  # noqa: SLF001 - pyca documents no public way to an OID's name
+    return oid.dotted_string if known == "Unknown OID" else known
+
+
+def _value(value: x509.ExtensionType) -> object:
+    for kind, render in _RENDER.items():
+        if isinstance(value, kind):
+            return render(value)
+    if isinstance(value, x509.UnrecognizedExtension):
+        return {"der": value.value.hex()}
+    return {"der": value.public_bytes().hex()}
+
+
+def _general_name(name: x509.GeneralName) -> str:
+    if isinstance(name, x509.DirectoryName):
+        return "directory:" + name.value.rfc4514_string()
+    if isinstance(name, x509.OtherName):
+        return f"other:{name.type_id.dotted_string};{_other_text(name.value)}"
+    kinds = {
+        x509.DNSName: "dns",
+        x509.RFC822Name: "email",
+        x509.IPAddress: "ip",
+        x509.UniformResourceIdentifier: "uri",
+        x509.RegisteredID: "registered-id",
+    }
+    value = name.value
+    shown = value.dotted_string if isinstance(value, x509.ObjectIdentifier) else str(value)
+    return f"{kinds[type(name)]}:{shown}"
+
+
+def _other_text(der: bytes) -> str:
+    """The text of a string value (a UPN, say), the hex of anything else."""
+    tag, content, _ = Reader(der).read()
+    try:
+        return content.decode() if tag in (0x0C, 0x13, 0x16) else der.hex()
+    except UnicodeDecodeError:
+        return der.hex()
