@@ -1,0 +1,226 @@
+"""How an account proves who it is: password, token, TLS client certificate.
+
+Nothing here says whether a name exists: a wrong name and a wrong password
+take the same time, get the same words, and are locked out alike.
+"""
+
+import hashlib
+from dataclasses import replace
+
+from chancery.domain.audit import AuditEvent, Outcome
+from chancery.domain.certificate import CertificateStatus
+from chancery.domain.errors import LockedOut, NotAuthenticated
+from chancery.domain.identity import AuthMethod, Principal, User
+from chancery.ports import Clock, PasswordHasher, Session, Store
+from chancery.services.identity.failures import Coalescer, Strangers, count_failure
+from chancery.services.identity.policy import IdentityPolicy, normalised
+from chancery.services.identity.principals import principal_of
+from chancery.services.identity.token_cache import TokenCache
+
+TOKEN_PREFIX = "chy_"  # noqa: S105 - lets secret scanners recognise a leaked token
+_LAST_USE_EVERY_S = 60
+
+
+class Authentication:
+    """Turns credentials into principals."""
+
+    def __init__(
+        self,
+        store: Store,
+        hasher: PasswordHasher,
+        clock: Clock,
+        decoy: str,
+        policy: IdentityPolicy,
+        cache: TokenCache,
+    ) -> None:
+        self._store = store
+        self._hasher = hasher
+        self._clock = clock
+        self._decoy_password = decoy
+        self._decoy: str | None = None
+        self._policy = policy
+        self._cache = cache
+        self._strangers = Strangers(policy)
+        self._quiet = Coalescer()
+
+    def password(self, name: str, password: str, origin: str) -> Principal:
+        """Check a password; raise NotAuthenticated, LockedOut, or Unavailable (too many at once).
+
+        While an account is locked its password is not even compared, so a lock
+        cannot be used to test guesses.
+        """
+        name = name[:64]
+        decoy = self._decoy_hash()
+        now = self._clock.s()
+        with self._store.read() as session:
+            user = session.identities.user(name)
+        if now < ((user.locked_until or 0) if user else self._strangers.locked_until(name)):
+            raise self._locked(name, origin, now)
+        if not 0 < len(password) <= self._policy.max_password:
+            password = ""  # hashed all the same, and never right: no stored hash is of ""
+        phc = user.password_hash if user else None
+        correct = self._hasher.verify(phc or decoy, normalised(password))
+        if user is None or phc is None or not correct or user.disabled:
+            raise self._failed(user, name, origin, now)
+        rehash = self._hasher.hash(normalised(password)) if self._hasher.outdated(phc) else phc
+        return self._store.write(lambda s: self._succeeded(s, user, phc, rehash, origin))
+
+    def token(self, token: str, origin: str) -> Principal:
+        """Check a bearer token.  A token seen moments ago costs a hash and a look-up."""
+        digest = hashlib.sha256(token.encode()).digest()
+        now_ms = self._clock.ms()
+        known = self._cache.get(digest, now_ms)
+        if known is None:
+            return self._look_up(token, digest, origin, now_ms)
+        if known.origin == origin:
+            return known
+        return Principal(
+            known.name, known.roles, known.groups, known.permissions, known.method, origin
+        )
+
+    def known_token(self, token: str, origin: str) -> Principal | None:
+        """The same if it takes no I/O, else None: for callers that must not wait."""
+        digest = hashlib.sha256(token.encode()).digest()
+        if self._cache.get(digest, self._clock.ms()) is None:
+            return None
+        return self.token(token, origin)
+
+    def certificate(self, sha256: str, origin: str) -> Principal:
+        """Accept a client certificate whose chain the TLS layer has verified.
+
+        The account is bound to the hash of the very certificate (hex SHA-256
+        of its DER); names in it count for nothing.  One of our own that was
+        revoked or held is refused, whatever the TLS layer thought of it.
+        """
+        now = self._clock.s()
+        with self._store.read() as session:
+            bound = session.identities.client_certificate(sha256)
+            user = session.identities.user(bound.user) if bound else None
+            ours = session.certificates.by_hash(sha256)
+            standing = ours is None or ours.status is CertificateStatus.VALID
+            if bound and user and standing and now <= bound.not_after and not user.disabled:
+                return principal_of(session, user, AuthMethod.CERTIFICATE, origin)
+        self._tell("certificate", origin, bound.user if bound else "unknown", now)
+        raise NotAuthenticated(
+            "this client certificate opens no account",
+            field="certificate",
+            rule="certificate.bound",
+            remedy="ask an administrator to bind it to your account",
+        )
+
+    def _look_up(self, token: str, digest: bytes, origin: str, now_ms: int) -> Principal:
+        generation = self._cache.generation
+        now = now_ms // 1000
+        with self._store.read() as session:
+            found = session.identities.token(digest.hex())
+            user = session.identities.user(found.user) if found else None
+            good = (
+                found is not None
+                and user is not None
+                and token.startswith(TOKEN_PREFIX)
+                and not (found.revoked or user.disabled or found.expires_at <= now)
+            )
+            if good:
+                assert found is not None
+                assert user is not None
+                principal = principal_of(session, user, AuthMethod.TOKEN, origin, found.scopes)
+        if not good:
+            self._tell("token", origin, found.user if found else "unknown", now)
+            raise NotAuthenticated(
+                "the token is unknown, expired or revoked",
+                field="authorization",
+                rule="token",
+                remedy="make a new one: chancery token create",
+            )
+        assert found is not None
+        self._cache.put(digest, principal, now_ms, found.expires_at * 1000, generation)
+        if found.last_used_at is None or now - found.last_used_at >= _LAST_USE_EVERY_S:
+            token_id = found.id
+            # Not waited for: when it was last used is information, not a control.
+            self._store.submit(lambda s: s.identities.touch_token(token_id, now))
+        return principal
+
+    def _decoy_hash(self) -> str:
+        # Made in the first login of any kind, so that no name ever waits for it alone.
+        if self._decoy is None:
+            self._decoy = self._hasher.hash(self._decoy_password)
+        return self._decoy
+
+    def _succeeded(
+        self, session: Session, seen: User, phc: str, rehash: str, origin: str
+    ) -> Principal:
+        now = self._clock.s()
+        user = session.identities.user(seen.name)
+        # Read again: a lock, a disabling or a new password may have come in meanwhile.
+        if user is None or user.disabled or user.password_hash != phc:
+            raise _wrong()
+        if now < (user.locked_until or 0):
+            raise _locked_out()
+        if user.failed_logins or user.locked_until or rehash != phc:
+            session.identities.update_user(
+                replace(user, failed_logins=0, locked_until=None, password_hash=rehash)
+            )
+        principal = principal_of(session, user, AuthMethod.PASSWORD, origin)
+        event = AuditEvent("login.succeeded", user.name, "password", origin, user.name)
+        session.audit.append([event], self._clock.ms())
+        return principal
+
+    def _failed(self, user: User | None, name: str, origin: str, now: int) -> NotAuthenticated:
+        # Both ways end in one durable commit: a name must not show in the time either.
+        if user is None:
+            self._strangers.failed(name, now)
+            self._store.write(lambda s: self._record(s, "unknown", "password", origin, 1, name))
+        else:
+            self._store.write(lambda s: self._count(s, user.name, origin))
+        return _wrong()
+
+    def _count(self, session: Session, name: str, origin: str) -> None:
+        user = session.identities.user(name)
+        if user is None:
+            return
+        now = self._clock.s()
+        counted = count_failure(self._policy, user, now)
+        session.identities.update_user(counted)
+        details = {"failures": counted.failed_logins}
+        events = [
+            AuditEvent("login.failed", name, "password", origin, name, Outcome.FAILURE, details)
+        ]
+        if counted.locked_until is not None and counted.locked_until > now:
+            until = {"until": counted.locked_until}
+            events.append(
+                AuditEvent("account.locked", name, "password", origin, name, details=until)
+            )
+        session.audit.append(events, self._clock.ms())
+
+    def _locked(self, name: str, origin: str, now: int) -> LockedOut:
+        self._tell("password", origin, "locked", now, name)
+        return _locked_out()
+
+    def _tell(self, method: str, origin: str, who: str, now: int, name: str = "") -> None:
+        """Audit a failure that costs the attacker nothing: once a minute, with a count."""
+        if report := self._quiet.count(f"{method}|{origin}|{who}|{name}", now):
+            self._store.write(lambda s: self._record(s, who, method, origin, report, name))
+
+    def _record(
+        self, session: Session, who: str, method: str, origin: str, attempts: int, name: str
+    ) -> None:
+        details: dict[str, object] = {"attempts": attempts}
+        if name:  # as a hash: people type their password where the name belongs
+            details["name_sha256"] = hashlib.sha256(name.encode()).hexdigest()
+        event = AuditEvent("login.failed", who, method, origin, who, Outcome.FAILURE, details)
+        session.audit.append([event], self._clock.ms())
+
+
+def _wrong() -> NotAuthenticated:
+    return NotAuthenticated(
+        "the name or the password is wrong", field="authorization", rule="password"
+    )
+
+
+def _locked_out() -> LockedOut:
+    return LockedOut(
+        "too many failures: this name waits before it may try again",
+        field="authorization",
+        rule="FIA_AFL.1",
+        remedy="wait, or ask an administrator to unlock the account",
+    )

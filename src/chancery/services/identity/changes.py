@@ -1,0 +1,112 @@
+"""What every change to an identity has in common: authority, one transaction, its audit record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from chancery.domain.audit import AuditEvent
+from chancery.domain.errors import Conflict, NotFound
+from chancery.domain.identity import Group, Principal, Role, RoleClass, User
+from chancery.ports import Clock, Session, Store
+from chancery.services.identity.policy import mixing
+from chancery.services.identity.token_cache import TokenCache
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Applies changes.  Held by each part of the identity service."""
+
+    store: Store
+    clock: Clock
+    cache: TokenCache
+
+    def change(
+        self,
+        principal: Principal,
+        action: str,
+        subject_id: str,
+        work: Callable[[Session], T],
+        **details: object,
+    ) -> T:
+        """Run *work* and append its event in one transaction; then forget cached tokens.
+
+        Refuses, by undoing it, a change after which nobody is left to
+        administer accounts.
+        """
+
+        def unit(session: Session) -> T:
+            governed = has_administrator(session)
+            result = work(session)
+            if governed and not has_administrator(session):
+                raise Conflict(
+                    "this would leave no administrator",
+                    field="roles",
+                    rule="identity.last-administrator",
+                    remedy="make another account an administrator first",
+                )
+            event = AuditEvent(
+                action,
+                principal.name,
+                principal.method.value,
+                principal.origin,
+                subject_id,
+                details=details,
+            )
+            session.audit.append([event], self.clock.ms())
+            return result
+
+        try:
+            return self.store.write(unit)
+        finally:
+            # After the commit, and also when its outcome is unknown: a look-up costs little.
+            self.cache.clear()
+
+
+def has_administrator(session: Session) -> bool:
+    """Say whether an enabled account is an administrator, itself or through a group."""
+    groups = {g.name for g in session.identities.groups() if Role.ADMINISTRATOR in g.roles}
+    return any(
+        not user.disabled and (Role.ADMINISTRATOR in user.roles or user.groups & groups)
+        for user in session.identities.users()
+    )
+
+
+def user_of(session: Session, name: str) -> User:
+    user = session.identities.user(name)
+    if user is None:
+        raise NotFound(f"no account named {name!r}", field="name")
+    return user
+
+
+def group_of(session: Session, name: str) -> Group:
+    group = session.identities.group(name)
+    if group is None:
+        raise NotFound(f"no group named {name!r}", field="group")
+    return group
+
+
+def adopt(session: Session, user: User, wanted: RoleClass) -> User:
+    """Return *user* as a member of class *wanted*; Conflict if it holds anything of another.
+
+    An account that holds no role and sits in no group may still become anything.
+    """
+    if user.role_class is wanted:
+        return user
+    if user.roles or user.groups:
+        raise mixing(user.name)
+    session.identities.update_user(replace(user, role_class=wanted))
+    return user_of(session, user.name)
+
+
+def separated(whose: str, work: Callable[[], None]) -> None:
+    """Run a statement whose Conflict is the database's own separation of duties.
+
+    The checks above it give the same answer earlier; this one holds against a
+    race between two administrators.
+    """
+    try:
+        work()
+    except Conflict as refused:
+        raise mixing(whose) from refused

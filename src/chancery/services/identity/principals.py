@@ -1,0 +1,61 @@
+"""From an account on record to what it may do in one request."""
+
+from collections.abc import Iterable
+
+from chancery.domain.errors import NotPermitted
+from chancery.domain.identity import (
+    CLASS_OF,
+    GRANTS,
+    AuthMethod,
+    Group,
+    Permission,
+    Principal,
+    Role,
+    User,
+)
+from chancery.ports import Session
+
+_ALWAYS = frozenset({Permission.PUBLIC, Permission.AUTHENTICATED})
+
+
+def groups_of(session: Session, user: User) -> list[Group]:
+    """Return the groups *user* is in."""
+    found = (session.identities.group(name) for name in user.groups)
+    return [group for group in found if group is not None]
+
+
+def effective_roles(user: User, groups: Iterable[Group]) -> frozenset[Role]:
+    """Return the account's own roles and those of its groups.
+
+    A mixture of classes means that the record was changed behind our back (a
+    restored backup, a direct UPDATE): then the account may do nothing at all.
+    """
+    roles = user.roles.union(*(group.roles for group in groups))
+    if len({CLASS_OF[role] for role in roles}) > 1:
+        raise NotPermitted(
+            f"{user.name} holds roles of two classes and may do nothing",
+            field="roles",
+            rule="FMT_SMR.2",
+            remedy="ask an administrator to withdraw one of them",
+        )
+    return roles
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """Return what *roles* grant, and what every signed-in account may do."""
+    return _ALWAYS.union(*(GRANTS[role] for role in roles))
+
+
+def principal_of(
+    session: Session,
+    user: User,
+    method: AuthMethod,
+    origin: str,
+    scopes: frozenset[Permission] | None = None,
+) -> Principal:
+    """Build the principal; *scopes* only ever take away."""
+    roles = effective_roles(user, groups_of(session, user))
+    permissions = permissions_of(roles)
+    if scopes is not None:
+        permissions = (permissions & scopes) | _ALWAYS
+    return Principal(user.name, roles, user.groups, permissions, method, origin)

@@ -1,0 +1,42 @@
+"""The identity service: authentication, and the parts that manage what it rests on."""
+
+from typing import Final
+
+from chancery.ports import Clock, Entropy, PasswordHasher, Store
+from chancery.services.identity.accounts import Accounts
+from chancery.services.identity.authentication import Authentication
+from chancery.services.identity.changes import Ledger
+from chancery.services.identity.credentials import ClientCertificates, Tokens
+from chancery.services.identity.groups import Groups
+from chancery.services.identity.policy import IdentityPolicy
+from chancery.services.identity.token_cache import TokenCache
+
+
+class IdentityService:
+    """One per process.  Synchronous, safe for concurrent use.
+
+    ``users``, ``groups``, ``tokens`` and ``certificates`` change what is on
+    record; each change and its audit event are one transaction.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        hasher: PasswordHasher,
+        clock: Clock,
+        entropy: Entropy,
+        policy: IdentityPolicy | None = None,
+    ) -> None:
+        policy = policy or IdentityPolicy()
+        cache = TokenCache(policy.token_cache_ms)
+        ledger = Ledger(store, clock, cache)
+        decoy = entropy(32).hex()
+        proof = Authentication(store, hasher, clock, decoy, policy, cache)
+        self.authenticate_password = proof.password
+        self.authenticate_token = proof.token
+        self.authenticate_certificate = proof.certificate
+        self.known_token = proof.known_token
+        self.users: Final = Accounts(ledger, hasher, policy)
+        self.groups: Final = Groups(ledger)
+        self.tokens: Final = Tokens(ledger, entropy, policy)
+        self.certificates: Final = ClientCertificates(ledger)
