@@ -1,1 +1,143 @@
 """Everything an operator can choose.  Read once, in ``chancery.app``, then frozen."""
+
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chancery.domain.errors import BadRequest
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")  # a misspelt key is an error
+
+
+class Listen(_Section):
+    """Where the service answers, and under which URLs the world knows it."""
+
+    host: str = "127.0.0.1"
+    http_port: Port
+    https_port: Port
+    http_url: str = Field(description="Base URL in CDP and AIA: plain HTTP, no trailing slash.")
+    https_url: str
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.http_port == self.https_port:
+            raise ValueError("http_port and https_port must differ")
+        for url in (self.http_url, self.https_url):
+            if url.endswith("/"):
+                raise ValueError(f"no trailing slash: {url}")
+        return self
+
+
+class Database(_Section):
+    url_file: Path  # never the URL itself: it may hold a password, and settings get logged
+
+
+class Signer(_Section):
+    vault: Path
+    journal: Path
+    socket: Path
+    unseal_key_file: Path | None = None
+    passphrase_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.unseal_key_file is None) == (self.passphrase_file is None):
+            raise ValueError("set exactly one of unseal_key_file and passphrase_file")
+        return self
+
+
+class Tls(_Section):
+    certificate: Path
+    key: Path
+    client_ca: Path = Field(description="PEM bundle: whose client certificates are accepted.")
+
+
+class Audit(_Section):
+    directory: Path
+    origin: str = Field(description="Name of this log in its checkpoints.")
+    key_id: str = "audit"
+    checkpoint_every: timedelta = timedelta(seconds=1)
+
+
+class Publication(_Section):
+    directory: Path
+
+
+class Login(_Section):
+    max_failures: Annotated[int, Field(ge=3, le=100)] = 5
+    lock: timedelta = timedelta(minutes=15)
+    hashes_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+class Jobs(_Section):
+    lint_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description="Share of issued certificates that pkilint looks at afterwards."
+    )
+
+
+class Settings(_Section):
+    """``chancery.toml``.  Every default is safe; what has no safe default is required.
+
+    Relative paths count from the directory of the file.
+    """
+
+    listen: Listen
+    database: Database
+    signer: Signer
+    tls: Tls
+    audit: Audit
+    publication: Publication
+    login: Login = Login()
+    jobs: Jobs = Jobs()
+
+
+def load(config: Path) -> Settings:
+    """Read and check *config*; BadRequest names the key that is wrong."""
+    try:
+        document = tomllib.loads(config.read_text())
+    except FileNotFoundError:
+        raise BadRequest(
+            f"no such file: {config}",
+            field="config",
+            remedy="`chancery quickstart DIR` makes an instance with one",
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadRequest(f"{config}: {error}", field="config", rule="config.toml") from error
+    try:
+        return Settings.model_validate(_absolute(document, config.resolve().parent))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "config"
+        raise BadRequest(
+            f"{config}: {where}: {first['msg']}",
+            field=where,
+            rule="config",
+            remedy="`chancery config check` checks the file without starting anything",
+        ) from error
+
+
+_PATHS = {
+    "database": ("url_file",),
+    "signer": ("vault", "journal", "socket", "unseal_key_file", "passphrase_file"),
+    "tls": ("certificate", "key", "client_ca"),
+    "audit": ("directory",),
+    "publication": ("directory",),
+}
+
+
+def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Make the relative paths of *document* count from *base*."""
+    for section, keys in _PATHS.items():
+        table = document.get(section)
+        if isinstance(table, dict):
+            for key in keys:
+                if isinstance(table.get(key), str):
+                    table[key] = base / table[key]
+    return document

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field, replace
 from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
-from chancery.domain.identity import Principal
+from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue, Template
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
@@ -293,16 +294,16 @@ def close_unsigned(session: Session, intent: Intent, why: str, now_ms: int) -> N
     session.requests.set_state(
         intent.request_id, RequestState.APPROVED, RequestState.FAILED, failure=why
     )
-    event = AuditEvent(
-        action="certificate.abandoned",
-        actor="system",
-        method="system",
-        origin="",
-        subject_id=f"{intent.authority}/{intent.serial}",
+    abandoned = event(
+        SYSTEM,
+        "certificate.abandoned",
+        f"{intent.authority}/{intent.serial}",
         outcome=Outcome.FAILURE,
-        details={"authority": intent.authority, "serial": intent.serial, "why": why},
+        authority=intent.authority,
+        serial=intent.serial,
+        why=why,
     )
-    session.audit.append([event], now_ms)
+    session.audit.append([abandoned], now_ms)
 
 
 def certificate_record(
@@ -335,38 +336,30 @@ def certificate_record(
 
 
 def issued_event(principal: Principal, record: CertificateRecord) -> AuditEvent:
-    return AuditEvent(
-        action="certificate.issued",
-        actor=principal.name,
-        method=principal.method.value,
-        origin=principal.origin,
-        subject_id=f"{record.authority}/{record.serial}",
-        details={
-            "authority": record.authority,
-            "serial": record.serial,
-            "sha256": record.sha256,
-            "request": record.request_id,
-            "profile": record.profile_sha256,
-        },
+    return event(
+        principal,
+        "certificate.issued",
+        f"{record.authority}/{record.serial}",
+        authority=record.authority,
+        serial=record.serial,
+        sha256=record.sha256,
+        request=record.request_id,
+        profile=record.profile_sha256,
     )
 
 
 def _submitted(piece: _Piece) -> AuditEvent:
-    request, principal = piece.request, piece.work.principal
-    return AuditEvent(
-        action="request.submitted",
-        actor=principal.name,
-        method=principal.method.value,
-        origin=principal.origin,
-        subject_id=request.id,
-        details={
-            "ra": request.ra,
-            "authority": request.authority,
-            "profile": request.profile_sha256,
-            "content": request.content_sha256,
-            "key": request.key_sha256,
-            "approvals_needed": request.approvals_needed,
-        },
+    request = piece.request
+    return event(
+        piece.work.principal,
+        "request.submitted",
+        request.id,
+        ra=request.ra,
+        authority=request.authority,
+        profile=request.profile_sha256,
+        content=request.content_sha256,
+        key=request.key_sha256,
+        approvals_needed=request.approvals_needed,
     )
 
 

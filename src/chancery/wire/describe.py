@@ -4,13 +4,15 @@ The decoder is not the encoder: it reads the very bytes that will be signed,
 through another implementation, so that an error of ours shows.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from chancery.domain.algorithms import SignatureAlgorithm, key_family
 from chancery.domain.names import SHORT_NAMES
+from chancery.domain.profile import EKU_NAMES
 from chancery.domain.request import ToBeSigned
 from chancery.wire.der import Reader
 from chancery.wire.tbs import assemble, certificate
@@ -21,9 +23,7 @@ _OUTER: Final = SignatureAlgorithm.ED25519  # never verified: only the TBS is re
 
 def describe(tbs: ToBeSigned) -> dict[str, object]:
     """Decode *tbs* into JSON-ready values: names, key, extensions, and the validity rule."""
-    parsed = x509.load_der_x509_certificate(
-        certificate(assemble(tbs, *_EPOCH), _OUTER, bytes(64))
-    )
+    parsed = x509.load_der_x509_certificate(certificate(assemble(tbs, *_EPOCH), _OUTER, bytes(64)))
     rule = tbs.validity
     return describe_certificate(parsed) | {
         "validity": {
@@ -66,7 +66,7 @@ def _name(name: x509.Name) -> list[str]:
 
 
 def _extension_name(oid: x509.ObjectIdentifier) -> str:
-    known = oid._name  # noqa: SLF001 - pyca documents no public way to an OID's name
+    known = oid._name
     return oid.dotted_string if known == "Unknown OID" else known
 
 
@@ -103,3 +103,72 @@ def _other_text(der: bytes) -> str:
         return content.decode() if tag in (0x0C, 0x13, 0x16) else der.hex()
     except UnicodeDecodeError:
         return der.hex()
+
+
+def _key_usage(value: x509.KeyUsage) -> list[str]:
+    bits = {
+        "digitalSignature": value.digital_signature,
+        "contentCommitment": value.content_commitment,
+        "keyEncipherment": value.key_encipherment,
+        "dataEncipherment": value.data_encipherment,
+        "keyAgreement": value.key_agreement,
+        "keyCertSign": value.key_cert_sign,
+        "cRLSign": value.crl_sign,
+        "encipherOnly": value.key_agreement and value.encipher_only,
+        "decipherOnly": value.key_agreement and value.decipher_only,
+    }
+    return [name for name, on in bits.items() if on]
+
+
+def _eku(value: x509.ExtendedKeyUsage) -> list[str]:
+    names = {oid: name for name, oid in EKU_NAMES.items()}
+    return [names.get(oid.dotted_string, oid.dotted_string) for oid in value]
+
+
+def _points(value: x509.CRLDistributionPoints | x509.FreshestCRL) -> list[str]:
+    return [_general_name(name) for point in value for name in point.full_name or ()]
+
+
+def _access(value: x509.AuthorityInformationAccess) -> list[dict[str, str]]:
+    return [
+        {
+            "method": _extension_name(access.access_method),
+            "location": _general_name(access.access_location),
+        }
+        for access in value
+    ]
+
+
+def _policies(value: x509.CertificatePolicies) -> list[dict[str, object]]:
+    return [
+        {
+            "oid": policy.policy_identifier.dotted_string,
+            "qualifiers": [
+                q if isinstance(q, str) else q.explicit_text for q in policy.policy_qualifiers or ()
+            ],
+        }
+        for policy in value
+    ]
+
+
+def _constraints(value: x509.NameConstraints) -> dict[str, list[str]]:
+    return {
+        "permitted": [_general_name(n) for n in value.permitted_subtrees or ()],
+        "excluded": [_general_name(n) for n in value.excluded_subtrees or ()],
+    }
+
+
+_RENDER: Final[dict[type[x509.ExtensionType], Callable[[Any], object]]] = {
+    x509.BasicConstraints: lambda v: {"ca": v.ca, "path_length": v.path_length},
+    x509.KeyUsage: _key_usage,
+    x509.ExtendedKeyUsage: _eku,
+    x509.SubjectAlternativeName: lambda v: [_general_name(n) for n in v],
+    x509.SubjectKeyIdentifier: lambda v: v.digest.hex(),
+    x509.AuthorityKeyIdentifier: lambda v: (v.key_identifier or b"").hex(),
+    x509.CRLDistributionPoints: _points,
+    x509.FreshestCRL: _points,
+    x509.AuthorityInformationAccess: _access,
+    x509.CertificatePolicies: _policies,
+    x509.NameConstraints: _constraints,
+    x509.OCSPNoCheck: lambda _: True,
+}

@@ -1,0 +1,169 @@
+"""Handing over what was issued, and renewing it."""
+
+import json
+from dataclasses import replace
+
+from chancery.domain.certificate import CertificateRecord, CertificateStatus
+from chancery.domain.errors import BadRequest, NotPermitted, WrongState
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.request import CertificateRequest, RequestKind, RequestState, Submission
+from chancery.ports import Clock, KeyVault, Session, Store
+from chancery.services.access import demand
+from chancery.services.audit import event
+from chancery.services.catalogue import Catalogue
+from chancery.services.certificates import chain_of, one
+from chancery.services.downloads import Download, render, stem
+from chancery.services.registration import RegistrationService, Submitted
+from chancery.services.request_access import visible
+from chancery.wire import documents
+
+_MIN_PASSPHRASE = 8
+
+
+class DeliveryService:
+    """See the module."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: KeyVault,
+        catalogue: Catalogue,
+        registration: RegistrationService,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._catalogue = catalogue
+        self._registration = registration
+        self._clock = clock
+
+    def download(
+        self,
+        principal: Principal,
+        request_id: str,
+        form: str,
+        code: str | None = None,
+        passphrase: str | None = None,
+    ) -> Download:
+        """The certificate of an issued request; ``p12`` once, for a key that was made here."""
+        with self._store.read() as session:
+            request = visible(session, principal, request_id, code)
+            record = _issued(session, request)
+            chain = chain_of(session.authorities.get(request.authority))
+        name = request.subject or request.serial
+        if form != "p12":
+            return render(record.der, chain, form, name)
+        return self._pkcs12(principal, request, record, chain, code, passphrase)
+
+    def _pkcs12(
+        self,
+        principal: Principal,
+        request: CertificateRequest,
+        record: CertificateRecord,
+        chain: tuple[bytes, ...],
+        code: str | None,
+        passphrase: str | None,
+    ) -> Download:
+        """Only the requester gets a private key: reading all requests is not enough."""
+        if code is None and (
+            principal.method is AuthMethod.NONE or principal.name != request.requester
+        ):
+            raise NotPermitted(
+                "only the requester gets the private key", field="format", rule="request.owner"
+            )
+        if request.server_key_id is None:
+            raise BadRequest(
+                "the key of this request was not made here, so there is no PKCS#12",
+                field="format",
+                rule="download.server-key",
+                remedy="download pem or chain and pair it with your own key",
+            )
+        if passphrase is None or len(passphrase) < _MIN_PASSPHRASE:
+            raise BadRequest(
+                f"a passphrase of at least {_MIN_PASSPHRASE} characters protects the file",
+                field="passphrase",
+                rule="pkcs12.passphrase",
+            )
+        data = self._vault.export_pkcs12(request.server_key_id, record.der, chain, passphrase)
+        exported = event(principal, "key.exported", request.id, key=request.key_sha256)
+        self._store.write(lambda session: session.audit.append([exported], self._clock.ms()))
+        base = stem(request.subject or request.serial)
+        return Download(data, "application/x-pkcs12", f"{base}.p12")
+
+    def renew(
+        self,
+        principal: Principal,
+        serial: str,
+        authority: str | None = None,
+        csr: bytes | None = None,
+    ) -> Submitted:
+        """Ask for the successor of a certificate: the same key, or that of a new *csr*.
+
+        The renewal is a request like any other: the whole policy applies
+        again, as it stands today (incident I13).
+        """
+        demand(principal, Permission.REQUEST_SUBMIT)
+        with self._store.read() as session:
+            record = one(session, serial, authority)
+            original = session.requests.get(record.request_id)
+        if record.requester != principal.name:
+            raise NotPermitted(
+                "only its requester renews a certificate", field="serial", rule="request.owner"
+            )
+        if record.status is not CertificateStatus.VALID:
+            raise WrongState(
+                f"the certificate is {record.status.value}", field="serial", rule="renewal.valid"
+            )
+        self._in_window(record)
+        if original is None:
+            raise WrongState(
+                "its request is not on record here", field="serial", rule="renewal.request"
+            )
+        return self._registration.submit(principal, _successor(original, record, csr))
+
+    def _in_window(self, record: CertificateRecord) -> None:
+        window = self._catalogue.profile(record.profile).profile.renewal_window_s
+        opens = record.not_after - window
+        if self._clock.s() < opens:
+            days = (opens - self._clock.s()) // 86_400 + 1
+            raise WrongState(
+                f"renewal opens in {days} days",
+                field="serial",
+                rule="renewal.window",
+                remedy="submit a new request if you need another certificate now",
+            )
+
+
+def _successor(
+    original: CertificateRequest, record: CertificateRecord, csr: bytes | None
+) -> Submission:
+    first = documents.decode(Submission, json.loads(original.submission), "submission")
+    if csr is None and first.csr is None:
+        raise BadRequest(
+            "the key was made here and is not used twice",
+            field="csr",
+            rule="renewal.key",
+            remedy="send a CSR with a new key, or ask for a new server-side key",
+        )
+    kind = RequestKind.RENEW_SAME_KEY if csr is None else RequestKind.RENEW_NEW_KEY
+    return replace(
+        first,
+        ra=original.ra,
+        authority=original.authority,
+        csr=first.csr if csr is None else csr,
+        server_key=None,
+        kind=kind,
+        renews=record.id,
+    )
+
+
+def _issued(session: Session, request: CertificateRequest) -> CertificateRecord:
+    record = session.certificates.get(request.certificate_id) if request.certificate_id else None
+    if request.state is not RequestState.ISSUED or record is None:
+        raise WrongState(
+            f"nothing to download: the request is {request.state.value}",
+            field="id",
+            rule="request.issued",
+            remedy="wait for its approval" if request.state is RequestState.PENDING else None,
+        )
+    return record

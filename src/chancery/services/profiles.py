@@ -1,0 +1,175 @@
+"""Extension profiles and DN profiles: each change a new version, checked before it counts."""
+
+from chancery.domain.dn_profile import DnProfile
+from chancery.domain.errors import BadRequest, Conflict, LintFailed, NotFound
+from chancery.domain.identity import Permission, Principal
+from chancery.domain.profile import ExtensionProfile, ProfileVersion
+from chancery.domain.profile_rules import check_dn_profile, check_profile
+from chancery.ports import Clock, Session, Store
+from chancery.services.access import demand
+from chancery.services.audit import event
+from chancery.services.catalogue import Catalogue
+from chancery.services.sample import ProfileLint
+from chancery.wire import documents
+
+
+class ProfileService:
+    """See the module."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, lint: ProfileLint, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._lint = lint
+        self._clock = clock
+
+    def all(self, principal: Principal) -> list[ProfileVersion]:
+        """The latest version of each, by name."""
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            return session.profiles.all()
+
+    def show(self, principal: Principal, name: str, version: int | None = None) -> ProfileVersion:
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            if version is None:
+                found = session.profiles.latest(name)
+            else:
+                versions = session.profiles.versions(name)
+                found = next((v for v in versions if v.version == version), None)
+        if found is None:
+            which = "" if version is None else f" version {version}"
+            raise NotFound(f"no profile {name!r}{which}", field="profile", rule="profile.known")
+        return found
+
+    def versions(self, principal: Principal, name: str) -> list[ProfileVersion]:
+        """Every version, oldest first."""
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            return session.profiles.versions(name)
+
+    def put(self, principal: Principal, profile: ExtensionProfile) -> ProfileVersion:
+        """Make *profile* the latest version of its name, once rules and linters agree.
+
+        Writing the latest version again changes nothing.
+        """
+        demand(principal, Permission.PROFILE_MANAGE)
+        check_profile(profile)
+        self._known_dn_profile(profile.dn_profile)
+        if findings := self._lint(profile):
+            raise LintFailed(
+                "a sample certificate of this profile fails the linter: " + "; ".join(findings),
+                field="profile",
+                rule="lint",
+            )
+        sha256 = documents.sha256(profile)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> ProfileVersion:
+            latest = session.profiles.latest(profile.name)
+            if latest is not None and latest.sha256 == sha256:
+                return latest
+            numbers = [v.version for v in session.profiles.versions(profile.name)]
+            version = ProfileVersion(
+                profile, max(numbers, default=0) + 1, sha256, now // 1000, principal.name
+            )
+            session.profiles.add(version)
+            created = event(
+                principal,
+                "profile.created",
+                profile.name,
+                version=version.version,
+                sha256=sha256,
+            )
+            session.audit.append([created], now)
+            return version
+
+        version = self._store.write(unit)
+        self._catalogue.changed()
+        return version
+
+    def retire(self, principal: Principal, name: str) -> None:
+        """Take a profile out of use; its versions stay on record for what they issued."""
+        demand(principal, Permission.PROFILE_MANAGE)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            if session.profiles.latest(name) is None:
+                raise NotFound(f"no profile {name!r}", field="profile", rule="profile.known")
+            users = [ra.name for ra in session.registrations.all() if name in ra.profiles]
+            if users:
+                raise Conflict(
+                    f"profile {name} is offered by {', '.join(users)}",
+                    field="profile",
+                    rule="profile.unused",
+                    remedy="take it out of these registration authorities first",
+                )
+            session.profiles.retire(name)
+            session.audit.append([event(principal, "profile.retired", name)], now)
+
+        self._store.write(unit)
+        self._catalogue.changed()
+
+    # DN profiles
+
+    def dn_all(self, principal: Principal) -> list[DnProfile]:
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            return session.profiles.dn_all()
+
+    def dn_show(self, principal: Principal, name: str) -> DnProfile:
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            found = session.profiles.dn(name)
+        if found is None:
+            raise NotFound(f"no DN profile {name!r}", field="dn_profile", rule="dn-profile.known")
+        return found
+
+    def dn_put(self, principal: Principal, profile: DnProfile) -> DnProfile:
+        """Create or replace a DN profile."""
+        demand(principal, Permission.PROFILE_MANAGE)
+        check_dn_profile(profile)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            session.profiles.put_dn(profile)
+            changed = event(
+                principal, "dn-profile.changed", profile.name, sha256=documents.sha256(profile)
+            )
+            session.audit.append([changed], now)
+
+        self._store.write(unit)
+        self._catalogue.changed()
+        return profile
+
+    def dn_delete(self, principal: Principal, name: str) -> None:
+        demand(principal, Permission.PROFILE_MANAGE)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            if session.profiles.dn(name) is None:
+                raise NotFound(
+                    f"no DN profile {name!r}", field="dn_profile", rule="dn-profile.known"
+                )
+            users = [v.profile.name for v in session.profiles.all() if v.profile.dn_profile == name]
+            if users:
+                raise Conflict(
+                    f"DN profile {name} is used by {', '.join(users)}",
+                    field="dn_profile",
+                    rule="dn-profile.unused",
+                    remedy="give these profiles another DN profile first",
+                )
+            session.profiles.delete_dn(name)
+            session.audit.append([event(principal, "dn-profile.deleted", name)], now)
+
+        self._store.write(unit)
+        self._catalogue.changed()
+
+    def _known_dn_profile(self, name: str) -> None:
+        with self._store.read() as session:
+            if session.profiles.dn(name) is None:
+                raise BadRequest(
+                    f"no DN profile {name!r}",
+                    field="profile.dn_profile",
+                    rule="dn-profile.known",
+                    remedy="`chancery dn-profile list` shows those there are",
+                )

@@ -1,0 +1,124 @@
+"""Registration authorities: who may submit what to which CA, and who decides."""
+
+import re
+from typing import Final
+
+from chancery.domain.errors import BadRequest, Conflict, NotFound
+from chancery.domain.identity import Permission, Principal
+from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.request import RequestState
+from chancery.ports import Clock, Page, RequestFilter, Session, Store
+from chancery.services.access import demand
+from chancery.services.audit import event
+from chancery.services.catalogue import Catalogue
+from chancery.wire import documents
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_MAX_APPROVALS: Final = 20
+
+
+class RaService:
+    """See the module."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+
+    def all(self, principal: Principal) -> list[RegistrationAuthority]:
+        """By name."""
+        demand(principal, Permission.RA_READ)
+        with self._store.read() as session:
+            return session.registrations.all()
+
+    def show(self, principal: Principal, name: str) -> RegistrationAuthority:
+        demand(principal, Permission.RA_READ)
+        with self._store.read() as session:
+            found = session.registrations.get(name)
+        if found is None:
+            raise NotFound(f"no registration authority {name!r}", field="ra", rule="ra.known")
+        return found
+
+    def put(self, principal: Principal, ra: RegistrationAuthority) -> RegistrationAuthority:
+        """Create or replace one."""
+        demand(principal, Permission.RA_MANAGE)
+        _check(ra)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            _check_references(session, ra)
+            session.registrations.put(ra)
+            changed = event(principal, "ra.changed", ra.name, sha256=documents.sha256(ra))
+            session.audit.append([changed], now)
+
+        self._store.write(unit)
+        self._catalogue.changed()
+        return ra
+
+    def delete(self, principal: Principal, name: str) -> None:
+        """Remove one that has nothing undecided."""
+        demand(principal, Permission.RA_MANAGE)
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            if session.registrations.get(name) is None:
+                raise NotFound(f"no registration authority {name!r}", field="ra", rule="ra.known")
+            waiting = RequestFilter(ra=name, state=RequestState.PENDING)
+            if session.requests.find(waiting, Page(limit=1)):
+                raise Conflict(
+                    f"{name} has undecided requests",
+                    field="ra",
+                    rule="ra.idle",
+                    remedy="decide or withdraw them first",
+                )
+            session.registrations.delete(name)
+            session.audit.append([event(principal, "ra.deleted", name)], now)
+
+        self._store.write(unit)
+        self._catalogue.changed()
+
+
+def _check(ra: RegistrationAuthority) -> None:
+    if not _NAME.fullmatch(ra.name):
+        raise BadRequest(
+            "a name is lower-case letters, digits and dashes", field="ra.name", rule="name.syntax"
+        )
+    if not ra.profiles or not ra.authorities:
+        raise BadRequest(
+            "name at least one profile and one authority", field="ra.profiles", rule="ra.complete"
+        )
+    if not 0 <= ra.approvals <= _MAX_APPROVALS:
+        raise BadRequest(
+            f"approvals are 0 to {_MAX_APPROVALS}", field="ra.approvals", rule="ra.approvals"
+        )
+    if ra.anonymous and ra.approvals < 1:
+        raise BadRequest(
+            "requests of strangers need an approval",
+            field="ra.approvals",
+            rule="ra.anonymous-approval",
+            remedy="ask for at least one approval, or do not allow anonymous requests",
+        )
+    if ra.request_lifetime_s < 60 or ra.max_pending < 1:
+        raise BadRequest(
+            "a request lives at least 60 s, and at least one may wait",
+            field="ra.request_lifetime_s",
+            rule="ra.bounds",
+        )
+
+
+def _check_references(session: Session, ra: RegistrationAuthority) -> None:
+    for name in ra.profiles:
+        if session.profiles.latest(name) is None:
+            raise BadRequest(f"no profile {name!r}", field="ra.profiles", rule="profile.known")
+    for name in ra.authorities:
+        if session.authorities.get(name) is None:
+            raise BadRequest(
+                f"no authority {name!r}", field="ra.authorities", rule="authority.known"
+            )
+    if session.identities.group(ra.approval_group) is None:
+        raise BadRequest(
+            f"no group {ra.approval_group!r}",
+            field="ra.approval_group",
+            rule="group.known",
+            remedy="create it first: `chancery group create`",
+        )

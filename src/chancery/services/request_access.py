@@ -1,0 +1,73 @@
+"""Who may see, change and decide one request: asked by every part of the registration office."""
+
+import hashlib
+from typing import Final
+
+from chancery.domain.audit import AuditEvent
+from chancery.domain.errors import NotFound, NotPermitted, TooLarge, WrongState
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.request import CertificateRequest, RequestState
+from chancery.ports import Session
+from chancery.services.audit import event
+
+TEXT_LIMIT: Final = 4000
+"""Characters of a note or a reason."""
+
+
+def hash_code(code: str) -> str:
+    """What is kept of a request code; case and dashes do not matter."""
+    return hashlib.sha256(code.replace("-", "").upper().encode()).hexdigest()
+
+
+def visible(
+    session: Session, principal: Principal, request_id: str, code: str | None
+) -> CertificateRequest:
+    """The request, for its owner, a reader of all, or the holder of its code."""
+    request = session.requests.get(request_id)
+    if request is not None:
+        if Permission.REQUEST_READ_ALL in principal.permissions:
+            return request
+        if principal.method is not AuthMethod.NONE and request.requester == principal.name:
+            return request
+        # The code is 80 random bits and only its hash is compared: timing tells nothing of use.
+        if code is not None and request.code_sha256 == hash_code(code):
+            return request
+    raise NotFound(
+        f"no request {request_id!r} that you may see",
+        field="id",
+        rule="request.visible",
+        remedy="sign in as its requester, or give its code",
+    )
+
+
+def locked(session: Session, request_id: str) -> CertificateRequest:
+    """The pending request, its row locked until this unit commits, so that decisions queue."""
+    request = session.requests.get(request_id)
+    if request is None:
+        raise NotFound(f"no request {request_id!r}", field="id")
+    if request.state is not RequestState.PENDING:
+        raise WrongState(
+            f"the request is {request.state.value}", field="id", rule="request.pending"
+        )
+    session.requests.set_state(request_id, RequestState.PENDING, RequestState.PENDING)
+    current = session.requests.get(request_id)
+    assert current is not None
+    return current
+
+
+def own(principal: Principal, request: CertificateRequest) -> None:
+    if principal.method is AuthMethod.NONE or request.requester != principal.name:
+        raise NotPermitted(
+            "only its requester may do this", field="principal", rule="request.owner"
+        )
+
+
+def bounded(text: str, field: str) -> None:
+    if len(text) > TEXT_LIMIT:
+        raise TooLarge(f"at most {TEXT_LIMIT} characters", field=field, rule="text.max-length")
+
+
+def request_event(
+    principal: Principal, action: str, request: CertificateRequest, **details: object
+) -> AuditEvent:
+    return event(principal, action, request.id, content=request.content_sha256, **details)

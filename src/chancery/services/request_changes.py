@@ -1,0 +1,132 @@
+"""What happens to a request besides decisions: edit, withdraw, delete, note, expiry."""
+
+from dataclasses import replace
+
+from chancery.domain.errors import WrongState
+from chancery.domain.identity import SYSTEM, Permission, Principal
+from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
+from chancery.ports import Clock, Session, Store
+from chancery.services.access import demand
+from chancery.services.preparation import Preparation
+from chancery.services.request_access import bounded, locked, own, request_event, visible
+
+
+class RequestChangeService:
+    """See the module."""
+
+    def __init__(self, store: Store, preparation: Preparation, clock: Clock) -> None:
+        self._store = store
+        self._preparation = preparation
+        self._clock = clock
+
+    def edit(
+        self, principal: Principal, request_id: str, submission: Submission
+    ) -> CertificateRequest:
+        """Replace an undecided request's content; approvals given so far are void."""
+        now = self._clock.ms()
+        with self._store.read() as session:
+            before = visible(session, principal, request_id, None)
+        own(principal, before)
+        prepared = self._preparation.prepare(principal, submission, request_id=request_id)
+
+        def unit(session: Session) -> CertificateRequest:
+            current = locked(session, request_id)
+            after = replace(
+                prepared,
+                state=RequestState.PENDING,
+                requester=current.requester,
+                approvals_needed=max(1, prepared.approvals_needed),
+                created_at=current.created_at,
+                code_sha256=current.code_sha256,
+            )
+            session.requests.replace(after)
+            session.requests.void_approvals(request_id)
+            session.audit.append(
+                [
+                    request_event(
+                        principal,
+                        "request.edited",
+                        after,
+                        before=current.content_sha256,
+                        after=after.content_sha256,
+                    )
+                ],
+                now,
+            )
+            return after
+
+        return self._store.write(unit)
+
+    def withdraw(
+        self, principal: Principal, request_id: str, code: str | None = None
+    ) -> CertificateRequest:
+        """Take back an undecided request."""
+        now = self._clock.ms()
+
+        def unit(session: Session) -> CertificateRequest:
+            request = visible(session, principal, request_id, code)
+            if code is None:
+                own(principal, request)
+            request = locked(session, request_id)
+            session.requests.set_state(
+                request_id, RequestState.PENDING, RequestState.WITHDRAWN, decided_at=now // 1000
+            )
+            session.audit.append([request_event(principal, "request.withdrawn", request)], now)
+            return replace(request, state=RequestState.WITHDRAWN, decided_at=now // 1000)
+
+        return self._store.write(unit)
+
+    def delete(self, principal: Principal, request_id: str) -> None:
+        """Remove a request that came to nothing.  What was issued, or may be, stays."""
+        now = self._clock.ms()
+        removable = {
+            RequestState.DENIED,
+            RequestState.EXPIRED,
+            RequestState.WITHDRAWN,
+            RequestState.FAILED,
+        }
+
+        def unit(session: Session) -> None:
+            request = visible(session, principal, request_id, None)
+            own(principal, request)
+            if request.state not in removable:
+                raise WrongState(
+                    f"the request is {request.state.value}",
+                    field="id",
+                    rule="request.removable",
+                    remedy="withdraw it first" if request.state is RequestState.PENDING else None,
+                )
+            session.requests.delete(request_id)
+            session.audit.append([request_event(principal, "request.deleted", request)], now)
+
+        self._store.write(unit)
+
+    def add_note(self, principal: Principal, request_id: str, text: str) -> CertificateRequest:
+        """Leave a note for the deciders and the requester."""
+        bounded(text, "text")
+        now = self._clock.ms()
+
+        def unit(session: Session) -> CertificateRequest:
+            demand(principal, Permission.AUTHENTICATED)
+            request = visible(session, principal, request_id, None)
+            session.requests.add_note(request_id, Note(principal.name, now // 1000, text))
+            session.audit.append([request_event(principal, "request.noted", request)], now)
+            return request
+
+        return self._store.write(unit)
+
+    def expire_due(self, limit: int = 500) -> int:
+        """Close pending requests whose time is up; return how many (run by the scheduler)."""
+        now = self._clock.ms()
+
+        def unit(session: Session) -> int:
+            ids = session.requests.expired(now // 1000, limit)
+            for request_id in ids:
+                request = locked(session, request_id)
+                session.requests.set_state(
+                    request_id, RequestState.PENDING, RequestState.EXPIRED, decided_at=now // 1000
+                )
+                session.audit.append([request_event(SYSTEM, "request.expired", request)], now)
+            return len(ids)
+
+        return self._store.write(unit)
