@@ -113,23 +113,17 @@ class Preparation:
         if submission.ra is not None:
             ra = self._catalogue.ra(submission.ra)
         else:
-            self._catalogue.profile(submission.profile)  # an unknown profile is the clearer error
-            offers = self._catalogue.ras_for(submission.profile)
-            if principal.method is AuthMethod.NONE:
-                offers = [offer for offer in offers if offer.anonymous]
-            if len(offers) != 1:
-                raise BadRequest(
-                    f"{len(offers)} registration authorities offer profile {submission.profile!r}"
-                    " to you",
-                    field="ra",
-                    rule="ra.unambiguous",
-                    remedy="name one: " + (", ".join(o.name for o in offers) or "none does"),
-                )
-            ra = offers[0]
+            ra = self._only_ra(principal, submission.profile)
         if not (principal.method is AuthMethod.NONE and ra.anonymous):
             demand(principal, Permission.REQUEST_SUBMIT)
+        if not _open_to(ra, principal):
+            raise NotPermitted(
+                f"only members of {ra.submit_group} submit to {ra.name}",
+                field="ra",
+                rule="ra.submit-group",
+            )
         if submission.profile not in ra.profiles:
-            self._catalogue.profile(submission.profile)
+            self._catalogue.profile(submission.profile)  # an unknown one is the clearer error
             raise NotPermitted(
                 f"{ra.name} does not offer profile {submission.profile!r}",
                 field="profile",
@@ -137,6 +131,19 @@ class Preparation:
                 remedy="it offers: " + ", ".join(ra.profiles),
             )
         return ra
+
+    def _only_ra(self, principal: Principal, profile: str) -> RegistrationAuthority:
+        """The registration authority meant by someone who named none."""
+        self._catalogue.profile(profile)
+        offers = [ra for ra in self._catalogue.ras_for(profile) if _open_to(ra, principal)]
+        if len(offers) != 1:
+            raise BadRequest(
+                f"{len(offers)} registration authorities offer profile {profile!r} to you",
+                field="ra",
+                rule="ra.unambiguous",
+                remedy="name one: " + (", ".join(offer.name for offer in offers) or "none does"),
+            )
+        return offers[0]
 
     def _authority(self, ra: RegistrationAuthority, submission: Submission) -> Authority:
         name = submission.authority or ra.authorities[0]
@@ -185,6 +192,16 @@ class Preparation:
         key_id = "subject-" + new_id(self._clock.ms(), self._entropy(10))
         info = self._vault.generate(key_id, algorithm, KeyPurpose.SUBJECT)
         return _Key(info.spki, load_der_public_key(info.spki), None, key_id, None, (), ())
+
+
+def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
+    if principal.method is AuthMethod.NONE:
+        return ra.anonymous and ra.submit_group is None
+    return (
+        ra.submit_group is None
+        or ra.submit_group in principal.groups
+        or principal.method is AuthMethod.SYSTEM
+    )
 
 
 def _requested_names(submission: Submission, profile: ExtensionProfile) -> tuple[GeneralName, ...]:

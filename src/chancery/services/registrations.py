@@ -115,10 +115,14 @@ def _check_references(session: Session, ra: RegistrationAuthority) -> None:
             raise BadRequest(
                 f"no authority {name!r}", field="ra.authorities", rule="authority.known"
             )
-    if session.identities.group(ra.approval_group) is None:
-        raise BadRequest(
-            f"no group {ra.approval_group!r}",
-            field="ra.approval_group",
-            rule="group.known",
-            remedy="create it first: `chancery group create`",
-        )
+    for field, group in (
+        ("ra.approval_group", ra.approval_group),
+        ("ra.submit_group", ra.submit_group),
+    ):
+        if group is not None and session.identities.group(group) is None:
+            raise BadRequest(
+                f"no group {group!r}",
+                field=field,
+                rule="group.known",
+                remedy="create it first: `chancery group create`",
+            )
