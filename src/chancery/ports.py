@@ -486,7 +486,17 @@ class Publisher(Protocol):
     """Files for relying parties, replaced atomically (temp file, fsync, rename)."""
 
     def publish(self, name: str, data: bytes) -> None: ...
+    def publish_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Publish many, in no particular order; all are durable on return.
+
+        A crash leaves some published and others not, each whole.
+        """
+        ...
+
     def published(self, name: str) -> bytes | None: ...
+    def discard(self, directory: str) -> None:
+        """Remove the files of a directory; nothing if there is none."""
+        ...
 
 
 class Linter(Protocol):
