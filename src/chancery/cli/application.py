@@ -1,0 +1,85 @@
+"""The command tree.  Each group is imported when it is used, so that `--help` answers at once."""
+
+from typing import Final
+
+from cyclopts import App, Group, Parameter
+
+from chancery import __version__
+
+_EXIT_CODES: Final = (
+    "Exit codes: 0 done; 1 unexpected; 2 usage or bad input; 3 some of several failed; "
+    "4 not found; 5 not signed in or not allowed; 6 conflict; 7 unavailable; "
+    "8 verification failed; 130 interrupted."
+)
+_RECORD: Final = Group("Certificates and requests", sort_key=1)
+_OFFICE: Final = Group("Authorities and rules", sort_key=2)
+_PEOPLE: Final = Group("People and access", sort_key=3)
+_SERVER: Final = Group("Server", sort_key=4)
+
+GROUPS: Final = (
+    # name, module, help, group of the help page
+    ("request", "request", "Ask for certificates, and decide on what others ask for.", _RECORD),
+    ("certificate", "certificate", "Find, revoke and renew certificates.", _RECORD),
+    ("crl", "crl", "Certificate revocation lists.", _RECORD),
+    ("audit", "audit", "Read the audit log, and check that nobody has changed it.", _RECORD),
+    ("ca", "ca", "Certification authorities and their certificates.", _OFFICE),
+    ("container", "container", "Trees of authorities with one owner.", _OFFICE),
+    ("profile", "profile", "Certificate profiles: what a certificate may say.", _OFFICE),
+    ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),
+    ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
+    ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
+    ("user", "user", "Accounts.", _PEOPLE),
+    ("group", "group", "Groups of accounts.", _PEOPLE),
+    ("token", "token", "Your bearer tokens.", _PEOPLE),
+    ("config", "config", "The configuration of an instance.", _SERVER),
+)
+
+
+def group(name: str) -> App:
+    """Return an empty command group; the exit codes are told once, at the top."""
+    return App(name=name, help_epilogue="")
+
+
+def build() -> App:
+    """Return the whole command, ready to be called with tokens."""
+    app = App(
+        name="chancery",
+        help="Chancery: an enterprise certificate authority.",
+        help_epilogue=_EXIT_CODES,
+        version=__version__,
+        help_format="plaintext",
+        default_parameter=Parameter(negative=(), show_default=_worth_saying),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+    for name, module, text, shelf in GROUPS:
+        app.command(f"chancery.cli.{module}:app", name=name, help=text, group=shelf)
+    for name, text, shelf in (
+        ("quickstart", "Make a complete instance in an empty directory.", _SERVER),
+        ("serve", "Run an instance in the foreground.", _SERVER),
+    ):
+        app.command(
+            f"chancery.cli.instance:{name}", name=name, help=text, group=shelf, help_epilogue=""
+        )
+    app.command(
+        "chancery.cli.whoami:whoami",
+        name="whoami",
+        help="Show who the server takes you for.",
+        group=_PEOPLE,
+        help_epilogue="",
+    )
+    app.command(
+        "chancery.cli.completion:completion",
+        name="completion",
+        help="Print the completion script of a shell.",
+        group=_SERVER,
+        help_epilogue="",
+    )
+    app["--help"].group = _SERVER
+    app["--version"].group = _SERVER
+    return app
+
+
+def _worth_saying(value: object) -> str | None:
+    """Show a default in the help where it says something: not ``False``, not ``()``."""
+    return str(value) if value not in (False, (), None, "") else None

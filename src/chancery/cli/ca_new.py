@@ -1,0 +1,131 @@
+"""``chancery ca create`` and ``import``: how an authority comes to be."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from cyclopts import Parameter
+
+from chancery.cli import files, output
+from chancery.cli.arguments import Excluded, Permitted
+from chancery.cli.connection import DEFAULT, Connection
+from chancery.domain.errors import BadRequest
+
+_MAX_FILE: Final = 1_024 * 1_024  # octets
+_HOUR_S: Final = 3_600
+
+NewName = Annotated[str, Parameter(help="Name: a-z, 0-9 and -; becomes part of its URLs.")]
+ContainerName = Annotated[str, Parameter(help="Container it belongs to.")]
+Level = Annotated[
+    Literal["laboratory", "standard", "high"] | None,
+    Parameter(help="Least strength of keys, vault and approvals."),
+]
+Silo = Annotated[str | None, Parameter(help="Label: which network it serves.")]
+Region = Annotated[str | None, Parameter(help="Label: where.")]
+Signature = Annotated[str | None, Parameter(help="How it signs: ecdsa-sha384, rsa-pss-sha256, ...")]
+CrlHours = Annotated[int | None, Parameter(help="Hours until a CRL lapses.")]
+CrlEvery = Annotated[int | None, Parameter(help="Hours between CRLs; at most half of that.")]
+
+
+def create(
+    name: NewName,
+    /,
+    *,
+    container: ContainerName,
+    subject: Annotated[str, Parameter(help="Its name: CN=Example Root,O=Example,C=DE.")],
+    parent: Annotated[str | None, Parameter(help="CA that certifies it; without, a root.")] = None,
+    external: Annotated[bool, Parameter(help="A CA elsewhere will certify its CSR.")] = False,
+    key_algorithm: Annotated[
+        str | None, Parameter(help="rsa-4096, ec-p384 (default), ed25519, ml-dsa-65, ...")
+    ] = None,
+    signature_algorithm: Signature = None,
+    days: Annotated[int | None, Parameter(help="Validity of its certificate.")] = None,
+    path_length: Annotated[int | None, Parameter(help="CAs allowed below it.")] = None,
+    permitted: Permitted = (),
+    excluded: Excluded = (),
+    security_level: Level = None,
+    silo: Silo = None,
+    region: Region = None,
+    crl_hours: CrlHours = None,
+    crl_every_hours: CrlEvery = None,
+    reason: Annotated[str | None, Parameter(help="Why, for the record of the signer.")] = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Make an authority: a root, one below --parent, or one that an --external CA certifies."""
+    extensions: dict[str, Any] = {"days": days, "path_length": path_length}
+    if permitted or excluded:
+        extensions["name_constraints"] = {"permitted": list(permitted), "excluded": list(excluded)}
+    body = _labels(silo, region, security_level, crl_hours, crl_every_hours) | {
+        "name": name,
+        "container": container,
+        "subject": subject,
+        "parent": parent,
+        "external": external or None,
+        "key_algorithm": key_algorithm,
+        "signature_algorithm": signature_algorithm,
+        "reason": reason,
+        "extensions": _given(extensions) or None,
+    }
+    with api.open() as server:
+        answer = server.post("authorities", body=_given(body))
+    output.show(answer, as_json=api.as_json)
+
+
+def import_(
+    name: NewName,
+    certificate: files.Input | None = None,
+    /,
+    *,
+    container: ContainerName,
+    chain: Annotated[Path | None, Parameter(help="Certificates above it: PEM or p7.")] = None,
+    key: Annotated[Path | None, Parameter(help="Its key: unencrypted PKCS#8 (PEM or DER).")] = None,
+    pkcs12: Annotated[
+        Path | None, Parameter(help="Certificate and key in one PKCS#12, instead of CERTIFICATE.")
+    ] = None,
+    passphrase_file: Annotated[Path | None, Parameter(help="Passphrase of the PKCS#12.")] = None,
+    offline: Annotated[
+        bool, Parameter(help="It never signs here: its key stays elsewhere.")
+    ] = False,
+    signature_algorithm: Signature = None,
+    security_level: Level = None,
+    silo: Silo = None,
+    region: Region = None,
+    crl_hours: CrlHours = None,
+    crl_every_hours: CrlEvery = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Take in an authority that exists elsewhere, with its key or as an offline one."""
+    if (certificate is None) == (pkcs12 is None):
+        raise BadRequest("give either CERTIFICATE or --pkcs12", field="CERTIFICATE", rule="usage")
+    sources = {"certificate": certificate, "chain": chain, "key": key, "pkcs12": pkcs12}
+    body: dict[str, Any] = {
+        field: files.pem_or_base64(files.read(path, _MAX_FILE))
+        for field, path in sources.items()
+        if path is not None
+    }
+    if pkcs12 is not None:
+        body["passphrase"] = files.secret(passphrase_file, "passphrase")
+    body |= _labels(silo, region, security_level, crl_hours, crl_every_hours) | {
+        "name": name,
+        "container": container,
+        "offline": offline or None,
+        "signature_algorithm": signature_algorithm,
+    }
+    with api.open() as server:
+        answer = server.post("authorities", "import", body=_given(body))
+    output.show(answer, as_json=api.as_json)
+
+
+def _labels(
+    silo: str | None, region: str | None, level: str | None, crl: int | None, every: int | None
+) -> dict[str, Any]:
+    return {
+        "silo": silo,
+        "region": region,
+        "security_level": level,
+        "crl_lifetime_s": None if crl is None else crl * _HOUR_S,
+        "crl_every_s": None if every is None else every * _HOUR_S,
+    }
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None}

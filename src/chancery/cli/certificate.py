@@ -1,0 +1,157 @@
+"""``chancery certificate``: find, revoke and renew certificates."""
+
+import time
+from typing import Annotated, Final, Literal
+
+from cyclopts import Parameter
+
+from chancery.cli import arguments, files, output
+from chancery.cli.application import group
+from chancery.cli.arguments import All, Limit, ReasonName, Serial
+from chancery.cli.client import Json
+from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.submit import read_csr
+
+app = group("certificate")
+
+_COLUMNS: Final = ("serial", "status", "authority", "subject", "profile", "not_after")
+Status = Literal["valid", "held", "revoked"]
+Authority = Annotated[
+    str | None, Parameter(help="Issuing CA, where two of them chose the same serial.")
+]
+Time = Annotated[str | None, Parameter(help="30d (from now), 2026-05-01 or 2026-05-01T12:00:00Z.")]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    status: Annotated[Status | None, Parameter(help="Only this status.")] = None,
+    authority: Annotated[str | None, Parameter(help="Only from this CA.")] = None,
+    profile: Annotated[str | None, Parameter(help="Only this profile.")] = None,
+    requester: Annotated[str | None, Parameter(help="Only what this account asked for.")] = None,
+    subject: Annotated[str | None, Parameter(help="Only this subject; * matches any end.")] = None,
+    name: Annotated[
+        str | None, Parameter(help="Only this name: www.example.org, dns:www.*, ip:10.0.0.1.")
+    ] = None,
+    serial: Annotated[str | None, Parameter(help="Only this serial.")] = None,
+    key_sha256: Annotated[
+        str | None, Parameter(help="Only this key (SHA-256 of its SPKI).")
+    ] = None,
+    expires_before: Time = None,
+    expires_after: Time = None,
+    limit: Limit = 100,
+    all_: All = False,
+    api: Connection = DEFAULT,
+) -> None:
+    """List certificates, newest first.  Every condition given must hold."""
+    now = time.time()
+    with api.open() as server:
+        items = server.items(
+            "certificates",
+            limit=None if all_ else limit + 1,
+            status=status,
+            authority=authority,
+            profile=profile,
+            requester=requester,
+            subject=subject,
+            name=name,
+            serial=arguments.serial(serial) if serial is not None else None,
+            key_sha256=key_sha256.lower() if key_sha256 is not None else None,
+            expires_before=arguments.when(expires_before, now, "--expires-before"),
+            expires_after=arguments.when(expires_after, now, "--expires-after"),
+        )
+        output.listing(items, _COLUMNS, as_json=api.as_json, limit=None if all_ else limit)
+
+
+@app.command
+def show(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
+    """Show a certificate and where it stands."""
+    with api.open() as server:
+        found = server.get("certificates", arguments.serial(serial), authority=authority)
+    output.show(found, as_json=api.as_json)
+
+
+@app.command
+def download(
+    serial: Serial,
+    /,
+    *,
+    format_: Annotated[Literal["pem", "der", "p7", "chain"], Parameter(name="--format")] = "pem",
+    authority: Authority = None,
+    to: files.Output = None,
+    force: files.Force = False,
+    api: Connection = DEFAULT,
+) -> None:
+    """Fetch a certificate, alone or with its chain."""
+    files.check_free(to, force=force)
+    number = arguments.serial(serial)
+    with api.open() as server:
+        document = server.download(
+            "certificates", number, "download", format=format_, authority=authority
+        )
+    files.deliver(document.data, to, force=force)
+    output.delivered(to, len(document.data), as_json=api.as_json)
+
+
+@app.command
+def revoke(
+    serial: Serial,
+    /,
+    *,
+    reason: Annotated[ReasonName, Parameter(help="CRLReason; hold can be released later.")],
+    authority: Authority = None,
+    invalidity_date: Annotated[
+        str | None, Parameter(help="Since when the key is known or suspected to be bad.")
+    ] = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Revoke a certificate, for good unless the reason is hold."""
+    since = arguments.when(invalidity_date, time.time(), "--invalidity-date")
+    if reason in {"hold", "certificateHold"}:
+        hold(serial, authority=authority, api=api)
+        return
+    body: Json = {"reason": reason}
+    if since is not None:
+        body["invalidity_date"] = since
+    _change(serial, "revoke", body, authority, api)
+
+
+@app.command
+def hold(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
+    """Suspend a certificate; `release` makes it valid again."""
+    _change(serial, "hold", {}, authority, api)
+
+
+@app.command
+def release(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
+    """Release a held certificate."""
+    _change(serial, "release", {}, authority, api)
+
+
+@app.command
+def renew(
+    serial: Serial,
+    csr_file: files.Input | None = None,
+    /,
+    *,
+    authority: Authority = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Ask for a successor: with the same key, or with the new key of a CSR file."""
+    body: Json = read_csr(csr_file)
+    _change(serial, "renew", body, authority, api)
+
+
+def _change(serial: str, verb: str, body: Json, authority: str | None, api: Connection) -> None:
+    if authority is not None:
+        body = body | {"authority": authority}
+    number = arguments.serial(serial)
+    with api.open() as server:
+        answer = server.post("certificates", number, verb, body=body)
+    output.show(answer, as_json=api.as_json, human=_told)
+
+
+def _told(answer: Json) -> None:
+    output.record(
+        {key: value for key, value in answer.items() if key not in {"der", "certificate"}}
+    )
