@@ -1,0 +1,161 @@
+"""Which names enter the subject alternative name, by the rules of a profile."""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from chancery.domain import name_syntax
+from chancery.domain.errors import BadName
+from chancery.domain.names import DistinguishedName, GeneralName, NameKind
+from chancery.domain.profile import EKU_NAMES, ExtensionProfile, SanRule
+
+_COMMON_NAME: Final = "2.5.4.3"
+_SERVER_NAMES: Final = frozenset({NameKind.DNS, NameKind.IP})
+
+
+def select_names(
+    profile: ExtensionProfile,
+    csr_names: tuple[GeneralName, ...],
+    requested_names: tuple[GeneralName, ...],
+    subject: DistinguishedName,
+) -> tuple[GeneralName, ...]:
+    """The SAN: the CSR's names, then the requested ones, then the common name; each once.
+
+    A name that the profile does not allow is an error and never dropped: a
+    certificate that lacks a name somebody asked for fails later and elsewhere.
+    """
+    rules = {rule.kind: rule for rule in profile.san}
+    chosen: dict[GeneralName, None] = {}
+    for name in csr_names:
+        chosen[_allowed(name, rules, "csr", profile.name)] = None
+    for name in requested_names:
+        chosen[_allowed(name, rules, "names", profile.name)] = None
+    if profile.cn_into_san:
+        for name in _from_common_names(subject, rules):
+            chosen[_allowed(name, rules, "subject.CN", profile.name)] = None
+    names = tuple(chosen)
+    _check_counts(names, profile)
+    return names
+
+
+def _allowed(
+    name: GeneralName, rules: dict[NameKind, SanRule], origin: str, profile: str
+) -> GeneralName:
+    """The canonical name, if one of *rules* lets it in from *origin*."""
+    try:
+        name = name_syntax.canonical(name)
+    except BadName as error:
+        raise BadName(str(error), field=origin, rule=error.rule, remedy=error.remedy) from None
+    rule = rules.get(name.kind)
+    if rule is None:
+        raise BadName(
+            f"{name.text}: profile {profile} allows no names of kind {name.kind.value}",
+            field=origin,
+            rule="name.kind",
+            remedy="leave it out; allowed kinds: " + (", ".join(rules) or "none"),
+        )
+    if (origin == "csr" and not rule.from_csr) or (origin == "names" and not rule.from_requester):
+        source = "the CSR" if origin == "csr" else "the request"
+        raise BadName(
+            f"{name.text}: profile {profile} takes no {name.kind.value} names from {source}",
+            field=origin,
+            rule="name.source",
+            remedy=f"leave it out of {source}",
+        )
+    for fault, broken, remedy in _faults(name, rule):
+        raise BadName(f"{name.text}: {fault}", field=origin, rule=broken, remedy=remedy)
+    return name
+
+
+def _faults(name: GeneralName, rule: SanRule) -> Iterator[tuple[str, str, str]]:
+    """(what is wrong, rule, remedy) for each condition of *rule* that *name* breaks."""
+    if name.kind is NameKind.DNS and name.value.startswith("*.") and not rule.wildcards:
+        yield "wildcards are not allowed", "name.wildcard", "name each host"
+    if rule.suffixes and not _under(name_syntax.host_of(name), rule.suffixes):
+        yield (
+            "it lies outside the allowed domains",
+            "name.suffix",
+            "use a name in " + ", ".join(rule.suffixes),
+        )
+    if rule.networks and not _inside(name, rule.networks):
+        yield (
+            "it lies outside the allowed networks",
+            "name.network",
+            "use an address in " + ", ".join(rule.networks),
+        )
+    if rule.regex is not None and re.fullmatch(rule.regex, name.value) is None:
+        yield (
+            "it does not have the form the profile demands",
+            "name.regex",
+            f"it must match {rule.regex}",
+        )
+
+
+def _under(host: str | None, suffixes: Iterable[str]) -> bool:
+    """``.example.org`` covers what lies below it, ``example.org`` itself alone."""
+    if host is None:
+        return False
+    return any(
+        host.endswith(s) and len(host) > len(s) if s.startswith(".") else host == s
+        for s in map(str.lower, suffixes)
+    )
+
+
+def _inside(name: GeneralName, networks: Iterable[str]) -> bool:
+    if name.kind is not NameKind.IP:
+        return False
+    address = ipaddress.ip_address(name.value)
+    return any(address in ipaddress.ip_network(network) for network in networks)
+
+
+def _from_common_names(
+    subject: DistinguishedName, rules: dict[NameKind, SanRule]
+) -> Iterator[GeneralName]:
+    """Common names that are host names, addresses or mailboxes of a kind the profile names.
+
+    A single label is no host name here: "Alice" would be one too.
+    """
+    for value in subject.values(_COMMON_NAME):
+        for kind in (NameKind.IP, NameKind.DNS, NameKind.EMAIL):
+            if kind not in rules or (kind is NameKind.DNS and "." not in value):
+                continue
+            try:
+                yield name_syntax.canonical(GeneralName(kind, value))
+            except BadName:
+                continue
+            break
+
+
+def _check_counts(names: tuple[GeneralName, ...], profile: ExtensionProfile) -> None:
+    counts = Counter(name.kind for name in names)
+    for rule in profile.san:
+        found = counts[rule.kind]
+        if found > rule.max_count:
+            raise BadName(
+                f"{found} names of kind {rule.kind.value} where {profile.name} allows"
+                f" {rule.max_count}",
+                field="names",
+                rule="name.count",
+                remedy="spread them over several certificates",
+            )
+        if rule.required and not found:
+            raise BadName(
+                f"profile {profile.name} needs a name of kind {rule.kind.value}",
+                field="names",
+                rule="name.required",
+                remedy=f"put a {rule.kind.value} name into the CSR's subjectAltName,"
+                f" or give names: {rule.kind.value}:...",
+            )
+    offered = _SERVER_NAMES & {rule.kind for rule in profile.san}
+    serves = EKU_NAMES["serverAuth"] in profile.extended_key_usage
+    if serves and offered and not any(counts[kind] for kind in offered):
+        # RFC 9525 §2: a TLS client looks for the server in the SAN and nowhere else.
+        kinds = " or ".join(sorted(offered))
+        raise BadName(
+            f"profile {profile.name} is for servers and needs a name of kind {kinds}",
+            field="names",
+            rule="name.server-identity",
+            remedy="put the server's host name or address into the CSR's subjectAltName",
+        )
