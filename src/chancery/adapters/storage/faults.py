@@ -1,0 +1,92 @@
+"""What a database says when it refuses or is away, in the words of a CA.  No SQL leaves here."""
+
+import re
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, Unavailable
+
+_NOUNS: Final = {
+    "approval": "approval by this person of this content",
+    "authority": "authority of this name",
+    "authority_certificate": "CA certificate of this issuer and serial",
+    "certificate": "certificate of this serial, hash or id",
+    "client_certificate": "binding of this client certificate",
+    "container": "container of this name",
+    "idempotency": "request with this idempotency key",
+    "intent": "intent for this serial",
+    "job": "job of this id",
+    "profile_version": "profile version of this content or number",
+    "request": "request of this id",
+    "user_account": "account of this name",
+    "user_group": "group of this name",
+}
+_UNIQUE: Final = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505"}
+_DANGLING: Final = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}
+_CHECK: Final = {"SQLITE_CONSTRAINT_CHECK", "23514"}
+_GUARD: Final = {"SQLITE_CONSTRAINT_TRIGGER", "23001"}
+# Data the engine cannot hold (a NUL in PostgreSQL text, an integer beyond 64 bits).
+_UNFIT: Final = {"22021", "22003", "22P05"}
+_AWAY_CLASSES: Final = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}  # SQLSTATE classes
+
+
+def _code(error: DBAPIError) -> str:
+    """SQLite's symbolic result code, or PostgreSQL's SQLSTATE; "" if there is none."""
+    origin = error.orig
+    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
+    return str(code or "")
+
+
+def _table(error: DBAPIError) -> str:
+    diagnosis = getattr(error.orig, "diag", None)
+    if diagnosis is not None:
+        return str(diagnosis.table_name or "")
+    found = re.search(r"failed: (\w+)\.", str(error.orig))
+    return found.group(1) if found else ""
+
+
+def _refusal(error: IntegrityError) -> CAError:
+    code, table = _code(error), _table(error)
+    if code in _UNIQUE:
+        noun = _NOUNS.get(table, "record")
+        return AlreadyExists(f"there is already a {noun}", rule=f"unique.{table or 'record'}")
+    if code in _GUARD:
+        return Conflict("this record may not be changed or removed", rule="record.immutable")
+    if code in _DANGLING:
+        return Conflict(
+            "the record refers to something that is not there, or is referred to itself",
+            rule="record.reference",
+        )
+    if code in _CHECK:
+        return Conflict("the record contradicts a rule of the database", rule="record.check")
+    return Conflict("the database refused the record", rule="record.refused")
+
+
+def unavailable() -> Unavailable:
+    return Unavailable(
+        "the database is away",
+        rule="storage.unavailable",
+        remedy="try again; if it persists, look at the server's log",
+    )
+
+
+def translate(error: SQLAlchemyError) -> Exception:
+    """Say *error* in domain terms; a bug of ours (bad SQL) comes back unchanged."""
+    if isinstance(error, IntegrityError):
+        return _refusal(error)
+    if isinstance(error, PoolTimeout):
+        return unavailable()
+    if not isinstance(error, DBAPIError):
+        return error
+    code = _code(error)
+    if code in _UNFIT:
+        return BadRequest("a value cannot be stored", rule="record.value")
+    if error.connection_invalidated or code[:2] in _AWAY_CLASSES:
+        return unavailable()
+    if code.startswith("SQLITE_") and code not in {"SQLITE_ERROR", "SQLITE_MISUSE"}:
+        return unavailable()  # BUSY, FULL, IOERR, READONLY, CORRUPT, CANTOPEN, ...
+    if not code and "OperationalError" in type(error).__name__:
+        return unavailable()  # psycopg: no server answered, so no SQLSTATE
+    return error

@@ -1,0 +1,152 @@
+"""Group commit: one thread, one connection, many units of work, one fsync.
+
+A certificate costs about a millisecond of waiting for the disk and a tenth of
+that in work, so whoever waits at the same moment shares a commit.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from chancery.adapters.storage.engine import lock_for_write
+from chancery.adapters.storage.faults import translate, unavailable
+from chancery.adapters.storage.link import Link
+from chancery.adapters.storage.session import SqlSession
+from chancery.domain.errors import Unavailable
+
+T = TypeVar("T")
+
+_BATCH: Final = 128  # bounds how long the first unit waits for the last
+_QUEUE: Final = 20_000
+
+
+class _Unit(NamedTuple):
+    work: Callable[[SqlSession], Any]
+    future: Future[Any]
+
+
+class _Outcome(NamedTuple):
+    result: Any
+    error: BaseException | None
+
+
+class Writer:
+    """Runs units in order of arrival.  A unit alone never waits for company."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._waiting: deque[_Unit] = deque()
+        self._arrival = threading.Condition()
+        self._closed = False
+        self._inside = False
+        self._thread = threading.Thread(target=self._serve, name="chancery-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[SqlSession], T]) -> Future[T]:
+        """Queue *work*; the future resolves after its commit is durable, or it failed."""
+        if self._inside and threading.current_thread() is self._thread:
+            raise RuntimeError("bug: a unit of work asked for another; use its own session")
+        future: Future[T] = Future()
+        with self._arrival:
+            if self._closed:
+                raise Unavailable("the database is closed", rule="storage.closed")
+            if len(self._waiting) >= _QUEUE:
+                raise Unavailable(
+                    "too many writes are waiting", rule="storage.backlog", remedy="try again later"
+                )
+            self._waiting.append(_Unit(work, future))
+            self._arrival.notify()
+        return future
+
+    def write(self, work: Callable[[SqlSession], T]) -> T:
+        """Queue *work* and wait for its result."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("bug: waiting for a write inside the writer thread; it would hang")
+        return self.submit(work).result()
+
+    def close(self) -> None:
+        """Commit what waits, then stop."""
+        with self._arrival:
+            self._closed = True
+            self._arrival.notify()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while batch := self._take():
+            live = [unit for unit in batch if unit.future.set_running_or_notify_cancel()]
+            if len(live) == 1:
+                self._commit_one(live[0])
+            elif live:
+                self._commit_all(live)
+
+    def _take(self) -> list[_Unit]:
+        """Wait for units; return at most _BATCH of them, none when closed and drained."""
+        with self._arrival:
+            while not self._waiting and not self._closed:
+                self._arrival.wait()
+            return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+
+    def _commit_one(self, unit: _Unit) -> None:
+        try:
+            with self._engine.begin() as connection:
+                lock_for_write(connection)
+                result = self._run(unit, connection)
+        except SQLAlchemyError as error:
+            unit.future.set_exception(translate(error))
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            unit.future.set_exception(error)
+        else:
+            unit.future.set_result(result)
+
+    def _commit_all(self, units: list[_Unit]) -> None:
+        outcomes: list[_Outcome] = []
+        try:
+            with self._engine.begin() as connection:
+                lock_for_write(connection)
+                for unit in units:
+                    outcomes.append(self._run_in_savepoint(unit, connection))  # noqa: PERF401 - kept if one raises
+        except Exception as error:  # noqa: BLE001 - the writer must outlive it
+            # The transaction is gone, or its commit failed: nobody may hear of success.
+            failed = [outcome.error for outcome in outcomes] + [None] * len(units)
+            outcomes = [
+                _Outcome(None, own or _outage(error)) for own, _ in zip(failed, units, strict=False)
+            ]
+        for unit, outcome in zip(units, outcomes, strict=True):
+            if outcome.error is None:
+                unit.future.set_result(outcome.result)
+            else:
+                unit.future.set_exception(outcome.error)
+
+    def _run_in_savepoint(self, unit: _Unit, connection: Connection) -> _Outcome:
+        connection.exec_driver_sql("SAVEPOINT unit")
+        try:
+            outcome = _Outcome(self._run(unit, connection), None)
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+            outcome = _Outcome(None, error)
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        return outcome
+
+    def _run(self, unit: _Unit, connection: Connection) -> Any:
+        link = Link(connection)
+        self._inside = True
+        try:
+            result = unit.work(SqlSession(link))
+        finally:
+            self._inside = False
+            link.end()
+        if link.failure is not None:  # the unit swallowed it, and half of its work is missing
+            raise link.failure
+        return result
+
+
+def _outage(error: Exception) -> Exception:
+    """Each waiter gets an exception of its own: a shared one would mix their tracebacks."""
+    away = unavailable()
+    away.__cause__ = error
+    return away
