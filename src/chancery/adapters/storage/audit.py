@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from chancery.adapters.storage import schema
-from chancery.adapters.storage.link import Link, insert_sql
+from chancery.adapters.storage.link import Link, Record, insert_sql
 from chancery.domain.audit import AuditEvent, AuditRecord, Outcome
 
 _L: Final = schema.audit_leaf
@@ -41,7 +41,7 @@ def leaf_bytes(seq: int, time_ms: int, event: AuditEvent) -> bytes:
     )
 
 
-def _record(row: Row[Any]) -> AuditRecord:
+def _record(row: Record) -> AuditRecord:
     seq, time_ms, leaf, digest = row
     fields = _decode(leaf)
     event = AuditEvent(

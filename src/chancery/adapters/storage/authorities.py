@@ -4,10 +4,10 @@ import base64
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import insert, select, update
 
 from chancery.adapters.storage import documents, schema_policy
-from chancery.adapters.storage.link import Link
+from chancery.adapters.storage.link import Link, Record
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.authority import (
     Authority,
@@ -36,7 +36,7 @@ def _values(authority: Authority) -> dict[str, Any]:
     return values
 
 
-def _authority(row: Row[Any]) -> Authority:
+def _authority(row: Record) -> Authority:
     values = dict(row._mapping)
     values["subject"] = documents.decode(DistinguishedName, row.subject)
     values["chain"] = tuple(map(base64.b64decode, documents.decode(list[str], row.chain)))
@@ -47,7 +47,7 @@ def _authority(row: Row[Any]) -> Authority:
     return Authority(**values)
 
 
-def _certificate(row: Row[Any]) -> AuthorityCertificate:
+def _certificate(row: Record) -> AuthorityCertificate:
     values = dict(row._mapping)
     values["kind"] = AuthorityCertificateKind(row.kind)
     return AuthorityCertificate(**values)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 
 from chancery.adapters.storage import names_text, schema
-from chancery.adapters.storage.link import Link, insert_sql
+from chancery.adapters.storage.link import Link, Record, insert_sql
 from chancery.adapters.storage.revocations import REASONS, STATUSES, SqlRevocations
 from chancery.adapters.storage.search import matches, page_of_ids, records
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
@@ -38,7 +38,7 @@ RECORD: Final[Select[Any]] = select(
 )  # fmt: skip
 
 
-def certificate_record(row: Row[Any]) -> CertificateRecord:
+def certificate_record(row: Record) -> CertificateRecord:
     (
         id_, authority, serial, subject, names, not_before, not_after, key_sha256, sha256,
         profile, profile_sha256, request_id, requester, der, issued_at, renewed_from,

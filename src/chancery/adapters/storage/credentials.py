@@ -1,11 +1,11 @@
 """API tokens and bound client certificates, found by hash alone."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from chancery.adapters.storage import documents, schema_identity
-from chancery.adapters.storage.link import Link
+from chancery.adapters.storage.link import Link, Record
 from chancery.domain.errors import NotFound
 from chancery.domain.identity import ApiToken, ClientCertificate, Permission
 
@@ -16,7 +16,7 @@ _CERTIFICATE: Final = select(
 )
 
 
-def _token(row: Row[Any]) -> ApiToken:
+def _token(row: Record) -> ApiToken:
     scopes = None if row.scopes is None else documents.decode(list[str], row.scopes)
     return ApiToken(
         row.id,

@@ -4,25 +4,25 @@ What is read here was written here, so this reads leniently: a field that a
 later release drops must not make old records unreadable.
 """
 
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
 
+from chancery.wire import documents
+
 T = TypeVar("T")
 
-_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_DECODERS: Final[dict[Any, msgspec.json.Decoder[Any]]] = {}
 
 
 def encode(value: object) -> str:
-    return _ENCODER.encode(value).decode()
+    """The canonical document: a profile's text here hashes to the sha256 of its version."""
+    return documents.encode(value).decode()
 
 
 def decode(kind: type[T], stored: str) -> T:
-    value: T = _decoder(kind).decode(stored)
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    value: T = decoder.decode(stored)
     return value
-
-
-@lru_cache
-def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)

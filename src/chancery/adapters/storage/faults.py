@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, Unavailable
@@ -78,15 +78,18 @@ def translate(error: SQLAlchemyError) -> Exception:
         return _refusal(error)
     if isinstance(error, PoolTimeout):
         return unavailable()
-    if not isinstance(error, DBAPIError):
-        return error
-    code = _code(error)
-    if code in _UNFIT:
-        return BadRequest("a value cannot be stored", rule="record.value")
-    if error.connection_invalidated or code[:2] in _AWAY_CLASSES:
-        return unavailable()
-    if code.startswith("SQLITE_") and code not in {"SQLITE_ERROR", "SQLITE_MISUSE"}:
-        return unavailable()  # BUSY, FULL, IOERR, READONLY, CORRUPT, CANTOPEN, ...
-    if not code and "OperationalError" in type(error).__name__:
-        return unavailable()  # psycopg: no server answered, so no SQLSTATE
+    if isinstance(error, DBAPIError):
+        if _code(error) in _UNFIT or isinstance(error.orig, OverflowError):
+            return BadRequest("a value cannot be stored", rule="record.value")
+        if _is_outage(error):
+            return unavailable()
     return error
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    code = _code(error)
+    if not code:  # psycopg: no server answered, so there is no SQLSTATE
+        return error.connection_invalidated or isinstance(error, OperationalError)
+    if code.startswith("SQLITE_"):  # BUSY, FULL, IOERR, READONLY, CORRUPT, CANTOPEN, ...
+        return code not in {"SQLITE_ERROR", "SQLITE_MISUSE"}
+    return error.connection_invalidated or code[:2] in _AWAY_CLASSES

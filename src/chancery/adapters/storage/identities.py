@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import Row, Table, delete, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 
 from chancery.adapters.storage import schema_identity
 from chancery.adapters.storage.credentials import SqlCredentials
-from chancery.adapters.storage.link import Link
+from chancery.adapters.storage.link import Link, Record
 from chancery.domain.errors import Conflict, NotFound
 from chancery.domain.identity import CLASS_OF, Group, Role, RoleClass, User
 
@@ -157,7 +157,7 @@ class SqlIdentities(SqlCredentials):
         return found
 
 
-def _user(row: Row[Any], roles: Iterable[str], groups: Iterable[str]) -> User:
+def _user(row: Record, roles: Iterable[str], groups: Iterable[str]) -> User:
     return User(
         row.name,
         row.display_name,
@@ -173,7 +173,7 @@ def _user(row: Row[Any], roles: Iterable[str], groups: Iterable[str]) -> User:
     )
 
 
-def _group(row: Row[Any], roles: Iterable[str], members: Iterable[str]) -> Group:
+def _group(row: Record, roles: Iterable[str], members: Iterable[str]) -> Group:
     return Group(
         row.name,
         row.description,

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from chancery.adapters.storage.faults import translate
 
 Values = tuple[Any, ...]
+Record = Row[*tuple[Any, ...]]
+Result = CursorResult[*tuple[Any, ...]]
 
 
 @lru_cache
@@ -47,15 +49,15 @@ class Link:
         self,
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
-    ) -> CursorResult[Any]:
+    ) -> Result:
         """Execute an expression of SQLAlchemy Core."""
         connection = self._usable()
         try:
-            return connection.execute(statement, parameters)  # type: ignore[return-value]
+            return connection.execute(statement, parameters)
         except SQLAlchemyError as error:
             raise self._failed(error) from error
 
-    def driver(self, sql: str, values: Values = ()) -> CursorResult[Any]:
+    def driver(self, sql: str, values: Values = ()) -> Result:
         """Execute prepared text with ``?`` marks: for what runs for every certificate."""
         connection = self._usable()
         try:
@@ -75,10 +77,10 @@ class Link:
         except SQLAlchemyError as error:
             raise self._failed(error) from error
 
-    def rows(self, statement: Executable) -> Sequence[Row[Any]]:
+    def rows(self, statement: Executable) -> Sequence[Record]:
         return self.run(statement).fetchall()
 
-    def first(self, statement: Executable) -> Row[Any] | None:
+    def first(self, statement: Executable) -> Record | None:
         return self.run(statement).first()
 
     def _usable(self) -> Connection:

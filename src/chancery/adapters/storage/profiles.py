@@ -1,11 +1,11 @@
 """Extension profiles in immutable versions, and distinguished-name profiles."""
 
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import delete, insert, select
 
 from chancery.adapters.storage import documents, schema_policy
-from chancery.adapters.storage.link import Link
+from chancery.adapters.storage.link import Link, Record
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import NotFound
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
@@ -16,7 +16,7 @@ _D: Final = schema_policy.dn_profile
 _LATEST: Final = select(_V).join(_H, _H.c.sha256 == _V.c.sha256)
 
 
-def _version(row: Row[Any]) -> ProfileVersion:
+def _version(row: Record) -> ProfileVersion:
     profile = documents.decode(ExtensionProfile, row.document)
     return ProfileVersion(profile, row.version, row.sha256, row.created_at, row.created_by)
 
@@ -64,7 +64,7 @@ class SqlProfiles:
         row = self._link.first(select(_D.c.document).where(_D.c.name == name))
         return documents.decode(DnProfile, row.document) if row is not None else None
 
-    def dn_list(self) -> list[DnProfile]:
+    def dn_all(self) -> list[DnProfile]:
         rows = self._link.rows(select(_D.c.document).order_by(_D.c.name))
         return [documents.decode(DnProfile, row.document) for row in rows]
 

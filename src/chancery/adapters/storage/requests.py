@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from chancery.adapters.storage import names_text, schema
-from chancery.adapters.storage.link import Link, insert_sql
+from chancery.adapters.storage.link import Link, Record, insert_sql
 from chancery.adapters.storage.search import matches, page_of_ids, records
 from chancery.domain.errors import NotFound, WrongState
 from chancery.domain.request import (
@@ -46,7 +46,7 @@ def _values(r: CertificateRequest) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _request(row: Row[Any]) -> CertificateRequest:
+def _request(row: Record) -> CertificateRequest:
     (
         id_, state, kind, ra, authority, profile, profile_sha256, requester, subject, names,
         key_sha256, key_algorithm, serial, before, after, lasting_s, backdate_s, latest,

@@ -1,16 +1,18 @@
 """Where certificates stand: what OCSP answers and CRLs list, and keys nobody may use again."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-from sqlalchemy import Row
+from sqlalchemy import select
 
-from chancery.adapters.storage.link import Link
+from chancery.adapters.storage import schema
+from chancery.adapters.storage.link import Link, Record
 from chancery.domain.certificate import CertificateStatus, RevocationReason, RevokedEntry
 from chancery.domain.errors import AlreadyRevoked, NotFound, WrongState
 
 STATUSES: Final = {status.value: status for status in CertificateStatus}
 REASONS: Final = {reason.value: reason for reason in RevocationReason}
+_B: Final = schema.blocked_key
 _CHUNK: Final = 10_000
 
 _STATUS: Final = """
@@ -40,7 +42,7 @@ _BLOCK: Final = (
 )
 
 
-def _entry(row: Row[Any]) -> RevokedEntry:
+def _entry(row: Record) -> RevokedEntry:
     serial, revoked_at, reason, invalidity_date = row
     return RevokedEntry(serial, revoked_at, REASONS[reason], invalidity_date)
 
@@ -102,11 +104,9 @@ class SqlRevocations:
                 return
             after = rows[-1][0]
 
-    def key_blocked(self, key_sha256: str) -> str | None:
-        row = self._link.driver(
-            "SELECT why FROM blocked_key WHERE key_sha256 = ?", (key_sha256,)
-        ).first()
-        return str(row[0]) if row is not None else None
+    def keys_blocked(self, key_sha256s: Sequence[str]) -> Mapping[str, str]:
+        statement = select(_B.c.key_sha256, _B.c.why).where(_B.c.key_sha256.in_(key_sha256s))
+        return {row.key_sha256: row.why for row in self._link.rows(statement)}
 
     def block_key(self, key_sha256: str, why: str, now: int) -> None:
         """The first reason stands."""

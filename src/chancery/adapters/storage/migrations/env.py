@@ -5,7 +5,8 @@ from alembic import context
 from chancery.adapters.storage import schema_identity, schema_policy
 from chancery.adapters.storage.schema import metadata
 
-assert schema_identity.metadata is schema_policy.metadata is metadata  # all tables are imported
+# Alembic compares what is registered, so every module of tables must be imported.
+assert schema_identity.user_account.metadata is schema_policy.authority.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
