@@ -4,8 +4,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography import x509
-
 from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import BadRequest, NotFound, Unavailable
@@ -13,9 +11,9 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import ToBeSigned
 from chancery.ports import Clock, Store
+from chancery.services.issuers import issuer_context
 from chancery.wire.lint import compile_lint
-from chancery.wire.names import encode_name
-from chancery.wire.tbs import CompiledProfile, IssuerContext, compile_profile
+from chancery.wire.tbs import CompiledProfile, compile_profile
 
 Lint = Callable[[bytes], tuple[str, ...]]
 
@@ -146,23 +144,14 @@ class Catalogue:
         key = (authority.name, version.sha256, authority.certificate)
         template = self._templates.get(key)
         if template is None:
-            template = self._compile(authority, authority.key_id, authority.certificate, version)
+            template = self._compile(authority, authority.key_id, version)
             self._templates[key] = template
         return template
 
-    def _compile(
-        self, authority: Authority, key_id: str, certificate: bytes, version: ProfileVersion
-    ) -> Template:
-        parsed = x509.load_der_x509_certificate(certificate)
-        identifier = parsed.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        context = IssuerContext(
-            name=authority.name,
-            subject_der=encode_name(authority.subject),
-            key_identifier=identifier.value.digest,
-            signature_algorithm=authority.signature_algorithm,
-            not_after=int(parsed.not_valid_after_utc.timestamp()),
-            http=self._http,
-        )
+    def _compile(self, authority: Authority, key_id: str, version: ProfileVersion) -> Template:
+        with self._store.read() as session:
+            certificates = session.authorities.certificates(authority.name)
+        context = issuer_context(authority, certificates, self._http)
         return Template(
             authority,
             key_id,

@@ -1,0 +1,163 @@
+"""Issuance under load: a real instance, wrk as the load generator on the same cores.
+
+Each figure is also given as a ratio to the raw crypto of the same run: what
+one core does in that time if it only verifies a P-256 CSR and signs a P-256
+certificate.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from services.instance import Instance  # noqa: E402 - the tests' own driver
+
+
+def csr(number: int) -> str:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = f"host-{number}.example.org"
+    request = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def raw_crypto(seconds: float = 2.0) -> float:
+    """P-256 verify + sign pairs a second, on one core."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    message = os.urandom(400)
+    algorithm = ec.ECDSA(hashes.SHA256())
+    signature = key.sign(message, algorithm)
+    public = key.public_key()
+    count, start = 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < seconds:
+        for _ in range(50):
+            public.verify(signature, message, algorithm)
+            key.sign(message, algorithm)
+        count += 50
+    return count / spent
+
+
+def prepare(instance: Instance, folder: Path, count: int) -> None:
+    """An RA that asks nobody, and *count* distinct CSRs."""
+    ra = {
+        "name": "bench",
+        "profiles": ["tls-server"],
+        "authorities": [instance.facts["issuing"]],
+        "approval_group": "officers",
+        "approvals": 0,
+        "anonymous": False,
+    }
+    (folder / "ra.json").write_text(json.dumps(ra))
+    done = instance.run("ra", "put", str(folder / "ra.json"), user="admin")
+    assert done.returncode == 0, done.stderr
+    with (folder / "bodies.ndjson").open("w") as out:
+        for number in range(count):
+            body = {"profile": "tls-server", "ra": "bench", "csr": csr(number)}
+            out.write(json.dumps(body) + "\n")
+
+
+def wrk(instance: Instance, folder: Path, connections: int, seconds: int) -> dict[str, float]:
+    token = Path(instance.facts["users"]["requester"]["token_file"]).read_text().strip()
+    done = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
+         str(Path(__file__).with_name("issue.lua")), instance.facts["https"]],
+        env=os.environ | {"TOKEN": token, "BODIES": str(folder / "bodies.ndjson")},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    if done.stderr:
+        print(done.stderr[:500], file=sys.stderr)
+    line = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
+    figures: dict[str, float] = json.loads(line.removeprefix("JSON "))
+    assert not figures["not_2xx"], figures
+    assert not figures["socket_errors"], figures
+    return figures
+
+
+def bulk(instance: Instance, folder: Path, count: int) -> float:
+    """Certificates a second through one bulk call of *count* requests."""
+    token = Path(instance.facts["users"]["requester"]["token_file"]).read_text().strip()
+    lines = (folder / "bodies.ndjson").read_text().splitlines()
+    (folder / "bulk.ndjson").write_text("\n".join(lines[n % len(lines)] for n in range(count)))
+    start = time.perf_counter()
+    done = subprocess.run(
+        ["curl", "-sSf", "--cacert", instance.facts["ca_bundle"], "-H", f"Authorization: Bearer {token}",
+         "-H", "Content-Type: application/x-ndjson", "--data-binary", f"@{folder / 'bulk.ndjson'}",
+         f"{instance.facts['https']}/api/v1/requests/bulk"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    spent = time.perf_counter() - start
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    issued = sum(answer.get("state") == "issued" for answer in answers)
+    assert issued == count, answers[:2]
+    return count / spent
+
+
+def family_rss_kib(pid: int) -> dict[str, int]:
+    """Resident memory of the service's processes, shared pages counted in each."""
+    found = {}
+    listing = subprocess.run(
+        ["ps", "-eo", "pid,ppid,rss,args"], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(None, 3) for line in listing.stdout.splitlines()[1:]]
+    family = {pid}
+    for _ in range(3):
+        family |= {int(row[0]) for row in rows if int(row[1]) in family}
+    for row in rows:
+        if int(row[0]) in family:
+            found[f"{row[0]} {row[3][-60:]}"] = int(row[2])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--database", default=None)
+    parser.add_argument("--bulk", type=int, default=20_000)
+    options = parser.parse_args()
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        instance = Instance.create(folder / "instance", database=options.database)
+        raw = raw_crypto()
+        started = time.perf_counter()
+        with instance.serving():
+            ready = time.perf_counter() - started
+            prepare(instance, folder, 2000)
+            wrk(instance, folder, 16, 2)  # warm
+            many = wrk(instance, folder, 64, options.seconds)
+            single = wrk(instance, folder, 1, max(3, options.seconds // 2))
+            bulk_rate = bulk(instance, folder, options.bulk)
+            assert instance.process is not None
+            memory = family_rss_kib(instance.process.pid)
+        rate = many["requests"] / many["seconds"]
+        single_rate = single["requests"] / single["seconds"]
+        print(f"raw P-256 verify+sign        {raw:9.0f}/s   1.00 (one core)")
+        print(f"issuance, 64 connections     {rate:9.0f}/s   {rate / raw:.2f} of raw"
+              f"   p50 {many['p50_ms']:.1f} ms  p99 {many['p99_ms']:.1f} ms")
+        print(f"issuance, 1 connection       {single_rate:9.0f}/s   {single_rate / raw:.2f} of raw"
+              f"   p50 {single['p50_ms']:.1f} ms  p99 {single['p99_ms']:.1f} ms")
+        print(f"bulk issuance                {bulk_rate:9.0f}/s   {bulk_rate / raw:.2f} of raw")
+        print(f"start to ready               {ready:9.2f} s")
+        print(f"resident memory              {sum(memory.values()) / 1024:9.0f} MiB")
+        for name, kib in memory.items():
+            print(f"    {kib / 1024:6.0f} MiB  {name}")
+        print(f"load generator and clients used {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU")
+
+
+if __name__ == "__main__":
+    main()
