@@ -174,7 +174,7 @@ def host_of(name: GeneralName) -> str | None:
     """The lower-case domain a name stands under, for suffix rules; None if it has none."""
     match name.kind:
         case NameKind.DNS:
-            return name.value.removeprefix("*.")
+            return name.value  # ``*.example.org`` lies below ``.example.org``
         case NameKind.EMAIL | NameKind.UPN:
             return name.value.rpartition("@")[2].lower()
         case NameKind.URI:

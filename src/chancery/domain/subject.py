@@ -83,17 +83,23 @@ def check_value(rule: AttributeRule, value: str) -> None:
 
 def _check_meaning(oid: str, value: str) -> None:
     """Rules of the attribute itself, whatever the profile."""
+    if oid == _COUNTRY and re.fullmatch(r"[A-Z]{2}", value) is None:
+        why = "C is not a country code"
+        raise _bad(oid, why, "subject.country", "use the two capitals of ISO 3166, like DE")
+    if oid == _DOMAIN_COMPONENT and "." in value:
+        raise _bad(oid, "DC holds more than one label", "subject.dc", "use one DC per label")
     try:
-        if oid == _COUNTRY and re.fullmatch(r"[A-Z]{2}", value) is None:
-            raise _bad(
-                oid, "C is not a country code", "subject.country", "use two capitals, like DE"
-            )
         if oid == _EMAIL:
             name_syntax.email(value)
-        if oid == _DOMAIN_COMPONENT and (name_syntax.dns(f"{value}.x") and "." in value):
-            raise _bad(oid, "DC holds more than one label", "subject.dc", "use one DC per label")
+        elif oid == _DOMAIN_COMPONENT:
+            name_syntax.dns(f"{value}.example")
     except BadName as error:
-        raise _bad(oid, str(error), error.rule or "subject.value", error.remedy or "") from None
+        raise BadName(
+            str(error),
+            field=f"subject.{attribute_name(oid)}",
+            rule=error.rule,
+            remedy=error.remedy,
+        ) from None
 
 
 class _Values:
