@@ -2,7 +2,7 @@
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -67,6 +67,10 @@ class Connection:
         url = self._checked_url()
         token = None if anonymous or basic else self._token()
         return Client(url, self._tls(), token=token, basic=basic, timeout=self.timeout)
+
+    def at(self, url: str) -> "Connection":
+        """Return the same connection to another server."""
+        return replace(self, url=url)
 
     def _checked_url(self) -> str:
         if not self.url:

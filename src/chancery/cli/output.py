@@ -190,3 +190,16 @@ def delivered(to: Path | None, size: int, *, as_json: bool) -> None:
         print_json({"file": str(to), "octets": size})
     else:
         note(f"wrote {to} ({size} octets)")
+
+
+def done(name: str, what: str, *, as_json: bool) -> None:
+    """Confirm an act whose answer is empty."""
+    if as_json:
+        print_json({"name": name, "result": what})
+    else:
+        line(f"{name}: {what}")
+
+
+def given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop what was not given from the body of a request."""
+    return {key: value for key, value in body.items() if value is not None}

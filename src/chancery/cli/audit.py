@@ -1,0 +1,91 @@
+"""``chancery audit``: read the audit log, and check that nobody has changed it."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from chancery.cli import arguments, files, output
+from chancery.cli.application import group
+from chancery.cli.arguments import All, Limit
+from chancery.cli.client import Client, Json
+from chancery.cli.connection import DEFAULT, Connection
+from chancery.domain.errors import NotFound
+
+app = group("audit")
+app.command("chancery.cli.audit_verify:verify", name="verify")
+app.command("chancery.cli.audit_verify:proof", name="proof")
+
+_COLUMNS: Final = ("seq", "time_ms", "actor", "action", "subject", "outcome")
+_PAGE: Final = 500
+Time = Annotated[str | None, Parameter(help="-7d (from now), 2026-05-01 or 2026-05-01T12:00:00Z.")]
+
+
+@app.command(name="list")
+def list_(
+    *,
+    actor: Annotated[str | None, Parameter(help="Only what this account did.")] = None,
+    action: Annotated[str | None, Parameter(help="Only this: certificate.issued, ...")] = None,
+    subject: Annotated[
+        str | None, Parameter(help="Only about this: request id, CA/serial, account.")
+    ] = None,
+    before: Annotated[int | None, Parameter(help="Only records before this number.")] = None,
+    since: Time = None,
+    until: Time = None,
+    limit: Limit = 100,
+    all_: All = False,
+    api: Connection = DEFAULT,
+) -> None:
+    """List audit records, newest first."""
+    now = time.time()
+    conditions = {
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "since": arguments.when(since, now, "--since"),
+        "until": arguments.when(until, now, "--until"),
+    }
+    wanted = None if all_ else limit
+    with api.open() as server:
+        records = _records(server, conditions, before, None if wanted is None else wanted + 1)
+        output.listing(records, _COLUMNS, as_json=api.as_json, limit=wanted)
+
+
+@app.command
+def show(
+    seq: Annotated[int, Parameter(help="Number of the record.")], /, *, api: Connection = DEFAULT
+) -> None:
+    """Show one audit record."""
+    with api.open() as server:
+        found = list(_records(server, {}, seq + 1, 1))
+    if not found or found[0].get("seq") != seq:
+        raise NotFound(f"no audit record {seq}", field="seq")
+    output.show(found[0], as_json=api.as_json)
+
+
+@app.command
+def checkpoint(
+    *, to: files.Output = None, force: files.Force = False, api: Connection = DEFAULT
+) -> None:
+    """Fetch the signed checkpoint.  With an old one, `audit verify --since` proves growth."""
+    files.check_free(to, force=force)
+    with api.open(anonymous=True) as server:
+        document = server.download("audit", "checkpoint")
+    files.deliver(document.data, to, force=force)
+    output.delivered(to, len(document.data), as_json=api.as_json)
+
+
+def _records(
+    server: Client, conditions: Json, before: int | None, left: int | None
+) -> Iterator[Json]:
+    """Yield records page by page: the number of the last one seen is the cursor."""
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(left, _PAGE)
+        page = server.get("audit", **conditions, before=before, limit=size)
+        records = page["items"] if isinstance(page, dict) else page
+        yield from records[:size]
+        if len(records) < size:
+            return
+        before = records[-1]["seq"]
+        left = None if left is None else left - size

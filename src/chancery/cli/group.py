@@ -1,0 +1,72 @@
+"""``chancery group``: groups of accounts."""
+
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from chancery.cli import output
+from chancery.cli.application import group
+from chancery.cli.client import Json
+from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.user import Roles
+
+app = group("group")
+
+_COLUMNS: Final = ("name", "description", "roles", "members")
+Name = Annotated[str, Parameter(help="Name of the group.")]
+Member = Annotated[str, Parameter(help="Name of the account.")]
+
+
+@app.command(name="list")
+def list_(*, api: Connection = DEFAULT) -> None:
+    """List the groups."""
+    with api.open() as server:
+        output.listing(server.items("groups", limit=None), _COLUMNS, as_json=api.as_json)
+
+
+@app.command
+def show(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Show a group and its members."""
+    with api.open() as server:
+        found = server.get("groups", name)
+    output.show(found, as_json=api.as_json)
+
+
+@app.command
+def create(
+    name: Name,
+    /,
+    *,
+    description: Annotated[str | None, Parameter(help="What it is for.")] = None,
+    role: Roles = (),
+    api: Connection = DEFAULT,
+) -> None:
+    """Create a group; its members hold its roles."""
+    body: Json = {"name": name, "description": description, "roles": list(role) or None}
+    with api.open() as server:
+        answer = server.post("groups", body=output.given(body))
+    output.show(answer, as_json=api.as_json)
+
+
+@app.command
+def delete(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Delete a group."""
+    with api.open() as server:
+        server.delete("groups", name)
+    output.done(name, "deleted", as_json=api.as_json)
+
+
+@app.command
+def add(name: Name, user: Member, /, *, api: Connection = DEFAULT) -> None:
+    """Add an account to a group."""
+    with api.open() as server:
+        server.put("groups", name, "members", user)
+    output.done(name, f"added {user}", as_json=api.as_json)
+
+
+@app.command
+def remove(name: Name, user: Member, /, *, api: Connection = DEFAULT) -> None:
+    """Remove an account from a group."""
+    with api.open() as server:
+        server.delete("groups", name, "members", user)
+    output.done(name, f"removed {user}", as_json=api.as_json)

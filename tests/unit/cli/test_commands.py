@@ -1,0 +1,310 @@
+"""What each command asks of the server: method, path, query, body, and nothing else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chancery.cli.application import build
+
+CSR = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
+SERIAL = "0x00:AB:CD"
+PAGE = {"items": [], "next": None}
+
+# argv, method, path below /api/v1, query, body
+CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
+    ("whoami", "GET", "/me", {}, None),
+    # requests
+    ("request submit {csr} --profile p", "POST", "/requests", {}, {"profile": "p", "csr": CSR}),
+    (
+        "request submit --server-key ec-p256 --profile p --ra r --authority a --days 7 --note hi"
+        " --names www.example.org,10.0.0.1 --name a@example.org --subject CN=x,O=y"
+        " --extension 1.2.3=0500",
+        "POST",
+        "/requests",
+        {},
+        {
+            "profile": "p",
+            "ra": "r",
+            "authority": "a",
+            "server_key": "ec-p256",
+            "days": 7,
+            "note": "hi",
+            "names": ["dns:www.example.org", "ip:10.0.0.1", "email:a@example.org"],
+            "subject": {"CN": "x", "O": "y"},
+            "extensions": {"1.2.3": "0500"},
+        },
+    ),
+    ("request edit ID --days 9", "PATCH", "/requests/ID", {}, {"days": 9}),
+    ("request edit ID {csr}", "PATCH", "/requests/ID", {}, {"csr": CSR}),
+    ("request show ID", "GET", "/requests/ID", {}, None),
+    ("request show ID --code C", "GET", "/requests/ID", {"code": "C"}, None),
+    (
+        "request list --state pending --ra r --profile p --authority a --requester u --subject s*",
+        "GET",
+        "/requests",
+        {"state": "pending", "ra": "r", "profile": "p", "authority": "a", "requester": "u"}
+        | {"subject": "s*", "limit": "101"},
+        None,
+    ),
+    ("request approve ID", "POST", "/requests/ID/approve", {}, {}),
+    (
+        "request approve ID --content-sha256 ff",
+        "POST",
+        "/requests/ID/approve",
+        {},
+        {"content_sha256": "ff"},
+    ),
+    ("request deny ID --reason no", "POST", "/requests/ID/deny", {}, {"reason": "no"}),
+    ("request withdraw ID", "POST", "/requests/ID/withdraw", {}, None),
+    ("request note ID text", "POST", "/requests/ID/notes", {}, {"text": "text"}),
+    ("request delete ID", "DELETE", "/requests/ID", {}, None),
+    ("request download ID --format p7", "GET", "/requests/ID/download", {"format": "p7"}, None),
+    # certificates
+    (
+        "certificate list --status held --authority a --profile p --requester u --subject s"
+        " --name n --serial AB --key-sha256 FF --expires-before 1900000000"
+        " --expires-after 2026-05-01 --limit 7",
+        "GET",
+        "/certificates",
+        {"status": "held", "authority": "a", "profile": "p", "requester": "u", "subject": "s"}
+        | {"name": "n", "serial": "ab", "key_sha256": "ff", "expires_before": "1900000000"}
+        | {"expires_after": "1777593600", "limit": "8"},
+        None,
+    ),
+    (f"certificate show {SERIAL}", "GET", "/certificates/abcd", {}, None),
+    (
+        f"certificate download {SERIAL} --format der --authority a",
+        "GET",
+        "/certificates/abcd/download",
+        {"format": "der", "authority": "a"},
+        None,
+    ),
+    (
+        f"certificate revoke {SERIAL} --reason keyCompromise --authority a"
+        " --invalidity-date 2026-05-01",
+        "POST",
+        "/certificates/abcd/revoke",
+        {},
+        {"reason": "keyCompromise", "authority": "a", "invalidity_date": 1777593600},
+    ),
+    (f"certificate revoke {SERIAL} --reason hold", "POST", "/certificates/abcd/hold", {}, {}),
+    (f"certificate hold {SERIAL}", "POST", "/certificates/abcd/hold", {}, {}),
+    (f"certificate release {SERIAL}", "POST", "/certificates/abcd/release", {}, {}),
+    (f"certificate renew {SERIAL}", "POST", "/certificates/abcd/renew", {}, {}),
+    (f"certificate renew {SERIAL} {{csr}}", "POST", "/certificates/abcd/renew", {}, {"csr": CSR}),
+    # revocation lists
+    ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
+    ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
+    # authorities
+    ("ca list", "GET", "/authorities", {"limit": "500"}, None),
+    ("ca tree", "GET", "/authorities", {"limit": "500"}, None),
+    ("ca show a", "GET", "/authorities/a", {}, None),
+    (
+        "ca create sub --container c --subject CN=Sub --parent root --key-algorithm ec-p384"
+        " --days 100 --path-length 0 --permitted dns:example.org --security-level high"
+        " --silo s --region r --crl-hours 48 --crl-every-hours 12",
+        "POST",
+        "/authorities",
+        {},
+        {
+            "name": "sub",
+            "container": "c",
+            "subject": "CN=Sub",
+            "parent": "root",
+            "key_algorithm": "ec-p384",
+            "security_level": "high",
+            "silo": "s",
+            "region": "r",
+            "crl_lifetime_s": 172800,
+            "crl_every_s": 43200,
+            "extensions": {
+                "days": 100,
+                "path_length": 0,
+                "name_constraints": {"permitted": ["dns:example.org"], "excluded": []},
+            },
+        },
+    ),
+    (
+        "ca import old {csr} --container c --offline",
+        "POST",
+        "/authorities/import",
+        {},
+        {"name": "old", "container": "c", "certificate": CSR, "offline": True},
+    ),
+    ("ca csr a", "GET", "/authorities/a/csr", {}, None),
+    (
+        "ca upload a {csr}",
+        "POST",
+        "/authorities/a/certificate",
+        {},
+        {"certificate": CSR},
+    ),
+    ("ca renew a --days 5", "POST", "/authorities/a/renew", {}, {"days": 5}),
+    (
+        "ca cross-sign a {csr} --path-length 1",
+        "POST",
+        "/authorities/a/cross-sign",
+        {},
+        {"certificate": CSR, "path_length": 1},
+    ),
+    ("ca disable a", "POST", "/authorities/a/disable", {}, {}),
+    ("ca enable a", "POST", "/authorities/a/enable", {}, {}),
+    ("ca export a --format chain", "GET", "/authorities/a/export", {"format": "chain"}, None),
+    ("container list", "GET", "/containers", {"limit": "500"}, None),
+    (
+        "container create c --owner-group g",
+        "POST",
+        "/containers",
+        {},
+        {"name": "c", "owner_group": "g"},
+    ),
+    # rules
+    ("profile list", "GET", "/profiles", {"limit": "500"}, None),
+    ("profile show p --version 2", "GET", "/profiles/p", {"version": "2"}, None),
+    ("profile put {rule}", "PUT", "/profiles/mine", {}, {"name": "mine"}),
+    ("profile versions p", "GET", "/profiles/p/versions", {"limit": "500"}, None),
+    ("profile diff p --file {rule}", "GET", "/profiles/p", {}, None),
+    ("profile retire p", "DELETE", "/profiles/p", {}, None),
+    ("dn-profile list", "GET", "/dn-profiles", {"limit": "500"}, None),
+    ("dn-profile show p", "GET", "/dn-profiles/p", {}, None),
+    ("dn-profile put {rule}", "PUT", "/dn-profiles/mine", {}, {"name": "mine"}),
+    ("dn-profile delete p", "DELETE", "/dn-profiles/p", {}, None),
+    ("ra list", "GET", "/ras", {"limit": "500"}, None),
+    ("ra show r", "GET", "/ras/r", {}, None),
+    ("ra put {rule}", "PUT", "/ras/mine", {}, {"name": "mine"}),
+    ("ra delete r", "DELETE", "/ras/r", {}, None),
+    # audit
+    (
+        "audit list --actor u --action certificate.issued --subject s --before 9 --limit 5",
+        "GET",
+        "/audit",
+        {"actor": "u", "action": "certificate.issued", "subject": "s", "before": "9", "limit": "6"},
+        None,
+    ),
+    ("audit checkpoint", "GET", "/audit/checkpoint", {}, None),
+    ("audit proof 3", "GET", "/audit/inclusion/3", {}, None),
+    # people
+    ("user list", "GET", "/users", {"limit": "500"}, None),
+    ("user show u", "GET", "/users/u", {}, None),
+    (
+        "user create u --display-name U --email u@example.org --role requester"
+        " --role ra-officer --password-file {secret}",
+        "POST",
+        "/users",
+        {},
+        {"name": "u", "display_name": "U", "email": "u@example.org"}
+        | {"roles": ["requester", "ra-officer"], "password": "correct horse"},
+    ),
+    ("user edit u --email e", "PATCH", "/users/u", {}, {"email": "e"}),
+    ("user disable u", "PATCH", "/users/u", {}, {"disabled": True}),
+    ("user enable u", "PATCH", "/users/u", {}, {"disabled": False}),
+    ("user delete u", "DELETE", "/users/u", {}, None),
+    (
+        "user password u --password-file {secret} --current-password-file {secret}",
+        "POST",
+        "/users/u/password",
+        {},
+        {"password": "correct horse", "current": "correct horse"},
+    ),
+    ("user grant u auditor", "PUT", "/users/u/roles/auditor", {}, None),
+    ("user withdraw u auditor", "DELETE", "/users/u/roles/auditor", {}, None),
+    ("user unlock u", "POST", "/users/u/unlock", {}, None),
+    (
+        "user bind-certificate u {csr}",
+        "POST",
+        "/users/u/certificates",
+        {},
+        {"certificate": CSR},
+    ),
+    ("group list", "GET", "/groups", {"limit": "500"}, None),
+    ("group show g", "GET", "/groups/g", {}, None),
+    (
+        "group create g --description d --role auditor",
+        "POST",
+        "/groups",
+        {},
+        {"name": "g", "description": "d", "roles": ["auditor"]},
+    ),
+    ("group delete g", "DELETE", "/groups/g", {}, None),
+    ("group add g u", "PUT", "/groups/g/members/u", {}, None),
+    ("group remove g u", "DELETE", "/groups/g/members/u", {}, None),
+    ("token list", "GET", "/tokens", {"limit": "500"}, None),
+    ("token revoke T", "DELETE", "/tokens/T", {}, None),
+    (
+        "token create -o {new} --label l --days 3 --scope request.submit",
+        "POST",
+        "/session/token",
+        {},
+        {"label": "l", "days": 3, "scopes": ["request.submit"]},
+    ),
+]
+_LISTS = ("list", "tree", "versions")
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> dict[str, Path]:
+    made = {name: tmp_path / name for name in ("csr", "rule", "secret", "new")}
+    made["csr"].write_text(CSR)
+    made["rule"].write_text(json.dumps({"name": "mine"}))
+    made["secret"].write_text("correct horse\n")
+    return made
+
+
+def _answer(argv: str) -> Any:
+    if argv.split()[1] in _LISTS:
+        return PAGE
+    return {"id": "1", "token": "chy_new"} if argv.startswith("token create") else {"id": "1"}
+
+
+@pytest.mark.parametrize("as_json", [False, True], ids=["table", "json"])
+@pytest.mark.parametrize("case", CASES, ids=[case[0].split(" --")[0] for case in CASES])
+def test_asks_for(case: Any, as_json: bool, server: Any, run: Any, words: dict[str, Path]) -> None:
+    argv, method, path, query, body = case
+    server.on(method, path, _answer(argv + " ."))
+
+    finished = run(
+        *(word.format(**words) for word in argv.split()), *(["--json"] if as_json else [])
+    )
+
+    assert (finished.code, finished.err) in {
+        (0, ""),
+        (0, "note: nothing found\n"),
+    }, finished
+    asked = server.last
+    assert (asked.method, asked.path, asked.query) == (method, path_of(path), query)
+    assert (asked.json if asked.body else None) == body
+    anonymous = argv.startswith(("ca export", "audit checkpoint")) or "--code" in argv
+    assert ("authorization" in asked.headers) is not anonymous
+    if as_json:
+        assert finished.out.count("\n") <= 1  # a download to stdout has no line end of ours
+        json.loads(finished.out)
+    assert "chy_" not in finished.out
+    assert "correct horse" not in finished.out
+
+
+def path_of(path: str) -> str:
+    return "/api/v1" + path
+
+
+def commands(app: Any, prefix: str = "") -> list[str]:
+    """Every command of the tree that does something."""
+    found: list[str] = []
+    for name in app:
+        if name.startswith("-"):
+            continue
+        inner = commands(app[name], f"{prefix}{name} ")
+        found += inner or [prefix + name]
+    return found
+
+
+def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
+    here = {" ".join(case[0].split()[:2]) for case in CASES} | {"whoami"}
+    elsewhere = {
+        "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
+        "audit show",
+    }  # fmt: skip
+    offline = {one for one in commands(build()) if one.startswith("ceremony ")}
+
+    assert set(commands(build())) == here | elsewhere | offline
