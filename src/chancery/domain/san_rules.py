@@ -12,6 +12,7 @@ from chancery.domain.names import DistinguishedName, GeneralName, NameKind
 from chancery.domain.profile import EKU_NAMES, ExtensionProfile, SanRule
 
 _COMMON_NAME: Final = "2.5.4.3"
+_EMAIL_ADDRESS: Final = "1.2.840.113549.1.9.1"
 _SERVER_NAMES: Final = frozenset({NameKind.DNS, NameKind.IP})
 
 
@@ -21,7 +22,7 @@ def select_names(
     requested_names: tuple[GeneralName, ...],
     subject: DistinguishedName,
 ) -> tuple[GeneralName, ...]:
-    """The SAN: the CSR's names, then the requested ones, then the common name; each once.
+    """The SAN: the CSR's names, the requested ones, then those of the subject; each once.
 
     A name that the profile does not allow is an error and never dropped: a
     certificate that lacks a name somebody asked for fails later and elsewhere.
@@ -32,6 +33,10 @@ def select_names(
         chosen[_allowed(name, rules, "csr", profile.name)] = None
     for name in requested_names:
         chosen[_allowed(name, rules, "names", profile.name)] = None
+    for value in subject.values(_EMAIL_ADDRESS):
+        # RFC 5280 §4.1.2.6: a mailbox in the subject must be in the SAN too.
+        mailbox = GeneralName(NameKind.EMAIL, value)
+        chosen[_allowed(mailbox, rules, "subject.emailAddress", profile.name)] = None
     if profile.cn_into_san:
         for name in _from_common_names(subject, rules):
             chosen[_allowed(name, rules, "subject.CN", profile.name)] = None

@@ -31,8 +31,8 @@ def _ekus(*names: str) -> tuple[str, ...]:
     return tuple(EKU_NAMES[name] for name in names)
 
 
-_HOST: Final = (SanRule(NameKind.DNS, wildcards=True), SanRule(NameKind.IP))
-_MACHINE: Final = (SanRule(NameKind.DNS), SanRule(NameKind.IP), SanRule(NameKind.URI))
+# No wildcards and no URIs by default: each widens what one stolen key can claim to be.
+_HOST: Final = (SanRule(NameKind.DNS), SanRule(NameKind.IP))
 
 PROFILES: Final[tuple[ExtensionProfile, ...]] = (
     ExtensionProfile(
@@ -54,7 +54,7 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         validity_s=90 * DAY_S,
         max_validity_s=398 * DAY_S,
         extended_key_usage=_ekus("clientAuth"),
-        san=(*_MACHINE, SanRule(NameKind.EMAIL)),
+        san=(*_HOST, SanRule(NameKind.EMAIL)),
         overrides=_CHOICES,
         dn_profile="service",
     ),
@@ -65,7 +65,7 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         validity_s=90 * DAY_S,
         max_validity_s=398 * DAY_S,
         extended_key_usage=_ekus("serverAuth", "clientAuth"),
-        san=(*_HOST, SanRule(NameKind.URI)),
+        san=_HOST,
         cn_into_san=True,
         overrides=_CHOICES,
         dn_profile="tls",
@@ -94,7 +94,7 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         validity_s=_YEAR_S,
         max_validity_s=3 * _YEAR_S,
         extended_key_usage=_ekus("clientAuth"),
-        san=_MACHINE,
+        san=_HOST,
         cn_into_san=True,
         overrides=_CHOICES,
         dn_profile="device",

@@ -1,0 +1,171 @@
+"""Do the profiles we ship make certificates that nobody else finds fault with?
+
+Judges: pkilint (RFC 5280), OpenSSL and GnuTLS.  ``openssl x509`` and
+``certtool`` of the distribution know no ML-DSA; they must still parse it.
+"""
+
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+from issuing import CA_NAME, Issuer, dn, spki
+from pkilint import loader
+from pkilint.pkix import certificate, extension, name
+from pkilint.validation import ValidationFindingSeverity, ValidatorContainer
+
+from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.names import DistinguishedName, GeneralName
+from chancery.domain.profile import ExtensionProfile
+from chancery.domain.san_rules import select_names
+from chancery.domain.shipped import DN_PROFILES, PROFILES
+from chancery.domain.subject import build_subject
+from chancery.wire import general_names
+
+pytestmark = pytest.mark.interop
+
+KEYS = [
+    KeyAlgorithm.RSA_2048,
+    KeyAlgorithm.EC_P256,
+    KeyAlgorithm.EC_P521,
+    KeyAlgorithm.ED25519,
+    KeyAlgorithm.ML_DSA_65,
+]
+ISSUERS = [
+    KeyAlgorithm.RSA_2048,
+    KeyAlgorithm.EC_P384,
+    KeyAlgorithm.ED25519,
+    KeyAlgorithm.ML_DSA_44,
+]
+ASKED: dict[str, tuple[str, ...]] = {  # what a typical CSR would ask for
+    "tls-server": ("dns:www.example.org", "ip:192.0.2.1", "ip:2001:db8::1"),
+    "tls-client": ("dns:client.example.org", "email:billing@example.org"),
+    "tls-server-client": ("dns:db1.example.org", "ip:10.1.2.3"),
+    "user": ("email:alice@example.org", "upn:alice@corp.example.org"),
+    "device": ("dns:printer-7.example.org",),
+}
+SUBJECT = dn(
+    ("C", "DE"),
+    ("ST", "Bayern"),
+    ("L", "München"),
+    ("O", "Example"),
+    ("OU", "Research"),
+    ("CN", "Alice Example"),
+    ("emailAddress", "alice@example.org"),
+)
+BY_NAME = {profile.name: profile for profile in DN_PROFILES}
+
+
+@pytest.fixture(scope="module")
+def linter() -> ValidatorContainer:
+    """The validators of ``lint_pkix_cert``."""
+    return certificate.create_pkix_certificate_validator_container(
+        certificate.create_decoding_validators(
+            name.ATTRIBUTE_TYPE_MAPPINGS, extension.EXTENSION_MAPPINGS
+        ),
+        [
+            certificate.create_issuer_validator_container([]),
+            certificate.create_validity_validator_container(),
+            certificate.create_subject_validator_container([]),
+            certificate.create_extensions_validator_container([]),
+            certificate.create_spki_validator_container([]),
+        ],
+    )
+
+
+def findings(linter: ValidatorContainer, der: bytes) -> list[str]:
+    loaded = loader.load_certificate(der, "certificate")
+    return [
+        f"{found.finding.severity.name} {found.finding.code}: {found.message}"
+        for result in linter.validate(loaded.root)
+        for found in result.finding_descriptions
+        if found.finding.severity <= ValidationFindingSeverity.NOTICE  # 0 is the worst
+    ]
+
+
+def make(profile: ExtensionProfile, key: KeyAlgorithm, issuer: Issuer) -> bytes:
+    """Run the whole way a submission takes: DN profile, SAN rules, TBSCertificate."""
+    subject: DistinguishedName = build_subject(
+        BY_NAME[profile.dn_profile], SUBJECT, (), may_override=False
+    )
+    asked: tuple[GeneralName, ...] = tuple(map(general_names.parse, ASKED.get(profile.name, ())))
+    names = select_names(profile, asked, (), subject)
+    return issuer.issue(profile, subject=subject, spki=spki(key), names=names)
+
+
+def run(*command: str, der: bytes) -> str:
+    assert shutil.which(command[0]), f"{command[0]} is not installed"
+    done = subprocess.run(command, input=der, capture_output=True, timeout=20, check=False)
+    errors = done.stderr.decode()
+    assert done.returncode == 0, errors
+    assert not errors.strip()
+    return done.stdout.decode()
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda p: p.name)
+def test_a_certificate_of_each_profile(
+    linter: ValidatorContainer, profile: ExtensionProfile, key: KeyAlgorithm
+) -> None:
+    der = make(profile, key, Issuer())
+
+    assert findings(linter, der) == []
+    text = run("openssl", "x509", "-inform", "DER", "-noout", "-text", der=der)
+    assert "Version: 3 (0x2)" in text
+    assert "<Not Supported>" not in text
+    assert run("openssl", "asn1parse", "-inform", "DER", der=der)
+    assert "X.509 Certificate Information" in run("certtool", "-i", "--inder", der=der)
+
+
+@pytest.mark.parametrize("algorithm", ISSUERS)
+def test_issuers_of_every_kind(linter: ValidatorContainer, algorithm: KeyAlgorithm) -> None:
+    issuer = Issuer(algorithm)
+
+    assert findings(linter, issuer.certificate) == []
+    for profile in PROFILES:
+        assert findings(linter, make(profile, KeyAlgorithm.EC_P256, issuer)) == []
+
+
+@pytest.mark.parametrize(
+    ("profile", "purpose"),
+    [
+        ("tls-server", "sslserver"),
+        ("tls-client", "sslclient"),
+        ("tls-server-client", "sslserver"),
+        ("tls-server-client", "sslclient"),
+        ("user", "smimesign"),
+        ("user", "smimeencrypt"),
+        ("user", "sslclient"),
+        ("device", "sslclient"),
+        ("code-signing", "any"),
+        ("ocsp-signer", "ocsphelper"),
+        ("timestamping", "timestampsign"),
+        ("subordinate-ca", "crlsign"),
+    ],
+)
+@pytest.mark.parametrize("algorithm", [KeyAlgorithm.RSA_2048, KeyAlgorithm.ED25519])
+def test_openssl_accepts_its_purpose(
+    tmp_path: Path, profile: str, purpose: str, algorithm: KeyAlgorithm
+) -> None:
+    issuer = Issuer(algorithm)
+    root, leaf = tmp_path / "root.pem", tmp_path / "leaf.pem"
+    root.write_text(ssl.DER_cert_to_PEM_cert(issuer.certificate))
+    chosen = next(p for p in PROFILES if p.name == profile)
+    leaf.write_text(ssl.DER_cert_to_PEM_cert(make(chosen, KeyAlgorithm.RSA_2048, issuer)))
+
+    said = run(
+        *("openssl", "verify", "-x509_strict", "-purpose", purpose, "-attime", "1780000001"),
+        *("-CAfile", str(root), str(leaf)),
+        der=b"",
+    )
+
+    assert said.endswith(": OK\n")
+
+
+def test_the_subject_of_the_root_is_the_issuer_of_the_leaf() -> None:
+    der = make(PROFILES[0], KeyAlgorithm.EC_P256, Issuer())
+    text = run(
+        "openssl", "x509", "-inform", "DER", "-noout", "-issuer", "-nameopt", "RFC2253", der=der
+    )
+    assert text == f"issuer={CA_NAME.text}\n"
