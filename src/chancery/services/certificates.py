@@ -1,8 +1,9 @@
 """Certificates after issuance: find, fetch, revoke, hold, release."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
@@ -17,9 +18,6 @@ CRL_DELAY_S = 1
 """A revocation's CRL waits this long for company, so that a thousand make one CRL."""
 
 _SERIAL = re.compile(r"(?:0x)?([0-9a-fA-F]{1,40})")
-
-StatusChanged = Callable[[str, str], None]
-"""Told (authority, serial) after a status change is durable: caches of answers drop theirs."""
 
 
 def normal_serial(text: str) -> str:
@@ -38,10 +36,9 @@ def normal_serial(text: str) -> str:
 class CertificateService:
     """See the module."""
 
-    def __init__(self, store: Store, clock: Clock, status_changed: StatusChanged) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._status_changed = status_changed
 
     def find(
         self, principal: Principal, where: CertificateFilter, page: Page
@@ -160,7 +157,7 @@ class CertificateService:
                     record.key_sha256, f"compromised (serial {record.serial})", now // 1000
                 )
             session.crls.mark_due(record.authority, now // 1000 + CRL_DELAY_S)
-            details = {"authority": record.authority, "serial": record.serial}
+            details: dict[str, Any] = {"authority": record.authority, "serial": record.serial}
             if reason is not None:
                 details["reason"] = reason.name
             subject_id = f"{record.authority}/{record.serial}"
@@ -173,9 +170,7 @@ class CertificateService:
                 invalidity_date=invalidity_date,
             )
 
-        record = self._store.write(unit)
-        self._status_changed(record.authority, record.serial)
-        return record
+        return self._store.write(unit)
 
 
 def one(session: Session, serial: str, authority: str | None) -> CertificateRecord:

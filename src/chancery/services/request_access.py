@@ -1,7 +1,7 @@
 """Who may see, change and decide one request: asked by every part of the registration office."""
 
 import hashlib
-from typing import Final
+from typing import Any, Final
 
 from chancery.domain.audit import AuditEvent
 from chancery.domain.errors import NotFound, NotPermitted, TooLarge, WrongState
@@ -68,6 +68,6 @@ def bounded(text: str, field: str) -> None:
 
 
 def request_event(
-    principal: Principal, action: str, request: CertificateRequest, **details: object
+    principal: Principal, action: str, request: CertificateRequest, **details: Any
 ) -> AuditEvent:
     return event(principal, action, request.id, content=request.content_sha256, **details)

@@ -1,1 +1,0 @@
-"""The one module that knows every other.  Read it to see how chancery fits together."""

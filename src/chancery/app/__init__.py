@@ -1,0 +1,22 @@
+"""The one place that knows every other.  Read ``office`` to see how chancery fits together.
+
+This package imports nothing until it is asked to: the client commands start
+through it too.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def serve(config: Path) -> int:
+    """Run an instance in the foreground; return the exit code."""
+    from chancery.app.supervise import supervise  # noqa: PLC0415 - see the module
+
+    return supervise(config)
+
+
+def check_config(config: Path) -> Sequence[str]:
+    """What is wrong with a configuration, in words; empty if nothing is."""
+    from chancery.app.check import findings  # noqa: PLC0415 - see the module
+
+    return findings(config)

@@ -1,0 +1,61 @@
+"""``chancery config check``: what would keep an instance from starting."""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.storage import open_store
+from chancery.domain.errors import CAError
+from chancery.settings import Settings, load
+
+
+def findings(config: Path) -> list[str]:
+    try:
+        settings = load(config)
+    except CAError as error:
+        return [str(error)]
+    return [*_files(settings), *_database(settings)]
+
+
+def _files(settings: Settings) -> Iterator[str]:
+    secret = {
+        "database.url_file": settings.database.url_file,
+        "signer.unseal_key_file": settings.signer.unseal_key_file,
+        "signer.passphrase_file": settings.signer.passphrase_file,
+        "tls.key": settings.tls.key,
+    }
+    for name, path in secret.items():
+        if path is not None:
+            yield from _file(name, path, secret=True)
+    yield from _file("tls.certificate", settings.tls.certificate, secret=False)
+    yield from _file("tls.client_ca", settings.tls.client_ca, secret=False)
+    for name, directory in {
+        "signer.vault": settings.signer.vault,
+        "signer.journal": settings.signer.journal,
+        "audit.directory": settings.audit.directory,
+        "publication.directory": settings.publication.directory,
+    }.items():
+        if not directory.is_dir():
+            yield f"{name}: no such directory: {directory}"
+
+
+def _file(name: str, path: Path, *, secret: bool) -> Iterator[str]:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        yield f"{name}: {path}: {error.strerror}"
+        return
+    if not stat.S_ISREG(mode):
+        yield f"{name}: {path} is not a file"
+    elif secret and mode & 0o077:
+        yield f"{name}: {path} can be read by others; chmod 600 it"
+
+
+def _database(settings: Settings) -> Iterator[str]:
+    try:
+        open_store(settings.database.url_file.read_text().strip(), clock=SystemClock()).close()
+    except OSError:
+        return  # told above, with the file
+    except CAError as error:
+        yield f"database: {error}" + (f"; {error.remedy}" if error.remedy else "")

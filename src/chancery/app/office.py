@@ -1,0 +1,132 @@
+"""Every service of one process, put together from the settings."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.lint import PkiLinter
+from chancery.adapters.passwords import Argon2Hasher
+from chancery.adapters.publication import DirectoryPublisher
+from chancery.adapters.storage import SqlStore, open_store
+from chancery.app.signer_process import socket_path
+from chancery.services.audit import AuditService
+from chancery.services.authority import AuthorityService
+from chancery.services.catalogue import Catalogue
+from chancery.services.certificates import CertificateService
+from chancery.services.decisions import DecisionService
+from chancery.services.delivery import DeliveryService
+from chancery.services.identity import IdentityPolicy, IdentityService
+from chancery.services.issuance import Issuance
+from chancery.services.preparation import Preparation
+from chancery.services.profiles import ProfileService
+from chancery.services.reconciliation import Reconciliation
+from chancery.services.registration import RegistrationService
+from chancery.services.registrations import RaService
+from chancery.services.request_changes import RequestChangeService
+from chancery.services.sample import ProfileLint
+from chancery.services.status import StatusService
+from chancery.settings import Settings
+from chancery.signer.client import SignerClient
+from chancery.wire.lint import compile_lint
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """One of each, ready for use."""
+
+    settings: Settings
+    clock: SystemClock
+    store: SqlStore
+    vault: SignerClient
+    linter: PkiLinter
+    catalogue: Catalogue
+    identity: IdentityService
+    audit: AuditService
+    profiles: ProfileService
+    ras: RaService
+    status: StatusService
+    authorities: AuthorityService
+    certificates: CertificateService
+    registration: RegistrationService
+    decisions: DecisionService
+    changes: RequestChangeService
+    delivery: DeliveryService
+    reconciliation: Reconciliation
+
+
+@contextmanager
+def open_office(settings: Settings) -> Iterator[Office]:
+    """Connect to the record and the signer; at the end finish what is under way, and close."""
+    clock = SystemClock()
+    store = open_store(settings.database.url_file.read_text().strip(), clock=clock)
+    vault = SignerClient(socket_path(settings.signer.socket))
+    entropy = secrets.token_bytes
+    http = settings.listen.http_url
+    catalogue = Catalogue(store, clock, http=http)
+    issuance = Issuance(store, vault, catalogue, clock, entropy)
+    preparation = Preparation(catalogue, vault, clock, entropy)
+    registration = RegistrationService(store, catalogue, preparation, issuance, clock, entropy)
+    status = StatusService(
+        store,
+        vault,
+        clock,
+        entropy,
+        DirectoryPublisher(settings.publication.directory),
+        http=http,
+        responder_profile=lambda: catalogue.profile("ocsp-signer"),
+        lint=compile_lint,
+    )
+    linter = PkiLinter()
+    office = Office(
+        settings=settings,
+        clock=clock,
+        store=store,
+        vault=vault,
+        linter=linter,
+        catalogue=catalogue,
+        identity=IdentityService(
+            store,
+            Argon2Hasher(concurrency=settings.login.hashes_at_once),
+            clock,
+            entropy,
+            IdentityPolicy(
+                max_failures=settings.login.max_failures,
+                lock_s=int(settings.login.lock.total_seconds()),
+            ),
+        ),
+        audit=AuditService(
+            store,
+            vault,
+            settings.audit.key_id,
+            settings.audit.origin,
+            DirectoryPublisher(settings.audit.directory),
+            clock,
+        ),
+        profiles=ProfileService(store, catalogue, ProfileLint(store, linter), clock),
+        ras=RaService(store, catalogue, clock),
+        status=status,
+        authorities=AuthorityService(
+            store,
+            vault,
+            clock,
+            entropy,
+            status,
+            http=http,
+            vault_kind="software",
+            lint=compile_lint,
+        ),
+        certificates=CertificateService(store, clock),
+        registration=registration,
+        decisions=DecisionService(store, catalogue, issuance, clock),
+        changes=RequestChangeService(store, preparation, clock),
+        delivery=DeliveryService(store, vault, catalogue, registration, clock),
+        reconciliation=Reconciliation(store, vault, catalogue, clock, entropy),
+    )
+    issuance.start()
+    try:
+        yield office
+    finally:
+        issuance.close()
+        store.close()

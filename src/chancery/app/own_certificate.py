@@ -1,0 +1,84 @@
+"""The TLS certificate of the service itself: made at first, renewed in time (C26).
+
+Its key is a file of the instance, because the worker terminates TLS; the
+certificate goes the road of every other one.
+"""
+
+import ipaddress
+import socket
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from chancery.app.instance_files import write_private, write_public
+from chancery.app.office import Office
+from chancery.domain.errors import Unavailable
+from chancery.domain.identity import SYSTEM
+from chancery.domain.request import Submission
+
+_LOOPBACK = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
+
+RA = "system"
+PROFILE = "tls-server"
+
+
+def first_own_certificate(office: Office) -> None:
+    _replace(office)
+
+
+def renew_own_certificate(office: Office) -> bool:
+    """Renew once half of its life is over; say whether it was."""
+    present = x509.load_pem_x509_certificate(office.settings.tls.certificate.read_bytes())
+    begins = present.not_valid_before_utc.timestamp()
+    ends = present.not_valid_after_utc.timestamp()
+    if office.clock.s() < (begins + ends) / 2:
+        return False
+    _replace(office)
+    return True
+
+
+def _replace(office: Office) -> None:
+    """A new key, a new certificate; the key is written first, and both are whole files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = _names(office)
+    csr = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [*(x509.DNSName(name) for name in names), *(x509.IPAddress(a) for a in _LOOPBACK)]
+            ),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    submitted = office.registration.submit(
+        SYSTEM,
+        Submission(PROFILE, ra=RA, csr=csr.public_bytes(serialization.Encoding.DER)),
+    )
+    if submitted.certificate is None:
+        raise Unavailable(
+            "the service's own certificate waits for approval",
+            field="tls.certificate",
+            rule="own-certificate",
+            remedy=f"let {RA} ask for no approvals, or approve request {submitted.request.id}",
+        )
+    chain = office.delivery.download(SYSTEM, submitted.request.id, "chain").data
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    # One file first, then the other: a worker that reads between them sees a pair that does
+    # not match, keeps what it has, and looks again.
+    write_private(office.settings.tls.key, private)
+    write_public(office.settings.tls.certificate, chain)
+
+
+def _names(office: Office) -> list[str]:
+    """The names under which the listener is reached, the configured one first."""
+    configured = urlsplit(office.settings.listen.https_url).hostname or "localhost"
+    return list(dict.fromkeys([configured, "localhost", socket.gethostname().lower()]))

@@ -1,0 +1,67 @@
+"""How the signer is started, and where its socket is."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from chancery.domain.errors import BadRequest, Unavailable
+from chancery.settings import Signer
+
+_SUN_PATH: Final = 107
+"""Octets the kernel takes as the path of a Unix socket (unix(7)), less the final NUL."""
+
+
+def socket_path(path: Path) -> Path:
+    """*path*, or the same place relative to here where only that is short enough for a socket."""
+    candidates = (str(path), os.path.relpath(path))
+    shortest = min(candidates, key=lambda text: len(os.fsencode(text)))
+    if len(os.fsencode(shortest)) > _SUN_PATH:
+        raise BadRequest(
+            f"the path of the signer's socket is too long: {path}",
+            field="signer.socket",
+            rule="socket.path-length",
+            remedy=f"set signer.socket to a path of at most {_SUN_PATH} octets",
+        )
+    return Path(shortest)
+
+
+def signer_command(settings: Signer) -> list[str]:
+    unseal = (
+        ["--unseal-file", str(settings.unseal_key_file)]
+        if settings.unseal_key_file is not None
+        else ["--passphrase-file", str(settings.passphrase_file)]
+    )
+    return [
+        sys.executable,
+        "-m",
+        "chancery.signer",
+        "--vault",
+        str(settings.vault),
+        "--journal",
+        str(settings.journal),
+        "--socket",
+        str(socket_path(settings.socket)),
+        *unseal,
+    ]
+
+
+@contextmanager
+def running_signer(settings: Signer) -> Iterator[None]:
+    """A signer of our own for a while: quickstart and ceremonies."""
+    settings.socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    process = subprocess.Popen(
+        signer_command(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        if process.stdout.readline() != "ready\n":
+            _, errors = process.communicate(timeout=30)
+            raise Unavailable(f"the signer did not start: {errors.strip()[-500:]}")
+        yield
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
