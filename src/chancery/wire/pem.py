@@ -36,6 +36,7 @@ def decode(data: bytes, labels: Collection[str], limit: int) -> tuple[str, bytes
     if len(blocks) > 1:
         raise BadRequest(
             f"{len(blocks)} PEM blocks where one was expected",
+            field="pem",
             rule="pem.one-block",
             remedy="send one block at a time",
         )
@@ -45,12 +46,14 @@ def decode(data: bytes, labels: Collection[str], limit: int) -> tuple[str, bytes
 def decode_all(data: bytes, labels: Collection[str], limit: int) -> list[tuple[str, bytes]]:
     """Return every block, in order; at least one, each with one of *labels*."""
     if len(data) > limit:
-        raise TooLarge(f"{len(data)} octets; at most {limit} are read", rule="pem.size")
+        raise TooLarge(
+            f"{len(data)} octets; at most {limit} are read", field="pem", rule="pem.size"
+        )
     blocks: list[tuple[str, bytes]] = []
     at = data.find(_BEGIN)
     while at >= 0:
         if len(blocks) == _MAX_BLOCKS:
-            raise TooLarge(f"more than {_MAX_BLOCKS} PEM blocks", rule="pem.blocks")
+            raise TooLarge(f"more than {_MAX_BLOCKS} PEM blocks", field="pem", rule="pem.blocks")
         label, body, at = _block(data, at)
         if label not in labels:
             raise _wrong_label(label, labels)
@@ -59,6 +62,7 @@ def decode_all(data: bytes, labels: Collection[str], limit: int) -> list[tuple[s
     if not blocks:
         raise BadRequest(
             f"no PEM block found; expected {_expected(labels)}",
+            field="pem",
             rule="pem.missing",
             remedy="send the whole file, with its BEGIN and END lines",
         )
@@ -75,7 +79,7 @@ def _block(data: bytes, at: int) -> tuple[str, bytes, int]:
     end_of_label = data.find(_DASHES, start, start + _MAX_LABEL + len(_DASHES))
     raw = data[start : max(end_of_label, start)]
     if not raw or not raw.replace(b" ", b"").isalnum():
-        raise BadRequest("a PEM BEGIN line is malformed", rule="pem.begin")
+        raise BadRequest("a PEM BEGIN line is malformed", field="pem", rule="pem.begin")
     body = end_of_label + len(_DASHES)
     closing = b"-----END %b-----" % raw
     end = data.find(closing, body)
@@ -83,6 +87,7 @@ def _block(data: bytes, at: int) -> tuple[str, bytes, int]:
     if end < 0:
         raise BadRequest(
             f"the PEM block {label} has no END line",
+            field="pem",
             rule="pem.end",
             remedy="it was cut off: send the whole file",
         )
@@ -93,9 +98,11 @@ def _base64(body: bytes) -> bytes:
     try:
         der = binascii.a2b_base64(body.translate(None, _SPACE), strict_mode=True)
     except binascii.Error as error:
-        raise BadRequest(f"the PEM block is not base64: {error}", rule="pem.base64") from None
+        raise BadRequest(
+            f"the PEM block is not base64: {error}", field="pem", rule="pem.base64"
+        ) from None
     if not der:
-        raise BadRequest("the PEM block is empty", rule="pem.base64")
+        raise BadRequest("the PEM block is empty", field="pem", rule="pem.base64")
     return der
 
 
@@ -107,11 +114,13 @@ def _wrong_label(label: str, labels: Collection[str]) -> BadRequest:
     if label.endswith("PRIVATE KEY"):
         return BadRequest(
             "this is a private key. It was not stored, but it has left its owner's hands",
+            field="pem",
             rule="pem.private-key",
             remedy=f"consider the key compromised: make a new one and send {_expected(labels)}",
         )
     return BadRequest(
         f"found BEGIN {label}; expected {_expected(labels)}",
+        field="pem",
         rule="pem.label",
         remedy="send the other file",
     )
