@@ -62,10 +62,10 @@ def _escape(value: str) -> str:
     text = value.translate(_SPECIAL)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
         text = "".join(f"\\{ord(c):02x}" if ord(c) < 0x20 or ord(c) == 0x7F else c for c in text)
-    if text[:1] in (" ", "#"):
-        text = "\\" + text
     if len(text) > 1 and text.endswith(" "):
         text = text[:-1] + "\\ "
+    if text[:1] in (" ", "#"):
+        text = "\\" + text
     return text
 
 
