@@ -69,20 +69,29 @@ def _kinded(name: str) -> str:
         return f"dns:{name}"
 
 
-def subject(given: Texts) -> dict[str, str]:
-    """``("CN=a,O=b", "C=DE")`` -> attributes; a backslash keeps the comma after it."""
-    found: dict[str, str] = {}
+def subject(given: Texts) -> dict[str, str | list[str]]:
+    """``("CN=a,OU=b", "OU=c")`` -> attributes, a list where one is repeated.
+
+    A backslash keeps the comma after it.
+    """
+    found: dict[str, str | list[str]] = {}
     for text in given:
         for part in re.split(r"(?<!\\),", text):
-            attribute, equals, value = part.strip().partition("=")
-            attribute = attribute.strip()
-            if not equals or not attribute or attribute in found:
+            attribute, equals, value = (piece.strip() for piece in part.partition("="))
+            if not equals or not attribute:
                 raise BadRequest(
-                    f"{part.strip()!r} is not ATTRIBUTE=VALUE, or gives it twice",
+                    f"{part.strip()!r} is not ATTRIBUTE=VALUE",
                     field="--subject",
                     remedy="write CN=www.example.org,O=Example; a comma in a value as \\,",
                 )
-            found[attribute] = re.sub(r"\\(.)", r"\1", value.strip())
+            plain = re.sub(r"\\(.)", r"\1", value)
+            match found.get(attribute):
+                case None:
+                    found[attribute] = plain
+                case str() as first:
+                    found[attribute] = [first, plain]
+                case several:
+                    several.append(plain)
     return found
 
 

@@ -43,8 +43,8 @@ def list_(
         "actor": actor,
         "action": action,
         "subject": subject,
-        "since": arguments.when(since, now, "--since"),
-        "until": arguments.when(until, now, "--until"),
+        "since_ms": _ms(arguments.when(since, now, "--since")),
+        "until_ms": _ms(arguments.when(until, now, "--until")),
     }
     wanted = None if all_ else limit
     with api.open() as server:
@@ -89,3 +89,7 @@ def _records(
             return
         before = records[-1]["seq"]
         left = None if left is None else left - size
+
+
+def _ms(seconds: int | None) -> int | None:
+    return None if seconds is None else seconds * 1_000

@@ -94,6 +94,16 @@ def download(
 
 
 @app.command
+def lint(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
+    """Show what the linters said of a certificate."""
+    with api.open() as server:
+        found = server.items(
+            "certificates", arguments.serial(serial), "lint", limit=None, authority=authority
+        )
+        output.listing(found, ("linter", "finding"), as_json=api.as_json)
+
+
+@app.command
 def revoke(
     serial: Serial,
     /,

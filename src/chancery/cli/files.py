@@ -5,6 +5,7 @@ import contextlib
 import getpass
 import os
 import secrets
+import ssl
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -156,3 +157,10 @@ def pem_or_base64(data: bytes) -> str:
     if b"-----BEGIN" in data:
         return data.decode("ascii", errors="replace")
     return base64.b64encode(data).decode()
+
+
+def certificate_pem(data: bytes) -> str:
+    """Return a certificate as PEM text, whichever of PEM and DER it is in."""
+    if b"-----BEGIN" in data:
+        return data.decode("ascii", errors="replace")
+    return ssl.DER_cert_to_PEM_cert(data)

@@ -8,7 +8,7 @@ from chancery.cli import output
 from chancery.cli.application import group
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
-from chancery.cli.user import Roles
+from chancery.cli.user import RoleClass, Roles
 
 app = group("group")
 
@@ -39,10 +39,12 @@ def create(
     *,
     description: Annotated[str | None, Parameter(help="What it is for.")] = None,
     role: Roles = (),
+    role_class: RoleClass = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Create a group; its members hold its roles."""
-    body: Json = {"name": name, "description": description, "roles": list(role) or None}
+    body: Json = {"name": name, "description": description, "role_class": role_class}
+    body["roles"] = list(role) or None
     with api.open() as server:
         answer = server.post("groups", body=output.given(body))
     output.show(answer, as_json=api.as_json)

@@ -10,31 +10,60 @@ from chancery.cli.client import Json
 from chancery.cli.text import clean, instant, lasting
 from chancery.domain.errors import BadRequest
 
-_HEAD = (
-    "id", "state", "kind", "profile", "ra", "authority", "requester", "created_at",
-    "expires_at", "decided_at", "decision_reason", "failure", "renews", "certificate_id",
-)  # fmt: skip
-_OTHER = frozenset(
-    {"content", "approvals", "notes", "approvals_needed", "content_sha256", "certificate", "code"}
-    | {"subject", "names", "key_sha256", "key_algorithm", "serial", "csr", "submission"}
-)
+_APART = frozenset({"content", "approvals", "notes", "approvals_needed", "content_sha256"})
+_TOLD_BY_CONTENT = frozenset({"subject", "names", "key_sha256", "key_algorithm", "serial"})
 
 
 def show(found: Json) -> None:
     """Print a request as the API gives it, its decoded content in full."""
-    head = {key: found[key] for key in _HEAD if key in found}
-    head |= {k: v for k, v in found.items() if k not in head and k not in _OTHER}
-    output.record(head)
     content = dict(found.get("content") or {})
-    for key in ("subject", "names", "serial", "key_algorithm", "key_sha256"):
-        content.setdefault(key, found.get(key))
-    validity = content.pop("validity", None)
-    if validity is not None:
-        content["validity"] = _validity(validity)
-    output.record(content, heading="To be signed")
-    if "content_sha256" in found:
-        output.line(f"  content sha256: {found['content_sha256']}")
+    apart = _APART | _TOLD_BY_CONTENT if content else _APART
+    output.record({key: value for key, value in found.items() if key not in apart})
+    if content:
+        output.line("to be signed:")
+        _content(content, found)
+    output.line(f"content sha256: {found.get('content_sha256')}")
     _people(found)
+
+
+def _content(content: dict[str, Any], found: Json) -> None:
+    """Everything on a line of its own, so that no value can pass for two."""
+    extensions = content.pop("extensions", None) or []
+    key = content.pop("key", None)
+    if isinstance(key, Mapping):
+        key = key.get("algorithm")
+    told = {
+        "serial": content.pop("serial", found.get("serial")),
+        "subject": content.pop("subject", found.get("subject")),
+        "key": key or found.get("key_algorithm"),
+        "key sha256": found.get("key_sha256"),
+        "validity": _validity(content.pop("validity", None)),
+        **content,
+    }
+    for name, value in told.items():
+        _lines(name, value, 1)
+    if not extensions:
+        output.line("  no extensions")
+    for one in extensions:
+        critical = " (critical)" if one.get("critical") else ""
+        _lines(f"{one.get('name')} {one.get('oid')}{critical}", one.get("value"), 1)
+
+
+def _lines(name: str, value: Any, depth: int) -> None:
+    margin = "  " * depth
+    if isinstance(value, Mapping):
+        output.line(f"{margin}{name}:")
+        for key, inner in value.items():
+            _lines(str(key).replace("_", " "), inner, depth + 1)
+    elif isinstance(value, list):
+        output.line(f"{margin}{name}:" + ("" if value else " none"))
+        for one in value:
+            if isinstance(one, Mapping):
+                _lines("-", one, depth + 1)
+            else:
+                output.line(f"{margin}  {one}")
+    else:
+        output.line(f"{margin}{name}: {output.phrase(name, value, time.time())}")
 
 
 def confirmed(found: Json) -> str | None:
@@ -53,7 +82,7 @@ def confirmed(found: Json) -> str | None:
 def _validity(rule: Any) -> str:
     """The rule in a sentence: what is fixed now, and what the moment of signing decides."""
     if not isinstance(rule, Mapping) or "lasting_s" not in rule:
-        return output.phrase("validity", rule, time.time())
+        return str(rule)
     text = lasting(rule["lasting_s"]) + " from the moment of signing"
     if backdate := rule.get("backdate_s"):
         text += f", begun {lasting(backdate)} earlier"

@@ -29,6 +29,10 @@ Roles = Annotated[
     tuple[RoleName, ...],
     Parameter(name="--role", help="Role; repeatable.  Auditors and CA operators hold no other."),
 ]
+RoleClass = Annotated[
+    Literal["general", "ca-operations", "audit"] | None,
+    Parameter(help="For one without roles as yet: which it may come to hold."),
+]
 PasswordFile = Annotated[
     Path | None, Parameter(help="File with the password; else you are asked for it.")
 ]
@@ -57,6 +61,7 @@ def create(
     display_name: Annotated[str | None, Parameter(help="The person's name.")] = None,
     email: Annotated[str | None, Parameter(help="E-mail address.")] = None,
     role: Roles = (),
+    role_class: RoleClass = None,
     password_file: Annotated[
         Path | None,
         Parameter(help="File with the first password; without, only tokens and certificates."),
@@ -65,7 +70,7 @@ def create(
 ) -> None:
     """Create an account."""
     body: Json = {"name": name, "display_name": display_name, "email": email}
-    body["roles"] = list(role) or None
+    body |= {"roles": list(role) or None, "role_class": role_class}
     if password_file is not None:
         body["password"] = files.secret(password_file, "password")
     with api.open() as server:
@@ -153,12 +158,32 @@ def unlock(name: Name, /, *, api: Connection = DEFAULT) -> None:
 @app.command
 def bind_certificate(name: Name, certificate: files.Input, /, *, api: Connection = DEFAULT) -> None:
     """Let a TLS client certificate open an account."""
-    data = files.read(certificate, _MAX_CERTIFICATE)
+    text = files.certificate_pem(files.read(certificate, _MAX_CERTIFICATE))
     with api.open() as server:
-        answer = server.post(
-            "users", name, "certificates", body={"certificate": files.pem_or_base64(data)}
-        )
+        answer = server.post("users", name, "certificates", body={"certificate": text})
     output.show(answer, as_json=api.as_json)
+
+
+@app.command
+def certificates(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """List the TLS client certificates that open an account."""
+    with api.open() as server:
+        items = server.items("users", name, "certificates", limit=None)
+        output.listing(items, ("sha256", "subject", "not_after"), as_json=api.as_json)
+
+
+@app.command
+def unbind_certificate(
+    name: Name,
+    sha256: Annotated[str, Parameter(help="Its SHA-256, as `certificates` shows it.")],
+    /,
+    *,
+    api: Connection = DEFAULT,
+) -> None:
+    """Let a TLS client certificate open the account no longer."""
+    with api.open() as server:
+        server.delete("users", name, "certificates", sha256.lower())
+    output.done(name, f"unbound {sha256.lower()}", as_json=api.as_json)
 
 
 def _patch(name: str, body: Json, api: Connection) -> None:

@@ -18,9 +18,11 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     # requests
     ("request submit {csr} --profile p", "POST", "/requests", {}, {"profile": "p", "csr": CSR}),
     (
-        "request submit --server-key ec-p256 --profile p --ra r --authority a --days 7 --note hi"
-        " --names www.example.org,10.0.0.1 --name a@example.org --subject CN=x,O=y"
-        " --extension 1.2.3=0500",
+        (
+            "request submit --server-key ec-p256 --profile p --ra r --authority a --days 7 --note hi"
+            " --names www.example.org,10.0.0.1 --name a@example.org --subject CN=x,O=y"
+            " --extension 1.2.3=0500"
+        ),
         "POST",
         "/requests",
         {},
@@ -63,9 +65,11 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("request download ID --format p7", "GET", "/requests/ID/download", {"format": "p7"}, None),
     # certificates
     (
-        "certificate list --status held --authority a --profile p --requester u --subject s"
-        " --name n --serial AB --key-sha256 FF --expires-before 1900000000"
-        " --expires-after 2026-05-01 --limit 7",
+        (
+            "certificate list --status held --authority a --profile p --requester u --subject s"
+            " --name n --serial AB --key-sha256 FF --expires-before 1900000000"
+            " --expires-after 2026-05-01 --limit 7"
+        ),
         "GET",
         "/certificates",
         {"status": "held", "authority": "a", "profile": "p", "requester": "u", "subject": "s"}
@@ -82,8 +86,10 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         None,
     ),
     (
-        f"certificate revoke {SERIAL} --reason keyCompromise --authority a"
-        " --invalidity-date 2026-05-01",
+        (
+            f"certificate revoke {SERIAL} --reason keyCompromise --authority a"
+            " --invalidity-date 2026-05-01"
+        ),
         "POST",
         "/certificates/abcd/revoke",
         {},
@@ -94,6 +100,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     (f"certificate release {SERIAL}", "POST", "/certificates/abcd/release", {}, {}),
     (f"certificate renew {SERIAL}", "POST", "/certificates/abcd/renew", {}, {}),
     (f"certificate renew {SERIAL} {{csr}}", "POST", "/certificates/abcd/renew", {}, {"csr": CSR}),
+    (f"certificate lint {SERIAL}", "GET", "/certificates/abcd/lint", {"limit": "500"}, None),
     # revocation lists
     ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
@@ -102,9 +109,11 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("ca tree", "GET", "/authorities", {"limit": "500"}, None),
     ("ca show a", "GET", "/authorities/a", {}, None),
     (
-        "ca create sub --container c --subject CN=Sub --parent root --key-algorithm ec-p384"
-        " --days 100 --path-length 0 --permitted dns:example.org --security-level high"
-        " --silo s --region r --crl-hours 48 --crl-every-hours 12",
+        (
+            "ca create sub --container c --subject CN=Sub --parent root --key-algorithm ec-p384"
+            " --days 100 --path-length 0 --permitted dns:example.org --security-level high"
+            " --silo s --region r --crl-hours 48 --crl-every-hours 12"
+        ),
         "POST",
         "/authorities",
         {},
@@ -189,8 +198,10 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("user list", "GET", "/users", {"limit": "500"}, None),
     ("user show u", "GET", "/users/u", {}, None),
     (
-        "user create u --display-name U --email u@example.org --role requester"
-        " --role ra-officer --password-file {secret}",
+        (
+            "user create u --display-name U --email u@example.org --role requester"
+            " --role ra-officer --password-file {secret}"
+        ),
         "POST",
         "/users",
         {},
@@ -218,14 +229,16 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"certificate": CSR},
     ),
+    ("user certificates u", "GET", "/users/u/certificates", {"limit": "500"}, None),
+    ("user unbind-certificate u FF", "DELETE", "/users/u/certificates/ff", {}, None),
     ("group list", "GET", "/groups", {"limit": "500"}, None),
     ("group show g", "GET", "/groups/g", {}, None),
     (
-        "group create g --description d --role auditor",
+        "group create g --description d --role auditor --role-class audit",
         "POST",
         "/groups",
         {},
-        {"name": "g", "description": "d", "roles": ["auditor"]},
+        {"name": "g", "description": "d", "roles": ["auditor"], "role_class": "audit"},
     ),
     ("group delete g", "DELETE", "/groups/g", {}, None),
     ("group add g u", "PUT", "/groups/g/members/u", {}, None),
@@ -240,7 +253,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {"label": "l", "days": 3, "scopes": ["request.submit"]},
     ),
 ]
-_LISTS = ("list", "tree", "versions")
+_LISTS = ("list", "tree", "versions", "certificates", "lint")
 
 
 @pytest.fixture
