@@ -1,0 +1,168 @@
+"""The REST API as one ASGI application."""
+
+import functools
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from chancery.api import documentation, openapi, submit
+from chancery.api.authentication import Authenticator
+from chancery.api.guard import Guard
+from chancery.api.idempotency import Idempotency
+from chancery.api.problems import Invalid, ProblemAnswer, http_problem, problem
+from chancery.api.routes import (
+    audit,
+    authorities,
+    bulk,
+    certificates,
+    groups,
+    profiles,
+    requests,
+    session,
+    users,
+)
+from chancery.api.routing import Access, Door, GuardedRoute, access_of
+from chancery.api.services import Services
+from chancery.domain.errors import CAError
+from chancery.domain.identity import Permission
+
+PREFIX: Final = "/api/v1"
+DOORS: Final = (
+    session.door,
+    bulk.door,  # before requests: /requests/bulk is no request id
+    requests.door,
+    certificates.door,
+    authorities.door,
+    authorities.containers,
+    profiles.profiles,
+    profiles.dn_profiles,
+    profiles.ras,
+    audit.door,
+    users.door,
+    groups.door,
+)
+
+
+class Api(FastAPI):
+    """FastAPI for what is convenient, and the hot way in before it."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(
+            title="Chancery",
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+        )
+        authenticator = Authenticator(services.identity)
+        self.state.services = services
+        self.state.authenticator = authenticator
+        submission = submit.SubmitEndpoint(
+            services.registration, authenticator, Idempotency(services.store, services.clock)
+        )
+        self._submission = Guard(submission)
+        self._framework = Guard(super().__call__, frozenset({bulk.PATH}))
+        for door in (*DOORS, _documents()):
+            self.include_router(door.router, prefix=PREFIX if door in DOORS else "")
+        self.add_exception_handler(CAError, _refused)
+        self.add_exception_handler(Invalid, _refused)
+        self.add_exception_handler(RequestValidationError, _malformed)
+        self.add_exception_handler(HTTPException, _http)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif scope["path"] == submit.PATH and scope["method"] == "POST":
+            scope["route"] = submit.ACCESS  # its path is the template that metrics count by
+            await self._submission(scope, receive, send)
+        else:
+            await self._framework(scope, receive, send)
+
+    @functools.cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return openapi.describe(self)
+
+    @functools.cached_property
+    def page(self) -> str:
+        """The OpenAPI document as HTML."""
+        return documentation.render(self.document)
+
+    @property
+    def access(self) -> list[Access]:
+        """Who may use what: every route there is."""
+        rows = [submit.ACCESS]
+        for route in self.routes:
+            if not isinstance(route, GuardedRoute):
+                raise TypeError(f"{route} stands outside the access table")
+            rows += access_of(route)
+        return rows
+
+
+def create_api(services: Services) -> Api:
+    """Build the REST API over *services*; serve it below ``/api``."""
+    return Api(services)
+
+
+def _documents() -> Door:
+    door = Door("/api", "documentation")
+
+    @door.route("GET", "/openapi.json", Permission.PUBLIC, include_in_schema=False)
+    async def description(request: Request) -> Response:
+        return JSONResponse(request.app.document)
+
+    @door.route("GET", "/docs", Permission.PUBLIC, include_in_schema=False)
+    async def page(request: Request) -> Response:
+        return HTMLResponse(
+            request.app.page, headers={"Content-Security-Policy": documentation.POLICY}
+        )
+
+    return door
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    return _response(ProblemAnswer(problem(error)))
+
+
+async def _malformed(_: Request, error: Exception) -> Response:
+    """Report every finding; the first also stands where simple clients look."""
+    assert isinstance(error, RequestValidationError)
+    findings = [_finding(found) for found in error.errors()]
+    first = findings[0]
+    status = 400 if first["rule"] == "json_invalid" else 422
+    document = http_problem(
+        status, first["detail"], field=first["field"], rule=first["rule"], errors=findings
+    )
+    return _response(ProblemAnswer(document))
+
+
+def _finding(found: dict[str, Any]) -> dict[str, str]:
+    place = [str(part) for part in found["loc"]]
+    field = ".".join(place[1:]) if len(place) > 1 and found["type"] != "json_invalid" else place[0]
+    return {"field": field, "rule": found["type"], "detail": found["msg"]}
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 404:
+            detail = f"nothing is served at {request.url.path}"
+        case 405:
+            detail = f"{request.method} is not possible here"
+        case 413:
+            detail = "the body is too large"
+            headers["Connection"] = "close"
+        case _:
+            detail = str(error.detail)
+    return _response(ProblemAnswer(http_problem(error.status_code, detail), **headers))
+
+
+def _response(answer: ProblemAnswer) -> Response:
+    response = Response(answer.body, answer.status)
+    response.raw_headers = answer.headers
+    return response

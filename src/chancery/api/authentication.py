@@ -1,0 +1,113 @@
+"""From a request's header fields and TLS session to a principal.
+
+One credential counts: an Authorization field before a client certificate,
+a client certificate before nothing.  A credential that does not hold is
+refused even where none is needed, so that a typing error is not taken for
+anonymity.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import ssl
+from collections.abc import Sequence
+
+from starlette.types import Scope
+
+from chancery.domain.errors import BadRequest, NotAuthenticated
+from chancery.domain.identity import Principal, anonymous
+from chancery.services.identity import IdentityService
+
+_MAX_CREDENTIAL = 8 * 1024  # octets of the Authorization field; a password has 1024 characters
+
+
+class Authenticator:
+    """Asks the identity service who is there.  Only what cannot be known at once waits."""
+
+    def __init__(self, identity: IdentityService) -> None:
+        self._identity = identity
+
+    def at_once(self, scope: Scope, authorization: bytes | None) -> Principal | None:
+        """Return the principal if that takes no I/O: no credential, or a token seen just now."""
+        if authorization is None:
+            return None if _chain(scope) else anonymous(origin_of(scope))
+        if authorization[:7].lower() != b"bearer ":
+            return None
+        return self._identity.known_token(authorization[7:].decode("latin-1"), origin_of(scope))
+
+    async def principal(self, scope: Scope) -> Principal:
+        """Return the principal of a request; raise NotAuthenticated, LockedOut or BadRequest."""
+        authorization = authorization_of(scope)
+        known = self.at_once(scope, authorization)
+        if known is not None:
+            return known
+        return await asyncio.to_thread(self._prove, scope, authorization)
+
+    def _prove(self, scope: Scope, authorization: bytes | None) -> Principal:
+        origin = origin_of(scope)
+        if authorization is None:
+            leaf = client_certificate(scope)
+            if leaf is None:
+                return anonymous(origin)
+            return self._identity.authenticate_certificate(leaf, origin)
+        scheme, _, credential = authorization.partition(b" ")
+        match scheme.lower():
+            case b"bearer":
+                return self._identity.authenticate_token(credential.decode("latin-1"), origin)
+            case b"basic":
+                name, password = _basic(credential)
+                return self._identity.authenticate_password(name, password, origin)
+            case _:
+                raise NotAuthenticated(
+                    "this authentication scheme is not known here",
+                    field="authorization",
+                    rule="authorization.scheme",
+                    remedy="use Bearer with an API token, or Basic with name and password",
+                )
+
+
+def authorization_of(scope: Scope) -> bytes | None:
+    """Return the one Authorization field, if any."""
+    found: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if found is not None or len(value) > _MAX_CREDENTIAL:
+                raise BadRequest(
+                    "one Authorization field of at most 8 KiB, please",
+                    field="authorization",
+                    rule="authorization.single",
+                )
+            found = value
+    return found
+
+
+def origin_of(scope: Scope) -> str:
+    """Return the peer's network address."""
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def client_certificate(scope: Scope) -> str | None:
+    """Return the hex SHA-256 of the verified leaf that the TLS listener reports (ASGI "tls")."""
+    for pem in _chain(scope):
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    return None
+
+
+def _chain(scope: Scope) -> Sequence[str]:
+    chain: Sequence[str] = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
+    return chain
+
+
+def _basic(credential: bytes) -> tuple[str, str]:
+    """Split RFC 7617 credentials, UTF-8."""
+    try:
+        name, colon, password = base64.b64decode(credential, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        colon = ""
+    if not colon:
+        raise NotAuthenticated(
+            "the Basic credentials do not parse", field="authorization", rule="authorization.basic"
+        )
+    return name, password

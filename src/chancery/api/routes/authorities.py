@@ -1,0 +1,184 @@
+"""Certification authorities, their containers and their CRLs."""
+
+from fastapi import Response
+from pydantic import Field
+
+from chancery.api.bodies import RawBody, Using, object_of, schema_of
+from chancery.api.models import In, Name, Out, Text
+from chancery.api.routing import Door, Who
+from chancery.domain.authority import Authority, AuthorityCertificate, Container, CrlRecord
+from chancery.domain.errors import NotFound
+from chancery.domain.identity import Permission
+from chancery.services.authority import NewAuthority
+from chancery.wire import documents, pem
+
+door = Door("/authorities", "authorities")
+containers = Door("/containers", "authorities")
+
+
+class AuthorityOut(Out):
+    """A certification authority."""
+
+    name: str
+    container: str
+    parent: str | None
+    subject: str
+    state: str
+    offline: bool
+    key_algorithm: str
+    signature_algorithm: str
+    security_level: str
+    silo: str
+    region: str
+    certificate: str | None = Field(description="PEM of the current certificate.")
+    chain: list[str] = Field(description="PEM certificates above it, nearest first.")
+    created_at: int
+    crl_lifetime_s: int
+    crl_every_s: int
+
+
+class AuthorityCertificateOut(Out):
+    """One of the certificates an authority has or had."""
+
+    kind: str
+    serial: str
+    issuer: str
+    not_before: int
+    not_after: int
+    created_at: int
+    current: bool
+    certificate: str = Field(description="PEM")
+
+
+class ContainerOut(Out):
+    """A tree of authorities; only members of *owner_group* act on what stands in it."""
+
+    name: str
+    owner_group: str | None
+    description: str
+
+
+class ContainerIn(In):
+    name: Name
+    owner_group: Name | None = None
+    description: Text = ""
+
+
+class CrlOut(Out):
+    """A CRL.  *number* only rises."""
+
+    authority: str
+    number: int
+    this_update: int
+    next_update: int
+    entries: int
+
+
+def pem_of(der: bytes, label: str = "CERTIFICATE") -> str:
+    return pem.encode(label, der)
+
+
+def authority_out(authority: Authority) -> AuthorityOut:
+    return AuthorityOut(
+        name=authority.name,
+        container=authority.container,
+        parent=authority.parent,
+        subject=authority.subject.text,
+        state=authority.state.value,
+        offline=authority.offline,
+        key_algorithm=authority.key_algorithm.value,
+        signature_algorithm=authority.signature_algorithm.value,
+        security_level=authority.security_level.value,
+        silo=authority.silo,
+        region=authority.region,
+        certificate=pem_of(authority.certificate) if authority.certificate else None,
+        chain=[pem_of(der) for der in authority.chain],
+        created_at=authority.created_at,
+        crl_lifetime_s=authority.crl_lifetime_s,
+        crl_every_s=authority.crl_every_s,
+    )
+
+
+def _certificate_out(one: AuthorityCertificate) -> AuthorityCertificateOut:
+    names = ("serial", "issuer", "not_before", "not_after", "created_at", "current")
+    return AuthorityCertificateOut(
+        **{name: getattr(one, name) for name in names},
+        kind=one.kind.value,
+        certificate=pem_of(one.der),
+    )
+
+
+def _container_out(container: Container) -> ContainerOut:
+    return ContainerOut.model_validate(container, from_attributes=True)
+
+
+def _crl_out(crl: CrlRecord) -> CrlOut:
+    return CrlOut.model_validate(crl, from_attributes=True)
+
+
+@containers.route("GET", "", Permission.AUTHORITY_READ)
+def list_containers(who: Who, using: Using) -> list[ContainerOut]:
+    """List the containers."""
+    return [_container_out(one) for one in using.authorities.containers(who)]
+
+
+@containers.route("POST", "", Permission.AUTHORITY_MANAGE, status=201)
+def create_container(who: Who, using: Using, body: ContainerIn) -> ContainerOut:
+    """Make a container."""
+    return _container_out(
+        using.authorities.create_container(who, body.name, body.owner_group, body.description)
+    )
+
+
+@door.route("GET", "", Permission.AUTHORITY_READ)
+def list_authorities(who: Who, using: Using) -> list[AuthorityOut]:
+    """List the authorities."""
+    return [authority_out(one) for one in using.authorities.list(who)]
+
+
+@door.route(
+    "POST", "", Permission.AUTHORITY_MANAGE, status=201, openapi_extra=schema_of(NewAuthority)
+)
+def create_authority(who: Who, using: Using, body: RawBody) -> AuthorityOut:
+    """Make an authority: a root, a subordinate, or one that another CA will certify."""
+    new = documents.decode(NewAuthority, object_of(body), "authority")
+    return authority_out(using.authorities.create(who, new))
+
+
+@door.route("GET", "/{name}", Permission.AUTHORITY_READ)
+def show_authority(who: Who, using: Using, name: str) -> AuthorityOut:
+    """Show an authority."""
+    return authority_out(using.authorities.show(who, name))
+
+
+@door.route("GET", "/{name}/certificates", Permission.AUTHORITY_READ)
+def list_authority_certificates(who: Who, using: Using, name: str) -> list[AuthorityCertificateOut]:
+    """List every certificate the authority ever had, oldest first."""
+    return [_certificate_out(one) for one in using.authorities.certificates(who, name)]
+
+
+@door.route("POST", "/{name}/disable", Permission.AUTHORITY_MANAGE)
+def disable_authority(who: Who, using: Using, name: str) -> AuthorityOut:
+    """Stop issuance; CRL and OCSP go on for what was issued."""
+    return authority_out(using.authorities.disable(who, name))
+
+
+@door.route("POST", "/{name}/enable", Permission.AUTHORITY_MANAGE)
+def enable_authority(who: Who, using: Using, name: str) -> AuthorityOut:
+    """Let a disabled authority issue again."""
+    return authority_out(using.authorities.enable(who, name))
+
+
+@door.route("GET", "/{name}/csr", Permission.AUTHORITY_READ, response_class=Response)
+def authority_csr(who: Who, using: Using, name: str) -> Response:
+    """Fetch the CSR of an authority that waits for its certificate, as PEM."""
+    csr = using.authorities.show(who, name).csr
+    if csr is None:
+        raise NotFound(f"{name} waits for no certificate", field="name", rule="authority.csr")
+    return Response(pem_of(csr, "CERTIFICATE REQUEST"), media_type="application/x-pem-file")
+
+
+@door.route("POST", "/{name}/crl", Permission.CRL_ISSUE, status=201)
+def issue_crl(who: Who, using: Using, name: str) -> CrlOut:
+    """Issue a CRL now."""
+    return _crl_out(using.status.issue_crl(who, name))

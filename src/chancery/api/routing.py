@@ -1,0 +1,94 @@
+"""Routes that cannot forget to ask who may use them."""
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
+
+from chancery.api.authentication import Authenticator
+from chancery.domain.errors import NotAuthenticated
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.services.access import demand
+
+F = TypeVar("F", bound=Callable[..., Any])
+_EXTRA: Final = "x-permission"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One row of the access table: any one of *permissions* opens the route."""
+
+    method: str
+    path: str
+    permissions: tuple[Permission, ...]
+
+
+def admit(principal: Principal, permissions: Sequence[Permission]) -> None:
+    """Raise NotAuthenticated or NotPermitted unless one of *permissions* is held."""
+    for permission in permissions:
+        if permission is Permission.PUBLIC or permission in principal.permissions:
+            return
+    if principal.method is AuthMethod.NONE and Permission.AUTHENTICATED in permissions:
+        raise NotAuthenticated(
+            "this needs a signed-in account",
+            field="authorization",
+            rule="authenticated",
+            remedy="send a bearer token, a password or a bound client certificate",
+        )
+    demand(principal, permissions[0])
+
+
+class GuardedRoute(APIRoute):
+    """Authenticates and checks permission before the body is even read."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        declared = (options.get("openapi_extra") or {}).get(_EXTRA)
+        if not declared:
+            raise TypeError(f"the route {path} declares no permission")
+        self.permissions: tuple[Permission, ...] = tuple(Permission(text) for text in declared)
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        serve = super().get_route_handler()
+        permissions = self.permissions
+
+        async def handler(request: Request) -> Response:
+            authenticator: Authenticator = request.app.state.authenticator
+            principal = await authenticator.principal(request.scope)
+            admit(principal, permissions)
+            request.scope["chancery.principal"] = principal
+            return await serve(request)
+
+        return handler
+
+
+def _who(request: Request) -> Principal:
+    principal: Principal = request.scope["chancery.principal"]
+    return principal
+
+
+Who = Annotated[Principal, Depends(_who)]
+"""The principal that ``GuardedRoute`` admitted."""
+
+
+class Door:
+    """Declares routes under one prefix; each names its permission."""
+
+    def __init__(self, prefix: str, tag: str) -> None:
+        self.router = APIRouter(prefix=prefix, tags=[tag], route_class=GuardedRoute)
+
+    def route(
+        self, method: str, path: str, *permissions: Permission, status: int = 200, **options: Any
+    ) -> Callable[[F], F]:
+        """Register a function; any one of *permissions* admits to it."""
+        extra = {_EXTRA: [p.value for p in permissions], **options.pop("openapi_extra", {})}
+        return self.router.api_route(
+            path, methods=[method], status_code=status, openapi_extra=extra, **options
+        )
+
+
+def access_of(route: GuardedRoute) -> list[Access]:
+    """Return the rows of the access table that *route* stands for."""
+    return [Access(m, route.path, route.permissions) for m in sorted(route.methods or ())]

@@ -1,0 +1,35 @@
+"""What the REST API stands on.  ``chancery.app`` fills it in."""
+
+from dataclasses import dataclass
+
+from chancery.ports import Clock, Store
+from chancery.services.audit import AuditService
+from chancery.services.authority import AuthorityService
+from chancery.services.certificates import CertificateService
+from chancery.services.decisions import DecisionService
+from chancery.services.delivery import DeliveryService
+from chancery.services.identity import IdentityService
+from chancery.services.profiles import ProfileService
+from chancery.services.registration import RegistrationService
+from chancery.services.registrations import RaService
+from chancery.services.request_changes import RequestChangeService
+from chancery.services.status import StatusService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each.  *store* and *clock* are for Idempotency-Key alone."""
+
+    identity: IdentityService
+    registration: RegistrationService
+    changes: RequestChangeService
+    decisions: DecisionService
+    delivery: DeliveryService
+    certificates: CertificateService
+    authorities: AuthorityService
+    status: StatusService
+    profiles: ProfileService
+    ras: RaService
+    audit: AuditService
+    store: Store
+    clock: Clock

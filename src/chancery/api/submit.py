@@ -1,0 +1,121 @@
+"""POST /api/v1/requests: the hot way in, a plain ASGI application without the framework.
+
+Errors, fields and permissions are those of the framework's routes; the same
+tests hold both.  ``Guard`` stands around it as around everything.
+"""
+
+import asyncio
+from typing import Final
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from chancery.api.authentication import Authenticator
+from chancery.api.idempotency import Idempotency
+from chancery.api.routing import Access
+from chancery.api.submission import decode
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.request import Submission
+from chancery.services.access import demand
+from chancery.services.registration import RegistrationService, Submitted
+from chancery.wire import pem
+
+PATH: Final = "/api/v1/requests"
+ACCESS: Final = Access("POST", PATH, (Permission.PUBLIC,))
+"""Public, because an RA may take anonymous requests; the registration service decides."""
+
+
+class Answer(msgspec.Struct, omit_defaults=True, frozen=True):
+    """What became of a submission."""
+
+    id: str
+    state: str
+    serial: str
+    content_sha256: str
+    code: str | None = None
+    certificate: str | None = None
+
+
+class _Id(msgspec.Struct):
+    id: str
+
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_READ_ID: Final = msgspec.json.Decoder(_Id).decode
+
+
+def answer_of(submitted: Submitted) -> Answer:
+    """Describe *submitted*; the certificate as PEM where it was issued at once."""
+    request, issued = submitted.request, submitted.certificate
+    return Answer(
+        id=request.id,
+        state=request.state.value,
+        serial=request.serial,
+        content_sha256=request.content_sha256,
+        code=submitted.code,
+        certificate=pem.encode("CERTIFICATE", issued.der) if issued else None,
+    )
+
+
+class SubmitEndpoint:
+    """Decodes, enqueues, awaits, answers."""
+
+    def __init__(
+        self,
+        registration: RegistrationService,
+        authenticator: Authenticator,
+        idempotency: Idempotency,
+    ) -> None:
+        self._enqueue = registration.enqueue
+        self._authenticator = authenticator
+        self._idempotency = idempotency
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal = await self._authenticator.principal(scope)
+        if principal.method is not AuthMethod.NONE:
+            demand(principal, Permission.REQUEST_SUBMIT)
+        body = await read_body(receive)
+        key = _key(scope)
+        submission = decode(body)
+        if key is None:
+            request_id, answer = await self._submit(principal, submission)
+        else:
+            answer = await self._idempotency.once(
+                principal, key, body, lambda: self._answer(principal, submission)
+            )
+            request_id = _READ_ID(answer).id
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(answer)).encode()),
+            (b"location", f"{PATH}/{request_id}".encode()),
+        ]
+        await send({"type": "http.response.start", "status": 201, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _submit(self, principal: Principal, submission: Submission) -> tuple[str, bytes]:
+        submitted = await asyncio.wrap_future(self._enqueue(principal, submission))
+        return submitted.request.id, _ENCODE(answer_of(submitted))
+
+    async def _answer(self, principal: Principal, submission: Submission) -> bytes:
+        return (await self._submit(principal, submission))[1]
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the whole body; ``Guard`` bounds it."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts = [body]
+    while message.get("more_body", False):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+def _key(scope: Scope) -> bytes | None:
+    for name, value in scope["headers"]:
+        if name == b"idempotency-key":
+            key: bytes = value
+            return key
+    return None
