@@ -30,9 +30,13 @@ _CURVES = {
 _HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
 
-@cache
 def key(algorithm: KeyAlgorithm, number: int = 0):
     """A private key, the same for the same arguments."""
+    return _key(algorithm, number)
+
+
+@cache
+def _key(algorithm: KeyAlgorithm, number: int):
     if algorithm in _CURVES:
         return ec.generate_private_key(_CURVES[algorithm])
     if algorithm is KeyAlgorithm.ED25519:
