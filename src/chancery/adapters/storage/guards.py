@@ -57,7 +57,9 @@ SQLITE: Final = tuple(
 # ERRCODE 23001 is restrict_violation: drivers report it as an integrity error.
 _POSTGRES_FUNCTION: Final = """
 CREATE FUNCTION chancery_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = '23001', TABLE = TG_TABLE_NAME; END $$
+BEGIN
+    RAISE EXCEPTION USING MESSAGE = TG_ARGV[0], ERRCODE = '23001', TABLE = TG_TABLE_NAME;
+END $$
 """
 _POSTGRES_TRIGGER: Final = """
 CREATE TRIGGER {name} BEFORE {event} ON "{table}" FOR EACH {scope} {when}

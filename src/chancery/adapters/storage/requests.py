@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from chancery.adapters.storage import names_text, schema
 from chancery.adapters.storage.link import Link, Record, insert_sql
@@ -21,6 +21,10 @@ from chancery.domain.validity import LeafAfterIssuer, ValidityRule
 from chancery.ports import Page, RequestFilter
 
 _T: Final = schema.request
+_X: Final = schema.request_content
+_REQUEST: Final[Select[Any]] = select(
+    *_T.columns, *(column for column in _X.columns if column.name != "request_id")
+).join_from(_T, _X)
 _ISSUED: Final = (
     "UPDATE request SET state = 'issued', certificate_id = ? WHERE id = ? AND state = 'approved'"
 )
@@ -31,34 +35,40 @@ _AFTER: Final = {rule.value: rule for rule in LeafAfterIssuer}
 
 
 def _values(r: CertificateRequest) -> tuple[Any, ...]:
-    """One row, in the order of the schema.
+    """One row of ``request``, in the order of the schema.
 
     Enums go in as plain text: the drivers are slow with, or refuse, subclasses of str.
     """
-    tbs, rule = r.tbs, r.tbs.validity
+    rule = r.tbs.validity
     return (
         r.id, r.state._value_, r.kind._value_, r.ra, r.authority, r.profile, r.profile_sha256,
         r.requester, r.subject, names_text.encode(r.names), r.key_sha256, r.key_algorithm,
-        r.serial, tbs.before, tbs.after, rule.lasting_s, rule.backdate_s, rule.latest,
-        rule.after_issuer._value_, r.content_sha256, r.csr, r.server_key_id, r.approvals_needed,
-        r.submission, r.created_at, r.expires_at, r.code_sha256, r.decided_at,
-        r.decision_reason, r.certificate_id, r.renews, r.failure,
+        r.serial, rule.lasting_s, rule.backdate_s, rule.latest, rule.after_issuer._value_,
+        r.content_sha256, r.server_key_id, r.approvals_needed, r.created_at, r.expires_at,
+        r.code_sha256, r.decided_at, r.decision_reason, r.certificate_id, r.renews, r.failure,
     )  # fmt: skip
+
+
+def _content(r: CertificateRequest) -> tuple[Any, ...]:
+    """One row of ``request_content``, in the order of the schema."""
+    return r.id, r.tbs.before, r.tbs.after, r.csr, r.submission
 
 
 def _request(row: Record) -> CertificateRequest:
     (
         id_, state, kind, ra, authority, profile, profile_sha256, requester, subject, names,
-        key_sha256, key_algorithm, serial, before, after, lasting_s, backdate_s, latest,
-        after_issuer, content_sha256, csr, server_key_id, approvals_needed, submission,
-        created_at, expires_at, *rest,
+        key_sha256, key_algorithm, serial, lasting_s, backdate_s, latest, after_issuer,
+        content_sha256, server_key_id, approvals_needed, created_at, expires_at, code_sha256,
+        decided_at, decision_reason, certificate_id, renews, failure,
+        before, after, csr, submission,
     ) = row  # fmt: skip
     rule = ValidityRule(lasting_s, backdate_s, latest, _AFTER[after_issuer])
     return CertificateRequest(
         id_, _STATES[state], _KINDS[kind], ra, authority, profile, profile_sha256, requester,
         subject, names_text.decode(names), key_sha256, key_algorithm, serial,
         ToBeSigned(before, after, rule), content_sha256, csr, server_key_id, approvals_needed,
-        submission, created_at, expires_at, *rest,
+        submission, created_at, expires_at, code_sha256, decided_at, decision_reason,
+        certificate_id, renews, failure,
     )  # fmt: skip
 
 
@@ -68,19 +78,24 @@ class SqlRequests:
 
     def add(self, requests: Sequence[CertificateRequest]) -> None:
         self._link.many(insert_sql(_T), [_values(request) for request in requests])
+        self._link.many(insert_sql(_X), [_content(request) for request in requests])
 
     def get(self, request_id: str) -> CertificateRequest | None:
-        row = self._link.first(select(_T).where(_T.c.id == request_id))
+        row = self._link.first(_REQUEST.where(_T.c.id == request_id))
         return _request(row) if row is not None else None
 
     def find(self, where: RequestFilter, page: Page) -> list[CertificateRequest]:
         ids = page_of_ids(_T, conditions(where), page)
-        return [_request(row) for row in self._link.rows(records(select(_T), _T, ids))]
+        return [_request(row) for row in self._link.rows(records(_REQUEST, _T, ids))]
 
     def replace(self, request: CertificateRequest) -> None:
-        values = dict(zip(_T.columns.keys(), _values(request), strict=True))
-        if not self._link.run(update(_T).where(_T.c.id == request.id), values).rowcount:
-            raise _missing(request.id)
+        for table, key, values in (
+            (_T, _T.c.id, _values(request)),
+            (_X, _X.c.request_id, _content(request)),
+        ):
+            named = dict(zip(table.columns.keys(), values, strict=True))
+            if not self._link.run(update(table).where(key == request.id), named).rowcount:
+                raise _missing(request.id)
 
     def set_state(
         self,

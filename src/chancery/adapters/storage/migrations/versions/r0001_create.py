@@ -85,10 +85,10 @@ def upgrade() -> None:
         sa.UniqueConstraint("sha256", name=op.f("uq_certificate_sha256")),
     )
     op.create_index(op.f("ix_certificate_authority_id"), "certificate", ["authority", "id"])
-    op.create_index(op.f("ix_certificate_key_sha256_id"), "certificate", ["key_sha256", "id"])
+    op.create_index(op.f("ix_certificate_key_sha256"), "certificate", ["key_sha256"])
     op.create_index(op.f("ix_certificate_not_after_id"), "certificate", ["not_after", "id"])
     op.create_index(op.f("ix_certificate_profile_id"), "certificate", ["profile", "id"])
-    op.create_index(op.f("ix_certificate_request_id_id"), "certificate", ["request_id", "id"])
+    op.create_index(op.f("ix_certificate_request_id"), "certificate", ["request_id"])
     op.create_index(op.f("ix_certificate_requester_id"), "certificate", ["requester", "id"])
     op.create_index(op.f("ix_certificate_subject_id"), "certificate", ["subject", "id"])
     op.create_table(
@@ -199,17 +199,13 @@ def upgrade() -> None:
         words("key_sha256"),
         words("key_algorithm"),
         words("serial"),
-        octets("tbs_before"),
-        octets("tbs_after"),
         number("lasting_s"),
         number("backdate_s"),
         number("latest"),
         words("after_issuer"),
         words("content_sha256"),
-        octets("csr", null=True),
         words("server_key_id", null=True),
         number("approvals_needed"),
-        words("submission"),
         number("created_at"),
         number("expires_at"),
         words("code_sha256", null=True),
@@ -408,6 +404,21 @@ def upgrade() -> None:
             ["sha256"], ["profile_version.sha256"], name=op.f("fk_profile_head_sha256")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_profile_head")),
+    )
+    op.create_table(
+        "request_content",
+        words("request_id"),
+        octets("tbs_before"),
+        octets("tbs_after"),
+        octets("csr", null=True),
+        words("submission"),
+        sa.ForeignKeyConstraint(
+            ["request_id"],
+            ["request.id"],
+            name=op.f("fk_request_content_request_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("request_id", name=op.f("pk_request_content")),
     )
     op.create_table(
         "request_note",

@@ -1,0 +1,27 @@
+"""Services that several kinds of test start: here because fixtures are found upwards."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from services import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A private PostgreSQL.  Absent: a loud skip, or a failure where CHANCERY_REQUIRE_POSTGRES is set."""
+    try:
+        server = postgres.Server.create()
+    except postgres.Missing as missing:
+        if os.environ.get("CHANCERY_REQUIRE_POSTGRES"):
+            pytest.fail(f"CHANCERY_REQUIRE_POSTGRES is set, but {missing}")
+        pytest.skip(str(missing))
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server: postgres.Server) -> str:
+    """URL of an empty database that one session-wide user owns."""
+    return postgres_server.database()
