@@ -1,1 +1,1 @@
-"""ASGI glue: listeners, TLS client identity, limits.  The only async code."""
+"""Listeners, TLS client identity, limits, health: the only asynchronous code besides the doors."""

@@ -1,0 +1,173 @@
+"""Sockets, all or none, and the uvicorn server that answers on them."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import HANDLED_SIGNALS
+
+from chancery.server.protocol import Connection
+from chancery.server.tls import TlsContexts
+
+_log = logging.getLogger(__name__)
+_BACKLOG: Final = 2048
+_HANDSHAKE_TIMEOUT_S: Final = 10.0
+_TLS_EVERY_TICKS: Final = 50  # of uvicorn's main loop, 0.1 s each
+
+
+class StartFailed(Exception):
+    """A listener could not be opened; none was.  The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where to listen; port 0 takes any free one.  Plain HTTP without *tls*."""
+
+    host: str
+    port: int
+    tls: TlsContexts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An open listener."""
+
+    listener: Listener
+    socket: socket.socket
+
+    @property
+    def url(self) -> str:
+        host, port = self.socket.getsockname()[:2]
+        scheme = "https" if self.listener.tls else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def bind(listeners: Sequence[Listener]) -> list[Bound]:
+    """Open every listener, or raise StartFailed and leave none open (incident I16)."""
+    bound: list[Bound] = []
+    try:
+        for listener in listeners:
+            bound.append(Bound(listener, _open(listener)))
+    except OSError as error:
+        for one in bound:
+            one.socket.close()
+        raise StartFailed(
+            f"cannot listen on {listener.host} port {listener.port}: {error.strerror or error}"
+        ) from error
+    return bound
+
+
+def _open(listener: Listener) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    opened = socket.socket(family, kind, protocol)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(_BACKLOG)  # now, so that a second server fails here and not later
+        opened.setblocking(flag=False)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+class Server(uvicorn.Server):
+    """Serves one application on several listeners in this process."""
+
+    def __init__(self, config: uvicorn.Config, bound: Sequence[Bound]) -> None:
+        super().__init__(config)
+        self._bound = bound
+        self._ready: Callable[[], None] = lambda: None
+
+    def run_until_stopped(self, ready: Callable[[], None]) -> None:
+        """Serve until SIGTERM or SIGINT; call *ready* once every listener answers."""
+        self._ready = ready
+        self.run()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+        """Open the listeners (uvicorn would give all of them one TLS context)."""
+        await self.lifespan.startup()
+        loop = asyncio.get_running_loop()
+        self.servers = []
+        for bound in self._bound:
+            contexts = bound.listener.tls
+            server = await loop.create_server(
+                self._connection,
+                sock=bound.socket,
+                ssl=contexts.listening if contexts else None,
+                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if contexts else None,
+                backlog=_BACKLOG,
+            )
+            self.servers.append(server)
+        self.started = True
+        self._ready()
+
+    def _connection(self) -> asyncio.Protocol:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the TLS files every few seconds; they change when certificates are renewed."""
+        if counter % _TLS_EVERY_TICKS == 0:
+            for bound in self._bound:
+                if bound.listener.tls is not None and bound.listener.tls.refresh():
+                    _log.info("TLS files of %s reloaded", bound.url)
+        return await super().on_tick(counter)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on the first signal and return: uvicorn would then die of it, unclean."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def configuration(app: ASGIApp, *, grace_s: int = 10) -> uvicorn.Config:
+    """Return uvicorn's configuration: no trust in proxy headers, no log and name of its own."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=grace_s,
+        backlog=_BACKLOG,
+    )
+
+
+def serve(
+    app: ASGIApp,
+    listeners: Sequence[Listener],
+    *,
+    ready: Callable[[list[str]], None],
+    grace_s: int = 10,
+) -> None:
+    """Serve *app* until SIGTERM or SIGINT, then finish what was begun (at most *grace_s*).
+
+    *ready* gets the URLs once all listeners answer.  Raises StartFailed if one
+    cannot be opened; then none was.
+    """
+    bound = bind(listeners)
+    server = Server(configuration(app, grace_s=grace_s), bound)
+    server.run_until_stopped(lambda: ready([one.url for one in bound]))

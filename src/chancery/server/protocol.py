@@ -1,0 +1,170 @@
+"""One HTTP/1.1 connection: uvicorn's, with the client's TLS identity, deadlines and bounds.
+
+Subclasses internals of uvicorn 0.54 (pinned exactly): ``tests/contract`` holds
+what is relied on here.
+"""
+
+import json
+from asyncio import AbstractEventLoop, Transport
+from asyncio.events import TimerHandle
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from chancery.server import tls
+
+HEADER_TIMEOUT_S: Final = (
+    10.0  # from the connection, or a request's first octet, to its last header
+)
+BODY_TIMEOUT_S: Final = 120.0  # from there to the end of its body
+MAX_HEADER: Final = 64 * 1024  # octets of request line and header fields
+
+_REASONS: Final = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    431: "Request Header Fields Too Large",
+}
+
+
+class Connection(HttpToolsProtocol):
+    """Adds to uvicorn: ``scope["extensions"]["tls"]``, read deadlines, a bound on headers.
+
+    A request that arrives in one piece starts no timer.  One that does not has
+    until its deadline to be complete, however often it sends a little.
+    """
+
+    header_timeout_s = HEADER_TIMEOUT_S
+    body_timeout_s = BODY_TIMEOUT_S
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._tls: dict[object, object] | None = None
+        self._deadline: TimerHandle | None = None
+        self._deadline_is_for_body = False
+        self._in_message = False  # between the first octet of a request and its end
+        self._in_body = False
+        self._header_octets = 0
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if (connection := transport.get_extra_info("ssl_object")) is not None:
+            self._tls = tls.extension(connection)
+        self._set_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clear_deadline()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._clear_deadline()
+        elif self._in_body:
+            if not self._deadline_is_for_body:
+                self._clear_deadline()
+            self._set_deadline(body=True)
+        elif self._in_message or self._idle():
+            self._header_octets += len(data)
+            if self._header_octets > MAX_HEADER:
+                self._refuse(431, "the header fields are too long")
+                return
+            self._set_deadline()
+        else:
+            self._clear_deadline()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_message = True
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": self._tls}
+
+    def on_headers_complete(self) -> None:
+        self._in_body = True
+        self._header_octets = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_message = self._in_body = False
+        super().on_message_complete()
+
+    def _idle(self) -> bool:
+        """Say whether nothing is being read or answered, and no keep-alive timer runs.
+
+        So it is at the start, and after stray line ends between requests.
+        """
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and self.timeout_keep_alive_task is None
+
+    def _set_deadline(self, *, body: bool = False) -> None:
+        if self._deadline is None:
+            seconds = self.body_timeout_s if body else self.header_timeout_s
+            self._deadline = self.loop.call_later(seconds, self._too_slow)
+            self._deadline_is_for_body = body
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+            self._deadline_is_for_body = False
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if self._in_message:
+            self._refuse(408, "the request took too long to arrive")
+        else:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what does not parse (called by uvicorn)."""
+        self._refuse(400, msg)
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer with a problem document and close.
+
+        If an answer to an earlier request is still due, nothing is written:
+        the client would take it for that answer.  A complete earlier request is
+        answered before the connection ends.
+        """
+        self._clear_deadline()
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self._in_body:  # this very request broke off: nobody waits for its rest
+                self.transport.close()
+            else:
+                self.cycle.keep_alive = False
+            return
+        self.transport.write(_problem(status, detail))
+        self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        # Anybody can ask for an upgrade: not worth a line in the log.  The request
+        # itself is served; what may follow it is no HTTP.
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+
+def _problem(status: int, detail: str) -> bytes:
+    slug = _REASONS[status].lower().replace(" ", "-")
+    body = json.dumps(
+        {
+            "type": f"urn:chancery:problem:{slug}",
+            "title": _REASONS[status],
+            "status": status,
+            "detail": detail,
+        }
+    ).encode()
+    head = (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(body)}\r\nx-content-type-options: nosniff\r\n"
+        "cache-control: no-store\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

@@ -1,0 +1,196 @@
+"""The processes of one machine: started in order, restarted when they die, stopped together.
+
+Imports nothing but the standard library, so that the parent stays small and
+has nothing to fail by.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import functools
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+READY: Final = "ready"
+_BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_HEALTHY_S: Final = 60.0  # a child that lived so long starts again without delay
+_LONGEST_LINE: Final = 1024 * 1024  # octets
+_PR_SET_PDEATHSIG: Final = 1  # <sys/prctl.h>
+_LIBC: Final = ctypes.CDLL(None)
+
+
+class StartFailed(Exception):
+    """A child did not become ready.  The message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep alive.
+
+    It says that it is ready by a line on standard output that begins with
+    *ready*; everything else it prints is passed on.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready: str = READY
+    start_timeout_s: float = 30.0
+
+
+class Supervisor:
+    """Starts *children* in order, each after the one before is ready; stops them in reverse."""
+
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        grace_s: float = 20.0,
+        back_off_s: Sequence[float] = _BACK_OFF_S,
+        out: TextIO = sys.stdout,
+        log: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+    ) -> None:
+        self._children = children
+        self._grace_s = grace_s
+        self._back_off_s = back_off_s
+        self._out = out
+        self._log = log
+        self._running: dict[str, Process] = {}
+        self._stopping = asyncio.Event()
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; return the exit code (1 if a child cannot start)."""
+        return asyncio.run(self._run())
+
+    async def _run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        guards: list[asyncio.Task[None]] = []
+        try:
+            for child in self._children:
+                if self._stopping.is_set():
+                    return 0
+                process = await self._start(child)
+                guards.append(asyncio.create_task(self._keep(child, process)))
+            stop = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({stop, *guards}, return_when=asyncio.FIRST_COMPLETED)
+            for guard in guards:
+                if guard.done():
+                    guard.result()  # a bug of ours: better to end with its traceback than to limp
+            return 0
+        except StartFailed as error:
+            self._log(f"chancery: {error}")
+            return 1
+        finally:
+            self._stopping.set()
+            await self._stop()
+            for guard in guards:
+                guard.cancel()
+            await asyncio.gather(*guards, return_exceptions=True)
+            await self._stop()  # whatever a guard was about to start
+
+    async def _start(self, child: Child) -> Process:
+        """Start *child* and wait until it is ready; StartFailed if it dies or is too slow."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *child.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=PIPE,
+                start_new_session=True,  # Ctrl-C reaches us alone: we stop them in order
+                preexec_fn=functools.partial(_die_with, os.getpid()),
+                limit=_LONGEST_LINE,
+            )
+        except OSError as error:
+            raise StartFailed(f"{child.name} cannot be started: {error}") from error
+        self._running[child.name] = process
+        wait = asyncio.create_task(self._wait_ready(child, process))
+        stop = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait(
+            {wait, stop}, timeout=child.start_timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        stop.cancel()
+        if wait in done and wait.result():
+            return process
+        wait.cancel()
+        if stop in done:
+            return process
+        if wait in done:
+            code = await process.wait()
+            raise StartFailed(f"{child.name} ended with exit code {code} before it was ready")
+        raise StartFailed(f"{child.name} was not ready within {child.start_timeout_s:g} s")
+
+    async def _wait_ready(self, child: Child, process: Process) -> bool:
+        assert process.stdout is not None  # asked for above
+        while line := await _line(process.stdout):
+            self._pass_on(line)
+            if line.decode(errors="replace").startswith(child.ready):
+                return True
+        return False
+
+    async def _keep(self, child: Child, process: Process) -> None:
+        """Pass *child*'s output on, and start it again whenever it ends."""
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            assert process.stdout is not None
+            while some := await process.stdout.read(_LONGEST_LINE):
+                self._pass_on(some)
+            code = await process.wait()
+            if self._stopping.is_set():
+                return
+            failures = 0 if loop.time() - started >= _HEALTHY_S else failures
+            self._log(f"chancery: {child.name} ended with exit code {code}; starting it again")
+            while True:
+                delay = self._back_off_s[min(failures, len(self._back_off_s) - 1)]
+                failures += 1
+                await asyncio.sleep(delay)
+                if self._stopping.is_set():
+                    return
+                try:
+                    process = await self._start(child)
+                    break
+                except StartFailed as error:
+                    self._log(f"chancery: {error}; trying again")
+                    await self._end(self._running.get(child.name))
+
+    async def _stop(self) -> None:
+        """Stop in reverse order: the doors first, the signer they depend on last."""
+        for child in reversed(self._children):
+            await self._end(self._running.get(child.name))
+
+    async def _end(self, process: Process | None) -> None:
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), self._grace_s)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    def _pass_on(self, line: bytes) -> None:
+        self._out.write(line.decode(errors="replace"))
+        self._out.flush()
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:  # longer than any line we wait for
+        return b"...\n"
+
+
+def _die_with(parent: int) -> None:
+    """Have Linux stop this child should its *parent* be killed; elsewhere it lives on."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it was killed before we asked
+            os._exit(1)

@@ -1,0 +1,101 @@
+"""TLS for listeners: optional client certificates, and new files without a restart."""
+
+import logging
+import ssl
+from pathlib import Path
+from typing import Final
+
+_log = logging.getLogger(__name__)
+_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+
+
+class TlsContexts:
+    """The TLS configuration of a listener, in files that may change at any time.
+
+    *client_cas* holds the certificates (PEM) that client certificates must
+    chain to; missing or empty, none is asked for.  Every handshake uses the
+    newest configuration that loaded; sessions are not resumed, because a
+    resumed one would not verify its client again.
+    """
+
+    def __init__(self, certificate: Path, key: Path, client_cas: Path | None = None) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._client_cas = client_cas
+        self._stamp = self._stamps()
+        self._current = self._load()
+        self.listening: Final = self._load()
+        """What the socket is opened with; each handshake moves on to the newest."""
+        self.listening.sni_callback = self._newest
+
+    def refresh(self) -> bool:
+        """Load the files if they changed; say whether a new configuration is in force.
+
+        Files that do not load (half replaced, say) leave the old one in force
+        and are tried again at the next call.
+        """
+        stamp = self._stamps()
+        if stamp == self._stamp:
+            return False
+        try:
+            self._current = self._load()
+        except (OSError, ssl.SSLError) as error:
+            _log.warning("the TLS files do not load, the former ones stay in force: %s", error)
+            return False
+        self._stamp = stamp
+        return True
+
+    def _newest(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        # Called for every ClientHello, also without a server name.
+        del name
+        connection.context = self._current
+
+    def _load(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+        context.num_tickets = 0  # TLS 1.3
+        context.set_alpn_protocols(["http/1.1"])
+        context.load_cert_chain(self._certificate, self._key)
+        if self._client_cas is not None and _has_content(self._client_cas):
+            context.load_verify_locations(self._client_cas)
+            context.verify_mode = ssl.CERT_OPTIONAL
+        return context
+
+    def _stamps(self) -> tuple[tuple[int, int], ...]:
+        paths = (self._certificate, self._key, self._client_cas)
+        return tuple(_stamp(path) for path in paths if path is not None)
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_ino)
+
+
+def extension(connection: ssl.SSLObject) -> dict[object, object]:
+    """Return the ASGI ``tls`` extension for a connection after its handshake.
+
+    ``client_cert_chain`` holds PEM certificates, leaf first, only if the chain
+    was verified; it is empty for a client without a certificate.
+    """
+    return {
+        "tls_version": _VERSIONS.get(connection.version() or ""),
+        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der) for der in _verified_chain(connection)],
+    }
+
+
+def _verified_chain(connection: ssl.SSLObject) -> list[bytes]:
+    """Return the verified chain as DER.  Public from Python 3.13; held by a contract test."""
+    ask = getattr(connection, "get_verified_chain", None)
+    if ask is not None:
+        return list(ask() or ())
+    encoding_der = 1  # _ssl.ENCODING_DER
+    chain = connection._sslobj.get_verified_chain()  # type: ignore[attr-defined]
+    return [certificate.public_bytes(encoding_der) for certificate in chain or ()]
