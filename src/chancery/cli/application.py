@@ -16,6 +16,15 @@ _OFFICE: Final = Group("Authorities and rules", sort_key=2)
 _PEOPLE: Final = Group("People and access", sort_key=3)
 _SERVER: Final = Group("Server", sort_key=4)
 
+_QUICKSTART: Final = """Make a complete instance in an empty directory.
+
+A root and an issuing CA, accounts, profiles, TLS.  Secrets go to files below
+the directory; their places are shown, they are not."""
+_COMPLETION: Final = """Print the completion script of a shell.
+
+bash: source <(chancery completion bash); zsh: put it into a file _chancery on
+your fpath; fish: chancery completion fish | source."""
+
 GROUPS: Final = (
     # name, module, help, group of the help page
     ("request", "request", "Ask for certificates, and decide on what others ask for.", _RECORD),
@@ -54,7 +63,7 @@ def build() -> App:
     for name, module, text, shelf in GROUPS:
         app.command(f"chancery.cli.{module}:app", name=name, help=text, group=shelf)
     for name, text, shelf in (
-        ("quickstart", "Make a complete instance in an empty directory.", _SERVER),
+        ("quickstart", _QUICKSTART, _SERVER),
         ("serve", "Run an instance in the foreground.", _SERVER),
     ):
         app.command(
@@ -70,7 +79,7 @@ def build() -> App:
     app.command(
         "chancery.cli.completion:completion",
         name="completion",
-        help="Print the completion script of a shell.",
+        help=_COMPLETION,
         group=_SERVER,
         help_epilogue="",
     )

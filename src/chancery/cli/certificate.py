@@ -66,8 +66,9 @@ def list_(
 @app.command
 def show(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
     """Show a certificate and where it stands."""
+    number = arguments.serial(serial)
     with api.open() as server:
-        found = server.get("certificates", arguments.serial(serial), authority=authority)
+        found = server.get("certificates", number, authority=authority)
     output.show(found, as_json=api.as_json)
 
 
@@ -96,10 +97,9 @@ def download(
 @app.command
 def lint(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
     """Show what the linters said of a certificate."""
+    number = arguments.serial(serial)
     with api.open() as server:
-        found = server.items(
-            "certificates", arguments.serial(serial), "lint", limit=None, authority=authority
-        )
+        found = server.items("certificates", number, "lint", limit=None, authority=authority)
         output.listing(found, ("linter", "finding"), as_json=api.as_json)
 
 

@@ -8,11 +8,7 @@ from cyclopts import Parameter
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], Parameter(help="Which shell.")], /
 ) -> None:
-    """Print the completion script of a shell.
-
-    bash: source <(chancery completion bash); zsh: put it into a file _chancery
-    on your fpath; fish: chancery completion fish | source.
-    """
+    """Print the completion script of a shell."""
     from chancery.cli.application import build  # noqa: PLC0415 - only here is the whole tree needed
 
     print(build().generate_completion(shell=shell))

@@ -27,10 +27,7 @@ def quickstart(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a complete instance: a root and an issuing CA, accounts, profiles, TLS.
-
-    Secrets go to files below the directory; their places are shown, they are not.
-    """
+    """Make a complete instance, and show where everything is."""
     from chancery.app.quickstart import quickstart as make  # noqa: PLC0415 - loads the server
 
     made = make(directory, http_port=http_port, https_port=https_port, database=database)

@@ -7,7 +7,7 @@ from typing import Any
 
 from chancery.cli import output
 from chancery.cli.client import Json
-from chancery.cli.text import clean, instant, lasting
+from chancery.cli.text import instant, lasting
 from chancery.domain.errors import BadRequest
 
 _APART = frozenset({"content", "approvals", "notes", "approvals_needed", "content_sha256"})
@@ -22,7 +22,7 @@ def show(found: Json) -> None:
     if content:
         output.line("to be signed:")
         _content(content, found)
-    output.line(f"content sha256: {found.get('content_sha256')}")
+    output.line(f"content sha256: {found['content_sha256']}")
     _people(found)
 
 
@@ -96,19 +96,14 @@ def _validity(rule: Any) -> str:
 
 def _people(found: Json) -> None:
     approvals, needed = found.get("approvals") or [], found.get("approvals_needed")
-    count = f"{len(approvals)} of {needed}" if needed is not None else str(len(approvals))
-    output.line(f"Approvals: {count}")
+    counting = [one for one in approvals if one.get("content_sha256") == found["content_sha256"]]
+    output.line(f"approvals: {len(counting)}" + (f" of {needed}" if needed is not None else ""))
     for one in approvals:
-        stale = one.get("content_sha256") not in {None, found.get("content_sha256")}
-        output.line(
-            f"  {one.get('approver')} {_moment(one.get('approved_at'))}"
-            + (" (of other content: does not count)" if stale else "")
-        )
+        stale = "" if one in counting else " (of other content: does not count)"
+        output.line(f"  {one.get('approver')} {_moment(one.get('approved_at'))}{stale}")
     for one in found.get("notes") or []:
-        output.line(
-            f"Note by {clean(str(one.get('author')))} {_moment(one.get('written_at'))}: "
-            f"{clean(str(one.get('text')))}"
-        )
+        when = _moment(one.get("written_at"))
+        output.line(f"note by {one.get('author')} {when}: {one.get('text')}")
 
 
 def _moment(value: object) -> str:
