@@ -1,0 +1,85 @@
+"""``python -m chancery.signer``: the process that holds the keys.
+
+Prints one line, ``ready``, on stdout once it answers; logs JSON lines on
+stderr.  Ends cleanly on SIGTERM, and when the process that started it ends.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from chancery.domain.errors import CAError
+from chancery.signer.hardening import die_with_parent, harden
+from chancery.signer.journal import Journal
+from chancery.signer.server import Server
+from chancery.signer.service import Signer
+from chancery.signer.unseal import UnsealSource
+from chancery.signer.unseal.key_file import KeyFile
+from chancery.signer.unseal.passphrase import Passphrase
+from chancery.signer.vault import open_vault
+
+EXIT_UNAVAILABLE = 7
+
+
+def log(event: str, **facts: object) -> None:
+    """One JSON line on stderr.  Callers pass names, numbers and rules, never data or secrets."""
+    line = {"time": int(time.time() * 1000), "component": "signer", "event": event} | facts
+    sys.stderr.write(json.dumps(line) + "\n")
+    sys.stderr.flush()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chancery.signer", description=__doc__)
+    parser.add_argument("--vault", type=Path, required=True, help="directory of the sealed vault")
+    parser.add_argument("--journal", type=Path, required=True, help="directory of the journal")
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to answer on")
+    unseal = parser.add_mutually_exclusive_group(required=True)
+    unseal.add_argument("--unseal-file", type=Path, help="file of 32 octets that opens the vault")
+    unseal.add_argument("--passphrase-file", type=Path, help="file with the vault's passphrase")
+    parser.add_argument("--peer-uid", type=int, default=os.geteuid(), help="who may connect")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    if not die_with_parent():
+        return EXIT_UNAVAILABLE
+    hardening = harden()
+    source: UnsealSource = (
+        KeyFile(options.unseal_file) if options.unseal_file else Passphrase(options.passphrase_file)
+    )
+    # Blocked before any thread starts, so that only sigwait below takes them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        vault = open_vault(options.vault, source)
+        journal = Journal(options.journal)
+        server = Server(Signer(vault, journal), options.socket, uid=options.peer_uid, log=log)
+    except (CAError, OSError) as error:
+        rule = error.rule if isinstance(error, CAError) else "os"
+        remedy = error.remedy if isinstance(error, CAError) else None
+        log("start-failed", error=str(error), rule=rule, remedy=remedy)
+        return EXIT_UNAVAILABLE
+    threading.Thread(target=server.run, daemon=True).start()
+    log(
+        "ready",
+        records=journal.head[0],
+        head=journal.head[1].hex(),
+        truncated_octets=journal.truncated,
+        memory_locked=hardening.memory_locked,
+    )
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    server.stop()
+    journal.close()
+    vault.close()
+    log("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""ports.KeyVault over the signer's socket."""
+
+import os
+import socket
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.errors import CAError, Unavailable
+from chancery.domain.keys import (
+    CaAuthorisation,
+    CertificateOrder,
+    KeyInfo,
+    KeyPurpose,
+    SignatureOnRecord,
+)
+from chancery.signer import protocol
+
+A = TypeVar("A", bound=protocol.Answer)
+MAX_IDLE: Final = 16
+
+
+class SignerClient:
+    """A pool of connections.  Safe for concurrent use, and across fork.
+
+    Nothing is ever sent twice: a request whose answer did not come raises
+    Unavailable, and ``signatures`` says what became of it.
+    """
+
+    def __init__(self, path: Path | str, *, timeout_s: float = 60.0) -> None:
+        """Connects on first use, so the signer may start later.  *timeout_s* bounds one answer."""
+        self._path = str(path)
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._idle: list[socket.socket] = []
+        self._pid = os.getpid()
+
+    def generate(
+        self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
+    ) -> KeyInfo:
+        request = protocol.Generate(key_id, algorithm, purpose, ca_approvals)
+        return self._ask(request, protocol.Described).info
+
+    def import_key(
+        self, key_id: str, pkcs8: bytes, purpose: KeyPurpose, *, ca_approvals: int = 1
+    ) -> KeyInfo:
+        request = protocol.ImportKey(key_id, pkcs8, purpose, ca_approvals)
+        return self._ask(request, protocol.Described).info
+
+    def key(self, key_id: str) -> KeyInfo:
+        return self._ask(protocol.Describe(key_id), protocol.Described).info
+
+    def bind(
+        self,
+        key_id: str,
+        certificate: bytes,
+        ekus: Sequence[str] | None = None,
+        *,
+        approvals: int = 0,
+    ) -> None:
+        """As the port says; and each end-entity order must name *approvals* distinct approvers."""
+        limits = None if ekus is None else tuple(ekus)
+        self._ask(protocol.Bind(key_id, certificate, limits, approvals), protocol.Done)
+
+    def sign_certificates(self, orders: Sequence[CertificateOrder]) -> list[bytes | CAError]:
+        answer = self._ask(protocol.SignCertificates(list(orders)), protocol.Batch)
+        return [one if isinstance(one, bytes) else one.error() for one in answer.results]
+
+    def sign_ca_certificate(
+        self,
+        key_id: str,
+        algorithm: SignatureAlgorithm,
+        tbs: bytes,
+        authorisation: CaAuthorisation,
+    ) -> bytes:
+        request = protocol.SignCaCertificate(key_id, algorithm, tbs, authorisation)
+        return self._ask(request, protocol.Signed).data
+
+    def sign_csr(self, key_id: str, algorithm: SignatureAlgorithm, info: bytes) -> bytes:
+        return self._ask(protocol.SignCsr(key_id, algorithm, info), protocol.Signed).data
+
+    def sign_crl(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
+        return self._ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
+
+    def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
+        return self._ask(protocol.SignOcsp(key_id, algorithm, tbs), protocol.Signed).data
+
+    def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
+        return self._ask(protocol.SignCheckpoint(key_id, text), protocol.Signed).data
+
+    def export_pkcs12(
+        self, key_id: str, certificate: bytes, chain: Sequence[bytes], passphrase: str
+    ) -> bytes:
+        request = protocol.ExportPkcs12(key_id, certificate, tuple(chain), passphrase)
+        return self._ask(request, protocol.Signed).data
+
+    def destroy(self, key_id: str) -> None:
+        self._ask(protocol.Destroy(key_id), protocol.Done)
+
+    def signatures(self, key_id: str, serials: Sequence[str]) -> Mapping[str, SignatureOnRecord]:
+        found: dict[str, SignatureOnRecord] = {}
+        for start in range(0, len(serials), protocol.MAX_SERIALS):
+            part = tuple(serials[start : start + protocol.MAX_SERIALS])
+            answer = self._ask(protocol.LookUp(key_id, part), protocol.Found)
+            found |= {record.serial: record for record in answer.records}
+        return found
+
+    def close(self) -> None:
+        """Close idle connections; a later call opens new ones."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _ask(self, request: protocol.Request, expected: type[A]) -> A:
+        payload = protocol.encode(request)
+        connection = self._connection()
+        try:
+            protocol.send(connection, payload)
+            frame = protocol.receive(connection)
+            answer = None if frame is None else protocol.decode_answer(frame)
+        except (OSError, protocol.Garbled, Unavailable) as error:
+            connection.close()
+            raise _away(str(error)) from error
+        except BaseException:
+            connection.close()  # an answer may still come; it must not meet the next request
+            raise
+        if answer is None:
+            connection.close()
+            raise _away("it closed the connection")
+        self._give_back(connection)
+        if isinstance(answer, protocol.Failure):
+            raise answer.error()
+        if not isinstance(answer, expected):
+            raise _away(f"it answered with {type(answer).__name__}")
+        return answer
+
+    def _connection(self) -> socket.socket:
+        """An idle connection that still lives, or a new one."""
+        with self._lock:
+            if self._pid != os.getpid():  # after a fork the parent's connections are not ours
+                self._idle, self._pid = [], os.getpid()
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                return self._connect()
+            if _alive(connection):
+                return connection
+            connection.close()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        connection.settimeout(self._timeout_s)
+        try:
+            connection.connect(self._path)
+        except OSError as error:
+            connection.close()
+            raise _away(error.strerror or str(error)) from error
+        return connection
+
+    def _give_back(self, connection: socket.socket) -> None:
+        with self._lock:
+            if len(self._idle) < MAX_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _alive(connection: socket.socket) -> bool:
+    """Whether the signer has kept this connection open; it sends nothing unasked."""
+    try:
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _away(why: str) -> Unavailable:
+    return Unavailable(
+        f"the signer did not answer: {why}",
+        rule="signer.away",
+        remedy="try again; ask for its signatures first if this was a request to sign",
+    )

@@ -1,0 +1,42 @@
+"""Which operation answers which request; mypy proves the table whole."""
+
+from typing import assert_never
+
+from chancery.signer import protocol as p
+from chancery.signer.service import Signer
+
+
+def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0911, PLR0912 - a table
+    """Do what is asked.  Raises CAError."""
+    match request:
+        case p.SignCertificates():
+            results = signer.sign_certificates(request.orders)
+            return p.Batch([r if isinstance(r, bytes) else p.Failure.of(r) for r in results])
+        case p.SignOcsp(key_id, algorithm, tbs):
+            return p.Signed(signer.sign_ocsp(key_id, algorithm, tbs))
+        case p.SignCrl(key_id, algorithm, tbs):
+            return p.Signed(signer.sign_crl(key_id, algorithm, tbs))
+        case p.SignCheckpoint(key_id, text):
+            return p.Signed(signer.sign_checkpoint(key_id, text))
+        case p.SignCsr(key_id, algorithm, info):
+            return p.Signed(signer.sign_csr(key_id, algorithm, info))
+        case p.SignCaCertificate(key_id, algorithm, tbs, authorisation):
+            return p.Signed(signer.sign_ca_certificate(key_id, algorithm, tbs, authorisation))
+        case p.LookUp(key_id, serials):
+            return p.Found(signer.signatures(key_id, serials))
+        case p.Describe(key_id):
+            return p.Described(signer.key(key_id))
+        case p.Generate(key_id, algorithm, purpose, ca_approvals):
+            return p.Described(signer.generate(key_id, algorithm, purpose, ca_approvals))
+        case p.ImportKey(key_id, pkcs8, purpose, ca_approvals):
+            return p.Described(signer.import_key(key_id, pkcs8, purpose, ca_approvals))
+        case p.Bind(key_id, certificate, ekus, approvals):
+            signer.bind(key_id, certificate, ekus, approvals)
+            return p.Done()
+        case p.ExportPkcs12(key_id, certificate, chain, passphrase):
+            return p.Signed(signer.export_pkcs12(key_id, certificate, chain, passphrase))
+        case p.Destroy(key_id):
+            signer.destroy(key_id)
+            return p.Done()
+        case _:
+            assert_never(request)

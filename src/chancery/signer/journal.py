@@ -1,0 +1,378 @@
+"""The signer's journal: on disk before a signature leaves, and the memory of every serial.
+
+Callers of ``append`` that come together share one write and one fdatasync
+(group commit): the first of them writes for all, a caller alone does not wait.
+The newest segment is verified at start and indexed in memory; each older one
+has a sorted index file beside it.  Both are bounded by SEGMENT_OCTETS.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from chancery.domain.errors import Unavailable
+from chancery.signer import files, journal_format
+from chancery.signer.journal_format import (
+    GENESIS,
+    MAX_PAYLOAD,
+    Broken,
+    JournalEntry,
+    Operation,
+    Torn,
+    read,
+)
+from chancery.signer.journal_index import SealedSegment, fingerprint
+
+__all__ = ["Broken", "Draft", "Journal", "JournalEntry", "Operation", "read"]
+
+SEGMENT_OCTETS: Final = 32 * 1024 * 1024
+"""A segment is closed when it reaches this size.
+
+Some 100,000 certificates: 0.3 s to verify at start and 10 MB of index.
+"""
+MAX_CLOCK_STEP_MS: Final = 300_000
+"""How far the clock may fall behind the newest record before signing stops (C24)."""
+
+_INDEXED: Final = frozenset({Operation.CERTIFICATE, Operation.CA_CERTIFICATE})
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry before it has a place in the chain; the fields of JournalEntry."""
+
+    operation: Operation
+    key_id: str
+    serial: str = ""
+    tbs_sha256: bytes = b""
+    signature: bytes = b""
+    intent_id: str = ""
+    approvers: tuple[str, ...] = ()
+    detail: Mapping[str, str] | None = None
+
+
+class _Ticket:
+    """One caller's drafts, and how they fared."""
+
+    __slots__ = ("done", "drafts", "error")
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self.drafts = drafts
+        self.done = False
+        self.error: Unavailable | None = None
+
+
+class Journal:
+    """An open journal; one process at a time.  Safe for concurrent use by its threads."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        segment_octets: int = SEGMENT_OCTETS,
+    ) -> None:
+        """Verify the newest segment and take the journal over.
+
+        Raises Unavailable if another process has it, or if it was altered.
+        """
+        self._directory = directory
+        self._now_ms = now_ms
+        self._segment_octets = segment_octets
+        self._turn = threading.Condition()
+        self._queue: list[_Ticket] = []
+        self._writing = False
+        self._failed: Unavailable | None = None
+        self._file: int | None = None
+        self._size = 0
+        self._live: tuple[Path, dict[int, int]] = (directory, {})
+        self._sealed: list[SealedSegment] = []
+        self._seq, self._prev, self._time_ms = 0, GENESIS, 0
+        self._checkpoints: dict[str, str] = {}
+        self.truncated = 0
+        """Octets of an incomplete last record that this start removed."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.check_directory(directory)
+        self._held = _lock(directory)
+        try:
+            self._recover()
+        except Broken as broken:
+            self._release()
+            raise Unavailable(
+                f"the signer's journal is not as it was written: {broken}",
+                field="journal",
+                rule="journal.broken",
+                remedy="do not delete it: restore it from a backup, and find out who changed it",
+            ) from None
+        except BaseException:
+            self._release()
+            raise
+
+    def append(self, drafts: Sequence[Draft]) -> None:
+        """Put entries on record, in order.  Returns once they are durable.
+
+        Raises Unavailable if they are not; then none of them is on record.
+        """
+        if not drafts:
+            return
+        ticket = _Ticket(drafts)
+        with self._turn:
+            self._queue.append(ticket)
+            while self._writing and not ticket.done:
+                self._turn.wait()
+            if ticket.done:
+                if ticket.error:
+                    raise ticket.error
+                return
+            self._writing = True
+            batch, self._queue = self._queue, []
+        error: Unavailable | None = None
+        try:
+            self._commit([draft for one in batch for draft in one.drafts])
+        except Unavailable as unavailable:
+            error = unavailable
+        finally:
+            with self._turn:
+                self._writing = False
+                for one in batch:
+                    one.done, one.error = True, error
+                self._turn.notify_all()
+        if error:
+            raise error
+
+    def signed(self, key_id: str, serial: str) -> bool:
+        """Whether a certificate with this serial is on record.
+
+        Compares 64-bit fingerprints, so it may say yes wrongly, once in 10^12
+        serials when 10^7 are on record: the caller then takes another serial.
+        """
+        wanted = fingerprint(key_id, serial)
+        return wanted in self._live[1] or any(wanted in one for one in self._sealed)
+
+    def find(self, key_id: str, serial: str) -> JournalEntry | None:
+        """The record of one certificate, or None."""
+        wanted = fingerprint(key_id, serial)
+        path, offsets = self._live
+        found = offsets.get(wanted)
+        places = [(path, found)] if found is not None else []
+        places += [(one.path, at) for one in self._sealed for at in one.offsets(wanted)]
+        for place, at in places:
+            entry = _entry_at(place, at)
+            if entry.key_id == key_id and entry.serial == serial and entry.operation in _INDEXED:
+                return entry
+        return None
+
+    def checkpoint(self, key_id: str) -> str | None:
+        """The last checkpoint a key signed, as ``origin size root`` one a line; None if none."""
+        return self._checkpoints.get(key_id)
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """(number of records, digest of the last)."""
+        return self._seq, self._prev
+
+    def close(self) -> None:
+        with self._turn:
+            while self._writing:
+                self._turn.wait()
+            self._failed = Unavailable("the signer is stopping", rule="signer.stopping")
+        self._release()
+
+    def _release(self) -> None:
+        for descriptor in (self._file, self._held):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._file = None
+        for one in self._sealed:
+            one.close()
+
+    # -- writing: only ever by the one caller that holds the turn --
+
+    def _commit(self, drafts: Sequence[Draft]) -> None:
+        if self._failed:
+            raise self._failed
+        now_ms = self._now_ms()
+        if now_ms < self._time_ms - MAX_CLOCK_STEP_MS:
+            raise Unavailable(
+                "the clock is behind the signer's newest record",
+                rule="journal.clock",
+                remedy="set the machine's clock",
+            )
+        now_ms = max(now_ms, self._time_ms)
+        seq, prev, at = self._seq, self._prev, self._size
+        places: list[tuple[Draft, int]] = []
+        buffer = bytearray()
+        for draft in drafts:
+            record, digest = journal_format.encode(_placed(draft, seq, prev, now_ms))
+            if len(record) > MAX_PAYLOAD:
+                raise Unavailable("an entry too long for the journal", rule="journal.record")
+            places.append((draft, at + len(buffer)))
+            buffer += record
+            seq, prev = seq + 1, digest
+        self._write(buffer)
+        self._seq, self._prev, self._time_ms = seq, prev, now_ms
+        self._size = at + len(buffer)
+        for draft, offset in places:
+            self._note(draft.operation, draft.key_id, draft.serial, draft.detail or {}, offset)
+        if self._size >= self._segment_octets:
+            self._rotate()
+
+    def _write(self, buffer: bytearray) -> None:
+        """Write and sync, or leave the file as it was."""
+        assert self._file is not None
+        try:
+            done = 0
+            view = memoryview(buffer)
+            while done < len(view):
+                done += os.pwrite(self._file, view[done:], self._size + done)
+        except OSError as error:
+            self._undo()
+            raise _no_room(error) from None
+        try:
+            os.fdatasync(self._file)
+        except OSError as error:
+            # The kernel may have dropped the pages and will report success next
+            # time, so what is on disk is unknown until the file is read again.
+            self._failed = _no_room(error)
+            raise self._failed from None
+
+    def _undo(self) -> None:
+        assert self._file is not None
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError as error:
+            self._failed = _no_room(error)
+
+    def _note(
+        self,
+        operation: Operation,
+        key_id: str,
+        serial: str,
+        detail: Mapping[str, str],
+        offset: int,
+    ) -> None:
+        """Remember what later decisions need of an entry that is on record."""
+        if operation in _INDEXED:
+            self._live[1][fingerprint(key_id, serial)] = offset
+        elif operation is Operation.CHECKPOINT:
+            self._checkpoints[key_id] = detail["checkpoint"]
+        elif operation is Operation.SEGMENT:
+            self._checkpoints.update(detail)
+
+    def _rotate(self) -> None:
+        """Close the segment and open the next.
+
+        If the disk is full the old one just goes on; the next commit tries again.
+        """
+        path, offsets = self._live
+        try:
+            sealed = SealedSegment.seal(path, offsets, self._seq, self._prev, self._size)
+            self._open_segment(sealed)
+        except OSError:
+            return
+
+    def _open_segment(self, sealed: SealedSegment | None = None) -> None:
+        """Make a segment whole with its first record, which carries what must not be forgotten."""
+        path = self._directory / journal_format.segment_name(self._seq)
+        now_ms = max(self._now_ms(), self._time_ms)
+        opening = Draft(Operation.SEGMENT, "", detail=dict(self._checkpoints))
+        record, digest = journal_format.encode(_placed(opening, self._seq, self._prev, now_ms))
+        files.replace(path, record, fresh=True)
+        former, self._file = self._file, os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        if former is not None:
+            os.close(former)
+        self._seq, self._prev, self._time_ms = self._seq + 1, digest, now_ms
+        self._size = len(record)
+        # Readers look at the live index first, so a serial is always in sight.
+        if sealed is not None:
+            self._sealed = [*self._sealed, sealed]
+        self._live = (path, {})
+
+    # -- starting --
+
+    def _recover(self) -> None:
+        found = journal_format.segments(self._directory)
+        if not found:
+            self._open_segment()
+            return
+        for first, path in found:
+            if first != self._seq:
+                raise Broken(f"{path.name}: records {self._seq} to {first - 1} are missing")
+            if path != found[-1][1]:
+                sealed = SealedSegment.open(path, self._seq, self._prev)
+                self._sealed.append(sealed)
+                self._seq, self._prev = sealed.next_seq, sealed.last_digest
+        self._live = (found[-1][1], {})
+        self._file = os.open(self._live[0], os.O_RDWR | os.O_CLOEXEC)
+        self._replay(self._live[0].read_bytes())
+
+    def _replay(self, data: bytes) -> None:
+        self._size = len(data)
+        assert self._file is not None
+        path = self._live[0]
+        try:
+            for at, entry, digest in journal_format.entries(data, path.name, self._seq, self._prev):
+                self._seq, self._prev, self._time_ms = entry.seq + 1, digest, entry.time_ms
+                self._note(entry.operation, entry.key_id, entry.serial, entry.detail, at)
+        except Torn as torn:
+            if torn.at == 0:
+                raise Broken(f"{path.name}: its first record is incomplete") from None
+            # Nothing of it was released: a signature leaves only after the sync.
+            self.truncated = self._size - torn.at
+            self._size = torn.at
+            os.ftruncate(self._file, torn.at)
+            os.fsync(self._file)
+            self._commit([Draft(Operation.TRUNCATED, "", detail={"octets": str(self.truncated)})])
+        if not data:
+            raise Broken(f"{path.name} is empty")
+
+
+def _placed(draft: Draft, seq: int, prev: bytes, time_ms: int) -> JournalEntry:
+    return JournalEntry(
+        seq,
+        prev,
+        time_ms,
+        draft.operation,
+        draft.key_id,
+        draft.serial,
+        draft.tbs_sha256,
+        draft.signature,
+        draft.intent_id,
+        draft.approvers,
+        dict(draft.detail) if draft.detail else {},
+    )
+
+
+def _entry_at(path: Path, at: int) -> JournalEntry:
+    with path.open("rb") as file:
+        file.seek(at)
+        length = int.from_bytes(file.read(4))
+        return journal_format.decode(file.read(min(length, MAX_PAYLOAD)))
+
+
+def _no_room(error: OSError) -> Unavailable:
+    return Unavailable(
+        f"the signer's journal cannot be written ({error.strerror}); nothing was signed",
+        rule="journal.write",
+        remedy="make room on its disk",
+    )
+
+
+def _lock(directory: Path) -> int:
+    """Hold the journal against a second signer for as long as this process lives."""
+    held = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        raise Unavailable(
+            "another signer is using this journal",
+            field="journal",
+            rule="journal.locked",
+            remedy="stop it first: two signers would not know of each other's serials",
+        ) from None
+    return held

@@ -1,0 +1,135 @@
+"""Private keys inside the process: how each kind is made, read and made to sign."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, cast
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+)
+
+from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm, key_family
+from chancery.domain.errors import BadKey, SignerRefused, Unavailable
+
+PrivateKey = (
+    rsa.RSAPrivateKey
+    | ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | mldsa.MLDSA44PrivateKey
+    | mldsa.MLDSA65PrivateKey
+    | mldsa.MLDSA87PrivateKey
+)
+Sign = Callable[[bytes], bytes]
+
+_MAKERS: Final[dict[KeyAlgorithm, Callable[[], PrivateKey]]] = {
+    KeyAlgorithm.RSA_2048: partial(rsa.generate_private_key, 65537, 2048),
+    KeyAlgorithm.RSA_3072: partial(rsa.generate_private_key, 65537, 3072),
+    KeyAlgorithm.RSA_4096: partial(rsa.generate_private_key, 65537, 4096),
+    KeyAlgorithm.EC_P256: partial(ec.generate_private_key, ec.SECP256R1()),
+    KeyAlgorithm.EC_P384: partial(ec.generate_private_key, ec.SECP384R1()),
+    KeyAlgorithm.EC_P521: partial(ec.generate_private_key, ec.SECP521R1()),
+    KeyAlgorithm.ED25519: ed25519.Ed25519PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_44: mldsa.MLDSA44PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_65: mldsa.MLDSA65PrivateKey.generate,
+    KeyAlgorithm.ML_DSA_87: mldsa.MLDSA87PrivateKey.generate,
+}
+_HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+
+def make(algorithm: KeyAlgorithm) -> PrivateKey:
+    """Generate a key from OpenSSL's random generator."""
+    return _MAKERS[algorithm]()
+
+
+def load(pkcs8: bytes | bytearray) -> tuple[PrivateKey, KeyAlgorithm]:
+    """Read an unencrypted DER PKCS#8 key of a kind we hold.  Raises BadKey.
+
+    OpenSSL checks that an RSA key's primes and a curve key's point fit together.
+    """
+    try:
+        key = load_der_private_key(pkcs8, None)
+        algorithm = KeyAlgorithm(key_family(key.public_key()))
+    except Exception as error:  # noqa: BLE001 - OpenSSL's errors have many classes
+        raise BadKey(
+            f"not a private key the vault can hold ({type(error).__name__})",
+            field="pkcs8",
+            rule="key.kind",
+            remedy=f"unencrypted DER PKCS#8 of: {', '.join(KeyAlgorithm)}",
+        ) from None
+    return cast("PrivateKey", key), algorithm
+
+
+def spki(key: PrivateKey) -> bytes:
+    """DER SubjectPublicKeyInfo."""
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def pkcs8(key: PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def signers(key: PrivateKey, algorithm: KeyAlgorithm) -> dict[SignatureAlgorithm, Sign]:
+    """Every way this key may sign, ready to call.
+
+    Each checks its own signature before it gives it away, except ECDSA's.  A
+    fault in an RSA-CRT signature reveals the factors, and one in a signature
+    that is a function of key and message alone (Ed25519) reveals the scalar.
+    """
+    return {name: _signer(key, name) for name in SIGNATURES_OF[algorithm]}
+
+
+def _signer(key: PrivateKey, name: SignatureAlgorithm) -> Sign:
+    if isinstance(key, rsa.RSAPrivateKey):
+        digest = _HASHES[name.value.rpartition("-")[2]]
+        scheme: padding.AsymmetricPadding = padding.PKCS1v15()
+        if name.value.startswith("rsa-pss-"):
+            scheme = padding.PSS(padding.MGF1(digest), digest.digest_size)
+        public = key.public_key()
+        return _checked(
+            lambda data: key.sign(data, scheme, digest),
+            lambda signature, data: public.verify(signature, data, scheme, digest),
+        )
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        how = ec.ECDSA(_HASHES[name.value.rpartition("-")[2]])
+        return lambda data: key.sign(data, how)
+    return _checked(key.sign, key.public_key().verify)
+
+
+def _checked(sign: Sign, verify: Callable[[bytes, bytes], None]) -> Sign:
+    def signature(data: bytes) -> bytes:
+        made = sign(data)
+        try:
+            verify(made, data)
+        except InvalidSignature:
+            raise Unavailable(
+                "a signature did not verify and was thrown away: suspect the machine's memory",
+                rule="signer.fault",
+                remedy="take this machine out of service and test its hardware",
+            ) from None
+        return made
+
+    return signature
+
+
+def pick(ways: Mapping[SignatureAlgorithm, Sign], algorithm: SignatureAlgorithm) -> Sign:
+    """The way that *algorithm* names, if the key has it.  Raises SignerRefused."""
+    way = ways.get(algorithm)
+    if way is None:
+        raise SignerRefused(
+            f"this key does not sign with {algorithm}",
+            field="algorithm",
+            rule="signer.algorithm",
+            remedy=f"use one of: {', '.join(ways)}",
+        )
+    return way

@@ -1,0 +1,124 @@
+"""The signer's door: a Unix socket, one thread a connection, one request at a time on each."""
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from chancery.domain.errors import CAError, TooLarge, Unavailable
+from chancery.signer import protocol
+from chancery.signer.dispatch import perform
+from chancery.signer.protocol import Failure, Request
+from chancery.signer.service import Signer
+
+MAX_CONNECTIONS: Final = 128
+SLOW_PEER_S: Final = 30.0
+"""How long a peer may take over the rest of a frame it began, or over taking an answer."""
+_STACK: Final = 1024 * 1024
+_UCRED: Final = struct.Struct("=iII")
+
+Log = Callable[..., None]
+
+
+class Server:
+    """Answers on *path* until ``stop``.  Only processes of *uid* are heard."""
+
+    def __init__(self, signer: Signer, path: Path, *, uid: int, log: Log) -> None:
+        """Bind the socket: mode 0600 in a directory that is 0700.  Raises OSError, Unavailable."""
+        self._signer = signer
+        self._uid = uid
+        self._log = log
+        self._path = path
+        self._lock = threading.Lock()
+        self._connections: dict[socket.socket, threading.Thread] = {}
+        self._stopping = False
+        self._listener = _listen(path)
+
+    def run(self) -> None:
+        """Accept until stopped."""
+        threading.stack_size(_STACK)
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError as error:
+                if self._stopping:
+                    return
+                self._log("accept-failed", error=error.strerror)
+                continue
+            self._admit(connection)
+
+    def stop(self, patience_s: float = 10.0) -> None:
+        """Hear nobody any more, finish what was begun, and return."""
+        self._stopping = True
+        self._path.unlink(missing_ok=True)
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            open_now = dict(self._connections)
+            for connection in open_now:
+                connection.shutdown(socket.SHUT_RD)
+        for thread in open_now.values():
+            thread.join(patience_s)
+
+    def _admit(self, connection: socket.socket) -> None:
+        peer = _UCRED.unpack(
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        )
+        if peer[1] != self._uid:
+            self._log("peer-refused", pid=peer[0], uid=peer[1])
+            connection.close()
+            return
+        with self._lock:
+            if len(self._connections) >= MAX_CONNECTIONS or self._stopping:
+                self._log("too-many-connections", pid=peer[0])
+                connection.close()
+                return
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._connections[connection] = thread
+        thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            while (frame := protocol.receive(connection)) is not None:
+                request = protocol.decode_request(frame)
+                protocol.send(connection, self._answer(request))
+        except protocol.Garbled as garbled:
+            self._log("garbled", error=str(garbled)[:200])
+        except (OSError, Unavailable) as error:
+            self._log("connection-lost", error=str(error)[:200])
+        finally:
+            with self._lock:
+                self._connections.pop(connection, None)
+            connection.close()
+
+    def _answer(self, request: Request) -> bytes:
+        try:
+            return protocol.encode(perform(self._signer, request))
+        except (CAError, TooLarge) as error:
+            return protocol.encode(Failure.of(error))
+        except Exception as error:  # noqa: BLE001 - a bug must not end the process, nor tell its text
+            self._log("bug", operation=type(request).__name__, error=type(error).__name__)
+            return protocol.encode(
+                Failure.of(Unavailable("the signer failed inside", rule="signer.internal"))
+            )
+
+
+def _listen(path: Path) -> socket.socket:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.parent.stat().st_mode & 0o077:
+        raise Unavailable(
+            f"{path.parent} must be closed to everybody else",
+            field="socket",
+            rule="file.private",
+            remedy=f"chmod 0700 {path.parent}",
+        )
+    path.unlink(missing_ok=True)  # the journal's lock has shown that no other signer lives
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.umask(0o077)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(64)
+    return listener

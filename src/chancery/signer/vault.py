@@ -1,0 +1,271 @@
+"""The sealed software vault: a directory of wrapped keys, opened by one unseal source.
+
+``vault.json`` holds the 32-octet master key, wrapped under a key that an unseal
+source derives.  ``<key id>.key.json`` holds one PKCS#8 key, wrapped under the
+master key with AES-256-GCM; all its metadata (purpose, approvals, binding) is
+authenticated with it, so an edited file does not open.
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.errors import AlreadyExists, NotFound, Unavailable
+from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.signer import files, keypair, sealing
+from chancery.signer.binding import Binding
+from chancery.signer.names import check_key_id
+from chancery.signer.unseal import UnsealSource
+
+HEADER: Final = "vault.json"
+_VAULT_FORMAT: Final = "chancery-vault-1"
+_KEY_FORMAT: Final = "chancery-key-1"
+_MAX_FILE: Final = 256 * 1024  # octets; the largest key file holds a key and its CA certificate
+
+
+@dataclass(frozen=True, slots=True)
+class VaultKey:
+    """One key in use.  *ways* holds the private part: it never leaves the process."""
+
+    info: KeyInfo
+    ca_approvals: int
+    binding: Binding | None
+    private: keypair.PrivateKey
+    ways: Mapping[SignatureAlgorithm, keypair.Sign]
+
+
+def create(directory: Path, unseal: UnsealSource) -> str:
+    """Make an empty sealed vault and return its id; AlreadyExists if there is one."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.check_directory(directory)
+    vault_id = secrets.token_hex(16)
+    parameters = dict(unseal.new_parameters())
+    metadata = {
+        "format": _VAULT_FORMAT,
+        "vault": vault_id,
+        "unseal": unseal.kind,
+        "parameters": parameters,
+    }
+    wrapping = unseal.key(parameters)
+    master = bytearray(secrets.token_bytes(sealing.KEY))
+    try:
+        header = {"metadata": metadata} | sealing.wrap(wrapping, master, metadata)
+        files.replace(directory / HEADER, _pretty(header), fresh=True)
+    except FileExistsError:
+        raise AlreadyExists(
+            f"{directory} holds a vault already", field="vault", rule="vault.exists"
+        ) from None
+    finally:
+        files.wipe(wrapping)
+        files.wipe(master)
+    return vault_id
+
+
+class Vault:
+    """An open vault.  Safe for concurrent use by the threads of one process."""
+
+    def __init__(self, directory: Path, master: bytearray, vault_id: str) -> None:
+        self._directory = directory
+        self._master = master
+        self._lock = threading.Lock()
+        self._cache: dict[str, VaultKey] = {}
+        self.id: Final = vault_id
+
+    def add(
+        self,
+        key_id: str,
+        private: keypair.PrivateKey,
+        algorithm: KeyAlgorithm,
+        purpose: KeyPurpose,
+        ca_approvals: int,
+    ) -> KeyInfo:
+        """Wrap and store a new key, durably; AlreadyExists if *key_id* is taken."""
+        path = self._path(key_id)
+        info = KeyInfo(key_id, algorithm, purpose, keypair.spki(private), int(time.time()))
+        key = _ready(info, ca_approvals, None, private)
+        with self._lock:
+            try:
+                files.replace(path, self._sealed(key), fresh=True)
+            except FileExistsError:
+                raise AlreadyExists(
+                    f"a key named {key_id} exists", field="key_id", rule="key.exists"
+                ) from None
+            self._keep(key)
+        return info
+
+    def get(self, key_id: str) -> VaultKey:
+        """The key, unwrapped on first use.  NotFound; Unavailable if its file was altered."""
+        key = self._cache.get(key_id)
+        if key is not None:
+            return key
+        path = self._path(key_id)
+        with self._lock:
+            if not path.exists():
+                raise _unknown(key_id)
+            key = self._open(path)
+            self._keep(key)
+        return key
+
+    def bind(self, key_id: str, bound: Callable[[VaultKey], Binding]) -> Binding:
+        """Replace a key's binding by what *bound* makes of the key as it is now."""
+        self.get(key_id)
+        with self._lock:
+            key = self._open(self._path(key_id))
+            binding = bound(key)
+            key = replace(key, binding=binding)
+            files.replace(self._path(key_id), self._sealed(key))
+            self._keep(key)
+        return binding
+
+    def destroy(self, key_id: str) -> None:
+        """Remove a key's file, overwriting it first where the file system writes in place."""
+        path = self._path(key_id)
+        with self._lock:
+            self._cache.pop(key_id, None)
+            try:
+                with path.open("r+b") as file:
+                    file.write(bytes(path.stat().st_size))
+                    file.flush()
+                path.unlink()
+            except FileNotFoundError:
+                raise _unknown(key_id) from None
+            files.sync_directory(self._directory)
+
+    def close(self) -> None:
+        """Forget the master key and every unwrapped key."""
+        with self._lock:
+            self._cache.clear()
+            files.wipe(self._master)
+
+    def _path(self, key_id: str) -> Path:
+        return self._directory / f"{check_key_id(key_id)}.key.json"
+
+    def _keep(self, key: VaultKey) -> None:
+        # A subject's key is used once or twice and there may be millions.
+        if key.info.purpose is not KeyPurpose.SUBJECT:
+            self._cache[key.info.key_id] = key
+
+    def _sealed(self, key: VaultKey) -> bytes:
+        info = key.info
+        metadata: dict[str, object] = {
+            "format": _KEY_FORMAT,
+            "vault": self.id,
+            "key_id": info.key_id,
+            "algorithm": info.algorithm.value,
+            "purpose": info.purpose.value,
+            "ca_approvals": key.ca_approvals,
+            "created_at": info.created_at,
+            "spki": sealing.encode(info.spki),
+            "binding": key.binding.to_document() if key.binding else None,
+        }
+        plain = bytearray(keypair.pkcs8(key.private))
+        try:
+            return _pretty({"metadata": metadata, **sealing.wrap(self._master, plain, metadata)})
+        finally:
+            files.wipe(plain)
+
+    def _open(self, path: Path) -> VaultKey:
+        envelope = _envelope(path, _KEY_FORMAT)
+        metadata = envelope["metadata"]
+        try:
+            plain = sealing.unwrap(self._master, envelope["nonce"], envelope["wrapped"], metadata)
+        except sealing.Tampered:
+            raise _tampered(path) from None
+        try:
+            private, algorithm = keypair.load(plain)
+        finally:
+            files.wipe(plain)
+        # Authentic, so written by us: only a file moved to another name is left to refuse.
+        if f"{metadata['key_id']}.key.json" != path.name or metadata["vault"] != self.id:
+            raise _tampered(path)
+        info = KeyInfo(
+            metadata["key_id"],
+            algorithm,
+            KeyPurpose(metadata["purpose"]),
+            sealing.decode(metadata["spki"]),
+            metadata["created_at"],
+        )
+        binding = metadata["binding"]
+        return _ready(
+            info,
+            metadata["ca_approvals"],
+            None if binding is None else Binding.from_document(binding, info.spki),
+            private,
+        )
+
+
+def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
+    """Unseal the vault in *directory*.  Unavailable says whether secret or file is wrong."""
+    files.check_directory(directory)
+    header = _envelope(directory / HEADER, _VAULT_FORMAT)
+    metadata = header["metadata"]
+    if metadata.get("unseal") != unseal.kind:
+        raise Unavailable(
+            f"this vault opens with a {metadata.get('unseal')}, not with a {unseal.kind}",
+            field="vault",
+            rule="unseal.kind",
+        )
+    wrapping = unseal.key(metadata["parameters"])
+    try:
+        master = sealing.unwrap(wrapping, header["nonce"], header["wrapped"], metadata)
+    except sealing.Tampered:
+        raise Unavailable(
+            f"the {unseal.kind} does not open this vault",
+            field="vault",
+            rule="unseal.wrong",
+            remedy="use the secret the vault was made with, or restore vault.json from a backup",
+        ) from None
+    finally:
+        files.wipe(wrapping)
+    return Vault(directory, master, metadata["vault"])
+
+
+def _ready(
+    info: KeyInfo, ca_approvals: int, binding: Binding | None, private: keypair.PrivateKey
+) -> VaultKey:
+    ways = keypair.signers(private, info.algorithm)
+    return VaultKey(info, ca_approvals, binding, private, ways)
+
+
+def _envelope(path: Path, form: str) -> dict[str, Any]:
+    """Read a sealed file's outer shape; what is inside is believed only once it unwraps."""
+    raw = files.read_private(path, limit=_MAX_FILE)
+    try:
+        envelope = json.loads(raw)
+        sound = (
+            isinstance(envelope, dict)
+            and set(envelope) == {"metadata", "nonce", "wrapped"}
+            and isinstance(envelope["nonce"], str)
+            and isinstance(envelope["wrapped"], str)
+            and isinstance(envelope["metadata"], dict)
+            and envelope["metadata"].get("format") == form
+        )
+    except (ValueError, RecursionError):
+        sound = False
+    if not sound:
+        raise _tampered(path)
+    document: dict[str, Any] = envelope
+    return document
+
+
+def _unknown(key_id: str) -> NotFound:
+    return NotFound(f"no key named {key_id}", field="key_id", rule="key.unknown")
+
+
+def _tampered(path: Path) -> Unavailable:
+    return Unavailable(
+        f"{path.name} was changed outside the vault and does not open",
+        field="vault",
+        rule="vault.tampered",
+        remedy="restore the file from a backup, and find out who changed it",
+    )
+
+
+def _pretty(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
