@@ -1,6 +1,7 @@
 """ports.KeyVault over the signer's socket."""
 
 import os
+import select
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -171,13 +172,9 @@ class SignerClient:
 
 def _alive(connection: socket.socket) -> bool:
     """Whether the signer has kept this connection open; it sends nothing unasked."""
-    try:
-        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    state = select.poll()
+    state.register(connection, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return not state.poll(0)
 
 
 def _away(why: str) -> Unavailable:
