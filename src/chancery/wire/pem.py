@@ -78,7 +78,7 @@ def _block(data: bytes, at: int) -> tuple[str, bytes, int]:
     start = at + len(_BEGIN)
     end_of_label = data.find(_DASHES, start, start + _MAX_LABEL + len(_DASHES))
     raw = data[start : max(end_of_label, start)]
-    if not raw or not raw.replace(b" ", b"").isalnum():
+    if not raw or not raw.translate(None, b" #").isalnum():
         raise BadRequest("a PEM BEGIN line is malformed", field="pem", rule="pem.begin")
     body = end_of_label + len(_DASHES)
     closing = b"-----END %b-----" % raw
