@@ -1,0 +1,416 @@
+"""CA certificates on their way: written, linted, put on record, approved, signed, recorded.
+
+The content is fixed before anyone approves, the start of its validity too: a
+root ceremony is not in a hurry.  Approvals are leaves of the audit log that
+name the hash of the exact TBSCertificate; the vault compares that hash and
+counts the approvers again.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chancery.domain.authority import (
+    LEVELS,
+    Authority,
+    AuthorityCertificate,
+    AuthorityCertificateKind,
+    AuthorityState,
+)
+from chancery.domain.certificate import CertificateRecord, Intent
+from chancery.domain.errors import Conflict, LintFailed, NotFound, SignerRefused
+from chancery.domain.identity import Principal
+from chancery.domain.ids import new_id
+from chancery.domain.keys import CaAuthorisation
+from chancery.domain.names import DistinguishedName
+from chancery.domain.profile import ProfileVersion
+from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.services.audit.events import event
+from chancery.services.issuers import decode, find
+from chancery.wire import documents
+from chancery.wire.ca_certificate import CaCertificate
+from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
+from chancery.wire.twin import twin_signature
+
+PROFILE = "subordinate-ca"
+REQUEST_PREFIX = "ca:"
+"""``request_id`` of CA certificates reads ``ca:KIND:AUTHORITY:KEY``; the last two may be empty."""
+
+_APPROVED = "authority.certificate-approved"
+
+Lint = Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One CA certificate to be made.
+
+    *authority* and *key_id* name the subject where it is one of ours.
+    """
+
+    issuer: Authority
+    issuer_key_id: str
+    context: IssuerContext
+    kind: AuthorityCertificateKind
+    subject: DistinguishedName
+    spki: bytes
+    version: ProfileVersion
+    authority: str = ""
+    key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCertificate:
+    """A CA certificate that waits for approvals.  *tbs_sha256* is what an approval names."""
+
+    id: str
+    issuer: str
+    authority: str
+    kind: AuthorityCertificateKind
+    serial: str
+    subject: str
+    tbs_sha256: str
+    approvers: tuple[str, ...]
+    approvals_needed: int
+    created_at: int
+
+
+class Certification:
+    """Makes CA certificates.  Safe for concurrent use."""
+
+    def __init__(
+        self, store: Store, vault: KeyVault, clock: Clock, entropy: Entropy, lint: Lint
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._entropy = entropy
+        self._lint = lint
+
+    def propose(
+        self, principal: Principal, plan: Plan, also: Callable[[Session], None]
+    ) -> CertificateRecord | None:
+        """Put the content on record, with *also* in the same unit; sign if one approval is enough.
+
+        Whoever proposes approves with it.  None: others must approve too.
+        """
+        intent = self._intent(plan)
+        tbs_sha256 = intent.content_sha256
+        details: dict[str, Any] = {
+            "issuer": plan.issuer.name,
+            "authority": plan.authority,
+            "kind": plan.kind.value,
+            "serial": intent.serial,
+            "subject": plan.subject.text,
+            "tbs_sha256": tbs_sha256,
+            "profile": documents.to_builtin(plan.version.profile),
+        }
+
+        def unit(session: Session) -> None:
+            also(session)
+            session.certificates.intend([intent])
+            session.audit.append(
+                [
+                    event(principal, "authority.certificate-proposed", intent.id, **details),
+                    event(principal, _APPROVED, intent.id, tbs_sha256=tbs_sha256),
+                ],
+                self._clock.ms(),
+            )
+
+        self._store.write(unit)
+        return self._sign_if_approved(principal, intent)
+
+    def _intent(self, plan: Plan) -> Intent:
+        serial = int.from_bytes(self._entropy(16)) | 1 << 126
+        draft = compile_profile(plan.version, plan.context).build(
+            serial=serial,
+            subject=plan.subject,
+            spki=plan.spki,
+            names=(),
+            extensions=(),
+            lasting_s=plan.version.profile.validity_s,
+        )
+        now = self._clock.ms()
+        tbs = assemble(draft, *draft.validity.starting(now // 1000))
+        algorithm = plan.context.signature_algorithm
+        twin = certificate(tbs, algorithm, twin_signature(algorithm))
+        if findings := self._lint(plan.version)(twin):
+            raise LintFailed(
+                "; ".join(findings),
+                field="authority",
+                rule="lint",
+                remedy="change what was asked for; nothing was signed",
+            )
+        return Intent(
+            id=new_id(now, self._entropy(10)),
+            authority=plan.issuer.name,
+            key_id=plan.issuer_key_id,
+            serial=f"{serial:x}",
+            tbs=tbs,
+            request_id=f"{REQUEST_PREFIX}{plan.kind.value}:{plan.authority}:{plan.key_id}",
+            profile_sha256=plan.version.sha256,
+            content_sha256=hashlib.sha256(tbs).hexdigest(),
+            created_at=now // 1000,
+        )
+
+    def pending(self) -> list[PendingCertificate]:
+        """Everything proposed and not signed."""
+        with self._store.read() as session:
+            return [
+                self._pending(session, intent)
+                for intent in session.certificates.intents()
+                if intent.request_id.startswith(REQUEST_PREFIX)
+            ]
+
+    def _pending(self, session: Session, intent: Intent) -> PendingCertificate:
+        kind, name, _ = _parts(intent)
+        issuer = find(session, intent.authority)
+        return PendingCertificate(
+            id=intent.id,
+            issuer=intent.authority,
+            authority=name,
+            kind=kind,
+            serial=intent.serial,
+            subject=_twin(intent, issuer).subject.text,
+            tbs_sha256=intent.content_sha256,
+            approvers=_approvers(session, intent),
+            approvals_needed=LEVELS[issuer.security_level].ca_approvals,
+            created_at=intent.created_at,
+        )
+
+    def approve(
+        self, principal: Principal, intent_id: str, tbs_sha256: str
+    ) -> CertificateRecord | None:
+        """One more person's yes, to exactly this content; signs with the last that was missing."""
+        intent = self._find(intent_id)
+        if tbs_sha256 != intent.content_sha256:
+            raise Conflict(
+                "this is not the content that is on record",
+                field="tbs_sha256",
+                rule="approval.content",
+                remedy="look at the pending certificate again",
+            )
+
+        def unit(session: Session) -> None:
+            if principal.name in _approvers(session, intent):
+                raise Conflict(
+                    f"{principal.name} approved this before",
+                    field="principal",
+                    rule="approval.distinct",
+                    remedy="somebody else must approve",
+                )
+            approval = event(principal, _APPROVED, intent.id, tbs_sha256=tbs_sha256)
+            session.audit.append([approval], self._clock.ms())
+
+        self._store.write(unit)
+        return self._sign_if_approved(principal, intent)
+
+    def reject(self, principal: Principal, intent_id: str, reason: str) -> None:
+        """Give the pending certificate up; its serial stays taken."""
+        intent = self._find(intent_id)
+
+        def unit(session: Session) -> None:
+            session.certificates.abandon(intent.id, self._clock.s())
+            session.audit.append(
+                [event(principal, "authority.certificate-rejected", intent.id, reason=reason)],
+                self._clock.ms(),
+            )
+
+        self._store.write(unit)
+
+    def _find(self, intent_id: str) -> Intent:
+        with self._store.read() as session:
+            for intent in session.certificates.intents():
+                if intent.id == intent_id and intent.request_id.startswith(REQUEST_PREFIX):
+                    return intent
+        raise NotFound(
+            f"no CA certificate waits under {intent_id!r}",
+            field="id",
+            rule="pending.known",
+            remedy="list the pending CA certificates",
+        )
+
+    def _sign_if_approved(self, principal: Principal, intent: Intent) -> CertificateRecord | None:
+        with self._store.read() as session:
+            issuer = find(session, intent.authority)
+            approvers = _approvers(session, intent)
+        if len(approvers) < LEVELS[issuer.security_level].ca_approvals:
+            return None
+        authorisation = CaAuthorisation(intent.content_sha256, approvers, intent.request_id)
+        algorithm = _twin(intent, issuer).signature_algorithm
+        try:
+            signature = self._vault.sign_ca_certificate(
+                intent.key_id, algorithm, intent.tbs, authorisation
+            )
+        except SignerRefused:
+            self.reject(principal, intent.id, "the signer refused")
+            raise
+        return self._complete(
+            principal, intent, certificate(intent.tbs, algorithm, signature), approvers
+        )
+
+    def _complete(
+        self, principal: Principal, intent: Intent, der: bytes, approvers: Sequence[str]
+    ) -> CertificateRecord:
+        """Record what was signed: certificate, authority and audit leaf in one unit."""
+        decoded = decode(der)
+        kind, name, key_id = _parts(intent)
+        record = _record(intent, decoded, requester=approvers[0], issued_at=self._clock.s())
+
+        def unit(session: Session) -> None:
+            issuer = find(session, intent.authority)
+            session.certificates.issue([record], [intent.id])
+            if name:
+                chain = () if decoded.self_issued else _above(issuer)
+                install(session, name, kind, key_id, decoded, chain, self._clock.s())
+            session.audit.append(
+                [
+                    event(
+                        principal,
+                        "certificate.issued",
+                        f"{record.authority}/{record.serial}",
+                        authority=record.authority,
+                        serial=record.serial,
+                        sha256=record.sha256,
+                        profile=PROFILE,
+                        approvers=list(approvers),
+                    )
+                ],
+                self._clock.ms(),
+            )
+
+        self._store.write(unit)
+        if key_id and kind is not AuthorityCertificateKind.CROSS:
+            self._vault.bind(key_id, der)
+        return record
+
+    def recover(self, principal: Principal) -> int:
+        """After a crash: finish what the vault's journal shows as signed, bind what was not bound.
+
+        Intents that wait for approvals keep waiting.  Returns how many
+        certificates were completed.
+        """
+        completed = 0
+        with self._store.read() as session:
+            intents = [
+                (intent, find(session, intent.authority), _approvers(session, intent))
+                for intent in session.certificates.intents()
+                if intent.request_id.startswith(REQUEST_PREFIX)
+            ]
+            bound = [
+                (a.key_id, a.certificate)
+                for a in session.authorities.all()
+                if a.key_id and a.certificate and not a.offline
+            ]
+        for intent, issuer, approvers in intents:
+            signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+            if signed is not None:
+                algorithm = _twin(intent, issuer).signature_algorithm
+                der = certificate(intent.tbs, algorithm, signed.signature)
+                self._complete(principal, intent, der, approvers)
+                completed += 1
+        for key_id, der in bound:
+            self._vault.bind(key_id, der)
+        return completed
+
+
+def install(
+    session: Session,
+    name: str,
+    kind: AuthorityCertificateKind,
+    key_id: str,
+    decoded: CaCertificate,
+    chain: tuple[bytes, ...],
+    now: int,
+) -> None:
+    """Give an authority a certificate; unless it is a cross-certificate, it is the current one now.
+
+    Chains of the authorities below, which show the former certificate of the
+    same key, show the new one from now on.
+    """
+    authority = find(session, name)
+    current = kind is not AuthorityCertificateKind.CROSS
+    session.authorities.add_certificate(
+        AuthorityCertificate(
+            authority=name,
+            kind=kind,
+            key_id=key_id or None,
+            serial=decoded.serial,
+            issuer=decoded.issuer.text,
+            der=decoded.der,
+            not_before=decoded.not_before,
+            not_after=decoded.not_after,
+            created_at=now,
+            current=current,
+        )
+    )
+    if not current:
+        return
+    waiting = authority.state is AuthorityState.AWAITING_CERTIFICATE
+    session.authorities.update(
+        replace(
+            authority,
+            certificate=decoded.der,
+            chain=chain,
+            key_id=key_id or None,
+            csr=None,
+            state=AuthorityState.ACTIVE if waiting else authority.state,
+        )
+    )
+    for other in session.authorities.all():
+        for depth, der in enumerate(other.chain):
+            above = decode(der)
+            if (above.spki, above.subject_der) == (decoded.spki, decoded.subject_der):
+                new = (*other.chain[:depth], decoded.der, *chain)
+                session.authorities.update(replace(other, chain=new))
+                break
+
+
+def _above(issuer: Authority) -> tuple[bytes, ...]:
+    assert issuer.certificate is not None
+    return (issuer.certificate, *issuer.chain)
+
+
+def _parts(intent: Intent) -> tuple[AuthorityCertificateKind, str, str]:
+    kind, name, key_id = intent.request_id.removeprefix(REQUEST_PREFIX).split(":")
+    return AuthorityCertificateKind(kind), name, key_id
+
+
+def _twin(intent: Intent, issuer: Authority) -> CaCertificate:
+    """The content of an intent, readable: signed by nobody."""
+    algorithm = issuer.signature_algorithm
+    return decode(certificate(intent.tbs, algorithm, twin_signature(algorithm)))
+
+
+def _approvers(session: Session, intent: Intent) -> tuple[str, ...]:
+    """Who approved this content, first to last."""
+    leaves = session.audit.find(action=_APPROVED, subject_id=intent.id)
+    names = [
+        leaf.event.actor
+        for leaf in reversed(leaves)
+        if leaf.event.details.get("tbs_sha256") == intent.content_sha256
+    ]
+    return tuple(dict.fromkeys(names))
+
+
+def _record(
+    intent: Intent, decoded: CaCertificate, *, requester: str, issued_at: int
+) -> CertificateRecord:
+    return CertificateRecord(
+        id=intent.id,
+        authority=intent.authority,
+        serial=decoded.serial,
+        subject=decoded.subject.text,
+        names=(),
+        not_before=decoded.not_before,
+        not_after=decoded.not_after,
+        key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
+        sha256=decoded.sha256,
+        profile=PROFILE,
+        profile_sha256=intent.profile_sha256,
+        request_id=intent.request_id,
+        requester=requester,
+        der=decoded.der,
+        issued_at=issued_at,
+    )

@@ -1,0 +1,263 @@
+"""CRLs: signed on schedule and on revocation, checked, and only then put in place of the last.
+
+One CRL answers every revocation that was on record before it was begun.  How
+none gets lost, although signing happens outside any transaction:
+
+1. In one unit of work, every wish for a CRL is struck out, the number is
+   taken, and one wish is left in case we die (*RETRY_S* seconds from now).
+2. The entries are read after that commit: whatever was wished for is visible.
+3. The CRL is signed and checked.
+4. In another unit it is recorded; unless somebody wished again meanwhile, the
+   wish left in step 1 gives way to the regular next date.
+"""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from chancery.domain.audit import AuditEvent
+from chancery.domain.authority import Authority, CrlRecord
+from chancery.domain.errors import BadCSR, BadRequest, Conflict
+from chancery.domain.identity import Principal
+from chancery.ports import Clock, KeyVault, Publisher, Session, Store
+from chancery.services.issuers import CaKey, algorithm_of, ca_keys, find
+from chancery.wire import algorithms, crl
+
+_log = logging.getLogger(__name__)
+
+RETRY_S = 45
+"""Seconds after which a CRL that was begun and not finished is tried again."""
+
+_EVER_S = 100 * 365 * 86_400
+
+_AHEAD_S = 300
+"""How far thisUpdate may lie ahead of our clock, in seconds."""
+
+
+def file_name(label: str) -> str:
+    return f"crl/{label}.crl"
+
+
+def _mark_name(label: str) -> str:
+    return f"crl/{label}.number"
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    authority: Authority
+    number: int
+    began_at: int
+    since: int
+
+
+class CrlIssuer:
+    """Issues, accepts and publishes CRLs.  Safe for concurrent use."""
+
+    def __init__(self, store: Store, vault: KeyVault, clock: Clock, publisher: Publisher) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._publisher = publisher
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._latest: dict[str, bytes] = {}
+
+    def latest(self, label: str) -> bytes | None:
+        """The CRL in force for a key: from memory, else from the published file."""
+        found = self._latest.get(label)
+        if found is None:
+            found = self._publisher.published(file_name(label))
+            if found is not None:
+                self._latest[label] = found
+        return found
+
+    def forget(self, label: str) -> None:
+        """Read the file anew next time: another process may have replaced it."""
+        self._latest.pop(label, None)
+
+    def issue(self, principal: Principal, name: str) -> CrlRecord:
+        """Issue one CRL per living key of the authority, the current key's last; return that."""
+        with self._lock(name):
+            with self._store.read() as session:
+                authority = find(session, name)
+                keys = _living(session, authority, self._clock.s())
+            if not keys:
+                raise Conflict(
+                    f"{name} signs no CRL here: its key is not in this vault",
+                    field="authority",
+                    rule="authority.offline",
+                    remedy="sign the CRL in its ceremony directory and upload it",
+                )
+            for key in keys:
+                record = self._issue(principal, authority, key)
+            return record
+
+    def _lock(self, name: str) -> threading.Lock:
+        with self._guard:
+            return self._locks.setdefault(name, threading.Lock())
+
+    def _issue(self, principal: Principal, authority: Authority, key: CaKey) -> CrlRecord:
+        begun = self._begin(authority, key)
+        with self._store.read() as session:
+            entries = [
+                crl.entry(item)
+                for item in session.certificates.revoked(authority.name, begun.since)
+            ]
+        this_update = self._clock.s()
+        algorithm = algorithm_of(authority, key)
+        tbs = crl.tbs(
+            issuer=key.certificate.subject_der,
+            key_identifier=key.certificate.key_identifier,
+            algorithm=algorithm,
+            number=begun.number,
+            this_update=this_update,
+            next_update=this_update + authority.crl_lifetime_s,
+            entries=entries,
+        )
+        assert key.key_id is not None
+        signature = self._vault.sign_crl(key.key_id, algorithm, tbs)
+        record = CrlRecord(
+            authority=authority.name,
+            number=begun.number,
+            this_update=this_update,
+            next_update=this_update + authority.crl_lifetime_s,
+            entries=len(entries),
+            der=crl.join(tbs, algorithm, signature),
+        )
+        self._check(key, record.der)
+        self._record(principal, begun, key, record)
+        self._publish(key, record.der, record.number)
+        return record
+
+    def _begin(self, authority: Authority, key: CaKey) -> _Begun:
+        """Strike out wishes and take a number above every number ever seen outside too (I23)."""
+        floor = self._high_water(key.label)
+        now = self._clock.s()
+
+        def unit(session: Session) -> _Begun:
+            session.crls.clear_due(authority.name, now + _EVER_S)
+            session.crls.mark_due(authority.name, now + RETRY_S)
+            number = session.crls.next_number(authority.name)
+            while number <= floor:
+                number = session.crls.next_number(authority.name)
+            latest = session.crls.latest(authority.name)
+            # RFC 5280 §3.3: an entry stays for one regular CRL beyond the
+            # certificate's validity.
+            since = now - authority.crl_every_s
+            if latest is not None:
+                since = min(since, latest.this_update)
+            return _Begun(authority, number, now, since)
+
+        return self._store.write(unit)
+
+    def _record(self, principal: Principal, begun: _Begun, key: CaKey, record: CrlRecord) -> None:
+        authority = begun.authority
+
+        def unit(session: Session) -> None:
+            session.crls.add(record)
+            if authority.name not in session.crls.due(begun.began_at + RETRY_S - 1):
+                session.crls.clear_due(authority.name, begun.began_at + RETRY_S)
+            session.crls.mark_due(authority.name, record.this_update + authority.crl_every_s)
+            session.audit.append([_issued(principal, key, record)], self._clock.ms())
+
+        self._store.write(unit)
+
+    def _high_water(self, label: str) -> int:
+        """The highest number known from files, whatever the database remembers."""
+        highest = 0
+        if (mark := self._publisher.published(_mark_name(label))) is not None:
+            highest = int(mark) if mark.strip().isdigit() else 0
+        if (published := self._publisher.published(file_name(label))) is not None:
+            try:
+                highest = max(highest, crl.decode(published).number)
+            except BadRequest:
+                _log.warning("published file %s is no CRL", file_name(label))
+        return highest
+
+    def _check(self, key: CaKey, der: bytes) -> crl.Crl:
+        """Issuer, key, signature and dates; whoever made it (I7)."""
+        decoded = crl.decode(der)
+        if decoded.issuer != key.certificate.subject_der:
+            raise _refused("it was issued by another CA", "crl.issuer")
+        if decoded.key_identifier != key.certificate.key_identifier:
+            raise _refused("it was signed by another key of this CA", "crl.authority-key")
+        try:
+            algorithms.verify(
+                key.certificate.spki, decoded.algorithm, decoded.signature, decoded.tbs
+            )
+        except BadCSR:
+            raise _refused("its signature does not verify", "crl.signature") from None
+        now = self._clock.s()
+        if not decoded.this_update <= now + _AHEAD_S or decoded.next_update <= now:
+            raise _refused("it is not yet, or no longer, in force", "crl.dates")
+        return decoded
+
+    def _publish(self, key: CaKey, der: bytes, number: int) -> None:
+        """Replace the file unless it holds a CRL at least as new; the number goes first."""
+        if number <= (before := self._high_water(key.label)):
+            raise _refused(f"number {number} is not above {before}", "crl.number")
+        self._publisher.publish(_mark_name(key.label), str(number).encode())
+        self._publisher.publish(file_name(key.label), der)
+        self._latest[key.label] = der
+
+    def accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
+        """Take in a CRL that an offline authority signed elsewhere."""
+        with self._lock(name), self._store.read() as session:
+            authority = find(session, name)
+            keys = ca_keys(session.authorities.certificates(name))
+        decoded = crl.decode(der)
+        key = next(
+            (k for k in keys if k.certificate.key_identifier == decoded.key_identifier), None
+        )
+        if key is None:
+            raise _refused(f"no key of {authority.name} signed it", "crl.authority-key")
+        self._check(key, der)
+        record = CrlRecord(
+            name, decoded.number, decoded.this_update, decoded.next_update, decoded.entries, der
+        )
+
+        def unit(session: Session) -> None:
+            session.crls.add(record)
+            session.audit.append(
+                [_issued(principal, key, record, action="crl.accepted")], self._clock.ms()
+            )
+
+        self._store.write(unit)
+        self._publish(key, der, decoded.number)
+        return record
+
+
+def _living(session: Session, authority: Authority, now: int) -> list[CaKey]:
+    """Keys of ours whose certificates have not expired, the current one last."""
+    if authority.certificate is None or authority.offline:
+        return []
+    keys = ca_keys(session.authorities.certificates(authority.name))
+    return [key for key in keys if key.key_id is not None and key.certificate.not_after >= now]
+
+
+def _refused(why: str, rule: str) -> BadRequest:
+    return BadRequest(
+        f"this CRL is not published: {why}",
+        field="crl",
+        rule=rule,
+        remedy="the CRL in force stays in place; issue a new one",
+    )
+
+
+def _issued(
+    principal: Principal, key: CaKey, record: CrlRecord, *, action: str = "crl.issued"
+) -> AuditEvent:
+    return AuditEvent(
+        action=action,
+        actor=principal.name,
+        method=principal.method.value,
+        origin=principal.origin,
+        subject_id=f"{record.authority}/crl/{record.number}",
+        details={
+            "authority": record.authority,
+            "key": key.label,
+            "number": record.number,
+            "entries": record.entries,
+            "next_update": record.next_update,
+        },
+    )

@@ -1,0 +1,260 @@
+"""Delegated OCSP responders: a key and a short-lived certificate for each CA key, made by itself.
+
+A responder's certificate is signed by the very key whose certificates it
+answers for (RFC 6960 §4.2.2.2), carries id-pkix-ocsp-nocheck because it is
+short-lived, and is renewed at half its life.  It goes the way of every other
+certificate: lint, intent, signature, record.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from chancery.domain.algorithms import (
+    SIGNATURES_OF,
+    KeyAlgorithm,
+    SignatureAlgorithm,
+    key_family,
+)
+from chancery.domain.audit import AuditEvent
+from chancery.domain.authority import LEVELS, Authority
+from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
+from chancery.domain.errors import AlreadyExists, CAError, LintFailed
+from chancery.domain.identity import SYSTEM
+from chancery.domain.ids import new_id
+from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
+from chancery.domain.names import ATTRIBUTES, Attribute, DistinguishedName
+from chancery.domain.profile import ProfileVersion
+from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
+from chancery.services.issuers import CaKey, algorithm_of, decode
+from chancery.wire import ca_certificate, ocsp
+from chancery.wire.algorithms import load_key
+from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
+from chancery.wire.twin import twin_signature
+
+Lint = Callable[[bytes], Sequence[str]]
+"""Findings on a certificate, empty when clean."""
+
+PROFILE = "ocsp-signer"
+REQUEST_PREFIX = "ocsp:"
+"""``request_id`` of responder certificates: no request was made for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningResponder:
+    """A responder ready to answer."""
+
+    key_id: str
+    algorithm: SignatureAlgorithm
+    certificate: ca_certificate.CaCertificate
+    wire: ocsp.Responder
+
+
+class Responders:
+    """Finds, makes and renews responders.  Safe for concurrent use."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: KeyVault,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        profile: Callable[[], ProfileVersion],
+        lint: Callable[[ProfileVersion], Lint],
+        http: str,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._entropy = entropy
+        self._profile = profile
+        self._lint = lint
+        self._http = http
+        self._lock = threading.Lock()
+        self._ready: dict[bytes, SigningResponder] = {}
+
+    def responder(self, authority: Authority, key: CaKey) -> SigningResponder:
+        """The responder for certificates that *key* signed, made or renewed if need be."""
+        ready = self._ready.get(key.certificate.key_identifier)
+        if ready is not None and not self._ageing(ready):
+            return ready
+        with self._lock:
+            ready = self._recorded(authority, key)
+            if ready is None or self._ageing(ready):
+                try:
+                    ready = self._make(authority, key)
+                except CAError:
+                    # Half its life is left: answer with it and try again later.
+                    if ready is None or ready.certificate.not_after <= self._clock.s():
+                        raise
+            self._ready[key.certificate.key_identifier] = ready
+            return ready
+
+    def _ageing(self, responder: SigningResponder) -> bool:
+        life = responder.certificate
+        return self._clock.s() >= (life.not_before + life.not_after) // 2
+
+    def _recorded(self, authority: Authority, key: CaKey) -> SigningResponder | None:
+        """The youngest responder certificate on record that this key signed."""
+        where = CertificateFilter(
+            authority=authority.name,
+            profile=PROFILE,
+            status=CertificateStatus.VALID,
+            expires_after=self._clock.s(),
+        )
+        with self._store.read() as session:
+            for record in session.certificates.find(where, Page(limit=100)):
+                found = decode(record.der)
+                if (
+                    record.request_id.startswith(REQUEST_PREFIX)
+                    and found.authority_key_identifier == key.certificate.key_identifier
+                ):
+                    return _ready(record.request_id.removeprefix(REQUEST_PREFIX), found, authority)
+        return None
+
+    def _make(self, authority: Authority, key: CaKey) -> SigningResponder:
+        assert key.key_id is not None
+        info = self._responder_key(authority, key)
+        version = self._profile()
+        algorithm = algorithm_of(authority, key)
+        compiled = compile_profile(version, self._context(key, algorithm))
+        serial = int.from_bytes(self._entropy(16)) | 1 << 126
+        draft = compiled.build(
+            serial=serial,
+            subject=_subject(authority, key),
+            spki=info.spki,
+            names=(),
+            extensions=(),
+            lasting_s=version.profile.validity_s,
+        )
+        now = self._clock.ms()
+        validity = draft.validity.starting(now // 1000)
+        tbs = assemble(draft, *validity)
+        if findings := self._lint(version)(certificate(tbs, algorithm, twin_signature(algorithm))):
+            raise LintFailed(f"OCSP responder: {'; '.join(findings)}", rule="lint")
+        intent = Intent(
+            id=new_id(now, self._entropy(10)),
+            authority=authority.name,
+            key_id=key.key_id,
+            serial=f"{serial:x}",
+            tbs=tbs,
+            request_id=REQUEST_PREFIX + info.key_id,
+            profile_sha256=version.sha256,
+            content_sha256=hashlib.sha256(tbs).hexdigest(),
+            created_at=now // 1000,
+        )
+        self._store.write(lambda session: session.certificates.intend([intent]))
+        der = self._sign(intent, algorithm)
+        self._record(authority, intent, der)
+        return _ready(info.key_id, decode(der), authority)
+
+    def _context(self, key: CaKey, algorithm: SignatureAlgorithm) -> IssuerContext:
+        return IssuerContext(
+            name=key.label,
+            subject_der=key.certificate.subject_der,
+            key_identifier=key.certificate.key_identifier,
+            signature_algorithm=algorithm,
+            not_after=key.certificate.not_after,
+            http=self._http,
+        )
+
+    def _responder_key(self, authority: Authority, key: CaKey) -> KeyInfo:
+        """One OCSP key per CA key: a renewed certificate keeps it."""
+        key_id = f"{key.key_id}-ocsp"
+        try:
+            return self._vault.generate(key_id, _algorithm(authority), KeyPurpose.OCSP)
+        except AlreadyExists:
+            return self._vault.key(key_id)
+
+    def _sign(self, intent: Intent, algorithm: SignatureAlgorithm) -> bytes:
+        order = CertificateOrder(
+            key_id=intent.key_id,
+            algorithm=algorithm,
+            tbs=intent.tbs,
+            intent_id=intent.id,
+            serial=intent.serial,
+            tbs_sha256=intent.content_sha256,
+        )
+        (answer,) = self._vault.sign_certificates([order])
+        if isinstance(answer, CAError):
+            self._store.write(
+                lambda session: session.certificates.abandon(intent.id, self._clock.s())
+            )
+            raise answer
+        return certificate(intent.tbs, algorithm, answer)
+
+    def _record(self, authority: Authority, intent: Intent, der: bytes) -> None:
+        record = responder_record(intent, der)
+        event = AuditEvent(
+            action="certificate.issued",
+            actor=SYSTEM.name,
+            method=SYSTEM.method.value,
+            origin=SYSTEM.origin,
+            subject_id=f"{authority.name}/{intent.serial}",
+            details={"authority": authority.name, "serial": intent.serial, "profile": PROFILE},
+        )
+        current = authority.key_id == intent.key_id
+
+        def unit(session: Session) -> None:
+            session.certificates.issue([record], [intent.id])
+            latest = session.authorities.get(authority.name)
+            if current and latest is not None:
+                key_id = intent.request_id.removeprefix(REQUEST_PREFIX)
+                session.authorities.update(
+                    replace(latest, ocsp_key_id=key_id, ocsp_certificate=der)
+                )
+            session.audit.append([event], self._clock.ms())
+
+        self._store.write(unit)
+
+
+def responder_record(intent: Intent, der: bytes) -> CertificateRecord:
+    """The row for a responder certificate just signed."""
+    decoded = decode(der)
+    return CertificateRecord(
+        id=intent.id,
+        authority=intent.authority,
+        serial=intent.serial,
+        subject=decoded.subject.text,
+        names=(),
+        not_before=decoded.not_before,
+        not_after=decoded.not_after,
+        key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
+        sha256=decoded.sha256,
+        profile=PROFILE,
+        profile_sha256=intent.profile_sha256,
+        request_id=intent.request_id,
+        requester=SYSTEM.name,
+        der=der,
+        issued_at=intent.created_at,
+    )
+
+
+def _algorithm(authority: Authority) -> KeyAlgorithm:
+    """Like the CA's own, but RSA no larger than its level demands: a responder signs all day."""
+    if authority.key_algorithm.startswith("rsa-"):
+        return KeyAlgorithm(f"rsa-{LEVELS[authority.security_level].min_rsa_bits}")
+    return authority.key_algorithm
+
+
+def _subject(authority: Authority, key: CaKey) -> DistinguishedName:
+    """The CA's name with a CN that says what this is."""
+    oid, syntax, longest = ATTRIBUTES["CN"]
+    common_name = Attribute(oid, f"{key.label} OCSP responder"[-longest:], syntax)
+    others = tuple(
+        rdn for rdn in authority.subject.rdns if all(attribute.oid != oid for attribute in rdn)
+    )
+    return DistinguishedName((*others, (common_name,)))
+
+
+def _ready(
+    key_id: str, decoded: ca_certificate.CaCertificate, authority: Authority
+) -> SigningResponder:
+    possible = SIGNATURES_OF[KeyAlgorithm(key_family(load_key(decoded.spki)))]
+    wanted = authority.signature_algorithm
+    algorithm = wanted if wanted in possible else possible[0]
+    by_key = hashlib.sha1(decoded.key_bits, usedforsecurity=False).digest()
+    wire = ocsp.responder(decoded.der, algorithm, by_key=by_key)
+    return SigningResponder(key_id, algorithm, decoded, wire)

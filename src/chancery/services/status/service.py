@@ -1,0 +1,167 @@
+"""Certificate status for relying parties: CRLs and OCSP, for every authority in the house."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from chancery.domain.authority import Authority, AuthorityState, CrlRecord
+from chancery.domain.errors import CAError, NotFound
+from chancery.domain.identity import SYSTEM, Permission, Principal
+from chancery.domain.profile import ProfileVersion
+from chancery.ports import Clock, Entropy, KeyVault, Publisher, Session, Store
+from chancery.services.access import demand
+from chancery.services.issuers import ca_keys, find
+from chancery.services.status.crls import RETRY_S, CrlIssuer
+from chancery.services.status.ocsp import Answer, OcspResponder
+from chancery.services.status.responders import Lint, Responders
+
+_log = logging.getLogger(__name__)
+
+
+def certificate_name(label: str) -> str:
+    """The published file of a CA certificate."""
+    return f"ca/{label}.cer"
+
+
+class StatusService:
+    """What is valid, and who says so.  Safe for concurrent use."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: KeyVault,
+        clock: Clock,
+        entropy: Entropy,
+        publisher: Publisher,
+        *,
+        http: str,
+        responder_profile: Callable[[], ProfileVersion],
+        lint: Callable[[ProfileVersion], Lint],
+        ocsp_lifetime_s: int = 43_200,
+        ocsp_reuse_s: int = 3_600,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._publisher = publisher
+        self._crls = CrlIssuer(store, vault, clock, publisher)
+        self._responders = Responders(
+            store, vault, clock, entropy, profile=responder_profile, lint=lint, http=http
+        )
+        self._ocsp = OcspResponder(
+            store,
+            vault,
+            clock,
+            self._responders,
+            lifetime_s=ocsp_lifetime_s,
+            reuse_s=ocsp_reuse_s,
+        )
+        self._next: dict[str, int] = {}
+        self._running = threading.Lock()
+
+    def issue_crl(self, principal: Principal, name: str) -> CrlRecord:
+        """Issue a CRL now."""
+        demand(principal, Permission.CRL_ISSUE)
+        return self._crls.issue(principal, name)
+
+    def accept_crl(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
+        """Publish a CRL that an offline authority signed in its ceremony."""
+        demand(principal, Permission.CRL_ISSUE)
+        return self._crls.accept(principal, name, der)
+
+    def latest_crl(self, label: str) -> bytes:
+        """The CRL in force (DER) for an authority's key; *label* is the name in its URL."""
+        found = self._crls.latest(label)
+        if found is None:
+            raise NotFound(f"no CRL for {label!r}", field="authority", rule="crl.known")
+        return found
+
+    def authority_certificate(self, label: str) -> bytes:
+        """The current certificate (DER) of an authority's key: what AIA points to."""
+        found = self._publisher.published(certificate_name(label))
+        if found is None:
+            raise NotFound(f"no authority {label!r}", field="authority", rule="authority.known")
+        return found
+
+    def ocsp(self, name: str, request: bytes) -> Answer:
+        """Answer an OCSPRequest (DER).  Errors as for OcspResponder.answer."""
+        return self._ocsp.answer(name, request)
+
+    def activated(self, principal: Principal, name: str) -> None:
+        """An authority has a new certificate: publish it, with a CRL and a responder."""
+        self._ocsp.forget(name)
+        with self._store.read() as session:
+            authority = find(session, name)
+            keys = ca_keys(session.authorities.certificates(name))
+        for key in keys:
+            self._publisher.publish(certificate_name(key.label), key.certificate.der)
+        if authority.offline or authority.key_id is None:
+            return
+        self._crls.issue(principal, name)
+        self._rotate(authority)
+
+    def run_due(self) -> list[CrlRecord]:
+        """Issue every CRL that was asked for or whose day has come.
+
+        Called about once a second on some node; one CRL answers any number of
+        revocations.  One authority's failure does not stop the others.
+        """
+        if not self._running.acquire(blocking=False):
+            return []
+        try:
+            return [record for name in self._due() if (record := self._attempt(name)) is not None]
+        finally:
+            self._running.release()
+
+    def _due(self) -> list[str]:
+        now = self._clock.s()
+        with self._store.read() as session:
+            wished = set(session.crls.due(now))
+            signing = [a for a in session.authorities.all() if _signs(a)]
+            for authority in signing:
+                # Another node may have been first: look before believing our own date.
+                if self._next.get(authority.name, 0) <= now:
+                    self._next[authority.name] = _regular(session, authority)
+        return [a.name for a in signing if a.name in wished or self._next[a.name] <= now]
+
+    def _attempt(self, name: str) -> CrlRecord | None:
+        try:
+            record = self._crls.issue(SYSTEM, name)
+        except CAError:
+            _log.exception("no CRL for %s: it is tried again", name)
+            self._next[name] = self._clock.s() + RETRY_S
+            return None
+        self._next.pop(name, None)
+        return record
+
+    def rotate_responders(self) -> int:
+        """Make or renew responders before they are needed; the number of authorities served."""
+        with self._store.read() as session:
+            signing = [a for a in session.authorities.all() if _signs(a)]
+        return sum(self._rotate(authority) for authority in signing)
+
+    def _rotate(self, authority: Authority) -> bool:
+        with self._store.read() as session:
+            keys = ca_keys(session.authorities.certificates(authority.name))
+        now = self._clock.s()
+        try:
+            for key in keys:
+                if key.key_id is not None and key.certificate.not_after > now:
+                    self._responders.responder(authority, key)
+        except CAError:
+            _log.exception("no OCSP responder for %s: it is tried again", authority.name)
+            return False
+        return True
+
+
+def _signs(authority: Authority) -> bool:
+    """A disabled authority issues nothing but status."""
+    return (
+        authority.state in (AuthorityState.ACTIVE, AuthorityState.DISABLED)
+        and not authority.offline
+        and authority.key_id is not None
+    )
+
+
+def _regular(session: Session, authority: Authority) -> int:
+    latest = session.crls.latest(authority.name)
+    return 0 if latest is None else latest.this_update + authority.crl_every_s

@@ -1,0 +1,211 @@
+"""Certificate revocation lists (RFC 5280 §5): joined from entries encoded one by one.
+
+Bytes in, domain values out, and back.  No I/O, no clock, no settings.
+A builder that models every entry takes 12 s for a million of them; joining
+their encodings takes a fraction of one.
+"""
+
+import time as clock
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography import x509
+
+from chancery.domain.algorithms import SignatureAlgorithm
+from chancery.domain.certificate import RevocationReason, RevokedEntry
+from chancery.domain.errors import BadRequest
+from chancery.wire import algorithms, der
+
+_CRL_NUMBER = der.oid("2.5.29.20")
+_REASON_CODE = der.oid("2.5.29.21")
+_INVALIDITY_DATE = der.oid("2.5.29.24")
+_ISSUING_DISTRIBUTION_POINT = der.oid("2.5.29.28")
+_AUTHORITY_KEY_IDENTIFIER = der.oid("2.5.29.35")
+
+_CRITICAL = der.boolean(value=True)
+_VERSION_2 = der.integer(1)
+_EXTENSION_TAG = 0xA0
+_LIMIT = 256 * 1024 * 1024
+"""Octets of a CRL that we agree to look at: some six million entries."""
+
+
+@lru_cache(maxsize=4096)
+def generalized_time(unix_seconds: int) -> bytes:
+    """GeneralizedTime without fraction, also before 2050: what status formats want."""
+    text = clock.strftime("%Y%m%d%H%M%SZ", clock.gmtime(unix_seconds))
+    return der.tlv(der.GENERALIZED_TIME, text.encode())
+
+
+def _reason_extension(reason: RevocationReason) -> bytes:
+    """reasonCode (§5.3.1), an ENUMERATED.  ``unspecified`` is said by leaving it out."""
+    value = der.tlv(der.ENUMERATED, bytes([reason.value]))
+    return der.sequence(_REASON_CODE, der.octet_string(value))
+
+
+_REASONS: dict[RevocationReason, bytes] = {
+    reason: b"" if reason is RevocationReason.unspecified else _reason_extension(reason)
+    for reason in RevocationReason
+}
+_REASON_ONLY: dict[RevocationReason, bytes] = {
+    reason: der.sequence(extension) if extension else b"" for reason, extension in _REASONS.items()
+}
+
+
+def _serial(text: str) -> bytes:
+    """A serial number in hex as a DER INTEGER, without going through a Python integer."""
+    content = bytes.fromhex(text if len(text) % 2 == 0 else "0" + text)
+    if content[0] & 0x80:
+        content = b"\x00" + content
+    return b"\x02" + bytes([len(content)]) + content
+
+
+def entry(revoked: RevokedEntry) -> bytes:
+    """Encode one revokedCertificates element.
+
+    reasonCode is omitted for ``unspecified``; invalidityDate is always a
+    GeneralizedTime (§5.3.2).
+    """
+    serial_and_date = _serial(revoked.serial) + der.time(revoked.revoked_at)
+    if revoked.invalidity_date is None:
+        return der.tlv(0x30, serial_and_date + _REASON_ONLY[revoked.reason])
+    date = der.octet_string(generalized_time(revoked.invalidity_date))
+    extensions = _REASONS[revoked.reason] + der.sequence(_INVALIDITY_DATE, date)
+    return der.tlv(0x30, serial_and_date + der.tlv(0x30, extensions))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a CRL speaks of, when that is less than all its issuer ever issued (§5.2.5).
+
+    *distribution_point* are the URLs of this very CRL.
+    """
+
+    distribution_point: tuple[str, ...] = ()
+    only_user_certificates: bool = False
+    only_ca_certificates: bool = False
+
+    def __post_init__(self) -> None:
+        if self.only_user_certificates and self.only_ca_certificates:
+            raise BadRequest("a CRL cannot hold only user and only CA certificates", field="scope")
+
+    def encode(self) -> bytes:
+        """IssuingDistributionPoint, without the fields that have their default."""
+        parts = []
+        if self.distribution_point:
+            urls = b"".join(der.tlv(0x86, url.encode("ascii")) for url in self.distribution_point)
+            parts.append(der.tlv(0xA0, der.tlv(0xA0, urls)))
+        if self.only_user_certificates:
+            parts.append(b"\x81\x01\xff")
+        if self.only_ca_certificates:
+            parts.append(b"\x82\x01\xff")
+        return der.sequence(*parts)
+
+
+def tbs(
+    *,
+    issuer: bytes,
+    key_identifier: bytes,
+    algorithm: SignatureAlgorithm,
+    number: int,
+    this_update: int,
+    next_update: int,
+    entries: Iterable[bytes],
+    scope: Scope | None = None,
+) -> bytes:
+    """Encode a TBSCertList, version 2.
+
+    *issuer* is a DER Name; *entries* come from ``entry``; times are Unix
+    seconds.  An empty list of entries is left out, as §5.1.2.6 demands.
+    """
+    revoked = b"".join(entries)
+    extensions = [
+        der.sequence(
+            _AUTHORITY_KEY_IDENTIFIER,
+            der.octet_string(der.sequence(der.tlv(0x80, key_identifier))),
+        ),
+        der.sequence(_CRL_NUMBER, der.octet_string(der.integer(number))),
+    ]
+    if scope is not None:
+        extensions.append(
+            der.sequence(_ISSUING_DISTRIBUTION_POINT, _CRITICAL, der.octet_string(scope.encode()))
+        )
+    return der.sequence(
+        _VERSION_2,
+        algorithms.algorithm_identifier(algorithm),
+        issuer,
+        der.time(this_update),
+        der.time(next_update),
+        der.tlv(0x30, revoked) if revoked else b"",
+        der.tlv(_EXTENSION_TAG, der.sequence(*extensions)),
+    )
+
+
+def join(tbs_der: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> bytes:
+    """Make the CertificateList."""
+    return der.sequence(
+        tbs_der, algorithms.algorithm_identifier(algorithm), der.bit_string(signature)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Crl:
+    """What must be known of a CRL before it replaces another.  *issuer* is a DER Name."""
+
+    tbs: bytes
+    issuer: bytes
+    algorithm: SignatureAlgorithm
+    signature: bytes
+    number: int
+    key_identifier: bytes | None
+    this_update: int
+    next_update: int
+    entries: int
+
+
+def decode(data: bytes) -> Crl:
+    """Read a DER CRL; BadRequest unless it is version 2 with number and nextUpdate."""
+    if len(data) > _LIMIT:
+        raise BadRequest(f"a CRL is at most {_LIMIT} octets", field="crl", rule="crl.size")
+    try:
+        parsed = x509.load_der_x509_crl(data)
+        number = parsed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        next_update = parsed.next_update_utc
+        # Outer and inner algorithm are compared by the loader.
+        signature, tbs_der = parsed.signature, parsed.tbs_certlist_bytes
+        this_update = parsed.last_update_utc
+        identifier = _key_identifier(parsed)
+        entries = len(parsed)
+    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+        raise BadRequest(f"not a usable CRL: {error}", field="crl", rule="crl.syntax") from error
+    if next_update is None:
+        raise BadRequest("the CRL has no nextUpdate", field="crl", rule="crl.next-update")
+    algorithm, issuer = _header(tbs_der)
+    return Crl(
+        tbs=tbs_der,
+        issuer=issuer,
+        algorithm=algorithm,
+        signature=signature,
+        number=number,
+        key_identifier=identifier,
+        this_update=int(this_update.timestamp()),
+        next_update=int(next_update.timestamp()),
+        entries=entries,
+    )
+
+
+def _key_identifier(parsed: x509.CertificateRevocationList) -> bytes | None:
+    try:
+        found = parsed.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return None
+    return found.value.key_identifier
+
+
+def _header(tbs_der: bytes) -> tuple[SignatureAlgorithm, bytes]:
+    """The signature algorithm and the raw issuer of a TBSCertList."""
+    reader = der.Reader(tbs_der).enter(der.SEQUENCE)
+    reader.read(der.INTEGER)
+    _, _, algorithm = reader.read(der.SEQUENCE)
+    _, _, issuer = reader.read(der.SEQUENCE)
+    return algorithms.signature_algorithm_of(algorithm), issuer
