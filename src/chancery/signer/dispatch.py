@@ -23,15 +23,15 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
         case p.SignCaCertificate(key_id, algorithm, tbs, authorisation):
             return p.Signed(signer.sign_ca_certificate(key_id, algorithm, tbs, authorisation))
         case p.LookUp(key_id, serials):
-            return p.Found(signer.signatures(key_id, serials))
+            return p.Found(list(signer.signatures(key_id, serials).values()))
         case p.Describe(key_id):
             return p.Described(signer.key(key_id))
-        case p.Generate(key_id, algorithm, purpose, ca_approvals):
-            return p.Described(signer.generate(key_id, algorithm, purpose, ca_approvals))
-        case p.ImportKey(key_id, pkcs8, purpose, ca_approvals):
-            return p.Described(signer.import_key(key_id, pkcs8, purpose, ca_approvals))
+        case p.Generate(key_id, algorithm, purpose, n):
+            return p.Described(signer.generate(key_id, algorithm, purpose, ca_approvals=n))
+        case p.ImportKey(key_id, pkcs8, purpose, n):
+            return p.Described(signer.import_key(key_id, pkcs8, purpose, ca_approvals=n))
         case p.Bind(key_id, certificate, ekus, approvals):
-            signer.bind(key_id, certificate, ekus, approvals)
+            signer.bind(key_id, certificate, ekus, approvals=approvals)
             return p.Done()
         case p.ExportPkcs12(key_id, certificate, chain, passphrase):
             return p.Signed(signer.export_pkcs12(key_id, certificate, chain, passphrase))

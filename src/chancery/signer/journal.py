@@ -8,7 +8,6 @@ has a sorted index file beside it.  Both are bounded by SEGMENT_OCTETS.
 
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 
 from chancery.domain.errors import Unavailable
 from chancery.signer import files, journal_format
+from chancery.signer.group_commit import GroupCommit
 from chancery.signer.journal_format import (
     GENESIS,
     MAX_PAYLOAD,
@@ -55,17 +55,6 @@ class Draft:
     detail: Mapping[str, str] | None = None
 
 
-class _Ticket:
-    """One caller's drafts, and how they fared."""
-
-    __slots__ = ("done", "drafts", "error")
-
-    def __init__(self, drafts: Sequence[Draft]) -> None:
-        self.drafts = drafts
-        self.done = False
-        self.error: Unavailable | None = None
-
-
 class Journal:
     """An open journal; one process at a time.  Safe for concurrent use by its threads."""
 
@@ -83,9 +72,7 @@ class Journal:
         self._directory = directory
         self._now_ms = now_ms
         self._segment_octets = segment_octets
-        self._turn = threading.Condition()
-        self._queue: list[_Ticket] = []
-        self._writing = False
+        self._group = GroupCommit(self._commit)
         self._failed: Unavailable | None = None
         self._file: int | None = None
         self._size = 0
@@ -117,32 +104,8 @@ class Journal:
 
         Raises Unavailable if they are not; then none of them is on record.
         """
-        if not drafts:
-            return
-        ticket = _Ticket(drafts)
-        with self._turn:
-            self._queue.append(ticket)
-            while self._writing and not ticket.done:
-                self._turn.wait()
-            if ticket.done:
-                if ticket.error:
-                    raise ticket.error
-                return
-            self._writing = True
-            batch, self._queue = self._queue, []
-        error: Unavailable | None = None
-        try:
-            self._commit([draft for one in batch for draft in one.drafts])
-        except Unavailable as unavailable:
-            error = unavailable
-        finally:
-            with self._turn:
-                self._writing = False
-                for one in batch:
-                    one.done, one.error = True, error
-                self._turn.notify_all()
-        if error:
-            raise error
+        if drafts:
+            self._group.submit(drafts)
 
     def signed(self, key_id: str, serial: str) -> bool:
         """Whether a certificate with this serial is on record.
@@ -176,10 +139,9 @@ class Journal:
         return self._seq, self._prev
 
     def close(self) -> None:
-        with self._turn:
-            while self._writing:
-                self._turn.wait()
-            self._failed = Unavailable("the signer is stopping", rule="signer.stopping")
+        """Finish what is being written and refuse the rest."""
+        self._failed = Unavailable("the signer is stopping", rule="signer.stopping")
+        self._group.settle()
         self._release()
 
     def _release(self) -> None:

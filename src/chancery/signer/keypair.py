@@ -82,9 +82,11 @@ def pkcs8(key: PrivateKey) -> bytes:
 def signers(key: PrivateKey, algorithm: KeyAlgorithm) -> dict[SignatureAlgorithm, Sign]:
     """Every way this key may sign, ready to call.
 
-    Each checks its own signature before it gives it away, except ECDSA's.  A
-    fault in an RSA-CRT signature reveals the factors, and one in a signature
-    that is a function of key and message alone (Ed25519) reveals the scalar.
+    Each checks its own signature before it gives it away.  A fault in RSA-CRT
+    reveals the factors, one in a deterministic signature (Ed25519) the scalar,
+    and one bit of an ECDSA key flipped in memory is read off the wrong
+    signature it makes.  For P-256 this costs 60 us on top of 22 us for the
+    signature, and a batch still takes less per order than the database does.
     """
     return {name: _signer(key, name) for name in SIGNATURES_OF[algorithm]}
 
@@ -102,7 +104,11 @@ def _signer(key: PrivateKey, name: SignatureAlgorithm) -> Sign:
         )
     if isinstance(key, ec.EllipticCurvePrivateKey):
         how = ec.ECDSA(_HASHES[name.value.rpartition("-")[2]])
-        return lambda data: key.sign(data, how)
+        point = key.public_key()
+        return _checked(
+            lambda data: key.sign(data, how),
+            lambda signature, data: point.verify(signature, data, how),
+        )
     return _checked(key.sign, key.public_key().verify)
 
 
