@@ -14,7 +14,7 @@ from chancery.wire.tiles import Tile, TileReader
 Records = Callable[[int, int], Sequence[AuditRecord]]
 """Records with first <= seq < end."""
 
-_BATCH: Final = 64 * ROW  # leaves in memory at once, and files per round of fsyncs
+_BATCH: Final = 16 * ROW  # leaves in memory at once, and files per round of fsyncs
 
 
 class AuditTampered(Unavailable):
