@@ -74,7 +74,7 @@ def _open(listener: Listener) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(address)
         opened.listen(_BACKLOG)  # now, so that a second server fails here and not later
-        opened.setblocking(flag=False)
+        opened.setblocking(False)  # noqa: FBT003
     except OSError:
         opened.close()
         raise

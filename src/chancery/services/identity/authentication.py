@@ -66,24 +66,18 @@ class Authentication:
         return self._store.write(lambda s: self._succeeded(s, user, phc, rehash, origin))
 
     def token(self, token: str, origin: str) -> Principal:
-        """Check a bearer token.  A token seen moments ago costs a hash and a look-up."""
-        digest = hashlib.sha256(token.encode()).digest()
-        now_ms = self._clock.ms()
-        known = self._cache.get(digest, now_ms)
-        if known is None:
-            return self._look_up(token, digest, origin, now_ms)
-        if known.origin == origin:
+        """Check a bearer token."""
+        known = self.known_token(token, origin)
+        return known or self._look_up(token, origin)
+
+    def known_token(self, token: str, origin: str) -> Principal | None:
+        """Return the principal of a token seen moments ago: a hash, a look-up, no I/O."""
+        known = self._cache.get(_digest(token), self._clock.ms())
+        if known is None or known.origin == origin:
             return known
         return Principal(
             known.name, known.roles, known.groups, known.permissions, known.method, origin
         )
-
-    def known_token(self, token: str, origin: str) -> Principal | None:
-        """The same if it takes no I/O, else None: for callers that must not wait."""
-        digest = hashlib.sha256(token.encode()).digest()
-        if self._cache.get(digest, self._clock.ms()) is None:
-            return None
-        return self.token(token, origin)
 
     def certificate(self, sha256: str, origin: str) -> Principal:
         """Accept a client certificate whose chain the TLS layer has verified.
@@ -108,8 +102,10 @@ class Authentication:
             remedy="ask an administrator to bind it to your account",
         )
 
-    def _look_up(self, token: str, digest: bytes, origin: str, now_ms: int) -> Principal:
+    def _look_up(self, token: str, origin: str) -> Principal:
         generation = self._cache.generation
+        digest = _digest(token)
+        now_ms = self._clock.ms()
         now = now_ms // 1000
         with self._store.read() as session:
             found = session.identities.token(digest.hex())
@@ -209,6 +205,10 @@ class Authentication:
             details["name_sha256"] = hashlib.sha256(name.encode()).hexdigest()
         event = AuditEvent("login.failed", who, method, origin, who, Outcome.FAILURE, details)
         session.audit.append([event], self._clock.ms())
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
 
 
 def _wrong() -> NotAuthenticated:
