@@ -15,6 +15,7 @@ app.command("chancery.cli.ca_new:create", name="create")
 app.command("chancery.cli.ca_new:import_", name="import")
 
 _COLUMNS: Final = ("name", "state", "parent", "container", "subject", "security_level")
+_CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current")
 _MAX_CERTIFICATES: Final = 1_024 * 1_024  # octets: a certificate with its chain
 
 Name = Annotated[str, Parameter(help="Name of the CA.")]
@@ -45,6 +46,14 @@ def show(name: Name, /, *, api: Connection = DEFAULT) -> None:
     with api.open() as server:
         found = server.get("authorities", name)
     output.show(found, as_json=api.as_json)
+
+
+@app.command
+def certificates(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """List every certificate an authority ever had: renewals and cross-certificates too."""
+    with api.open() as server:
+        items = server.items("authorities", name, "certificates", limit=None)
+        output.listing(items, _CERTIFICATES, as_json=api.as_json)
 
 
 @app.command

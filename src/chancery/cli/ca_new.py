@@ -47,7 +47,6 @@ def create(
     region: Region = None,
     crl_hours: CrlHours = None,
     crl_every_hours: CrlEvery = None,
-    reason: Annotated[str | None, Parameter(help="Why, for the record of the signer.")] = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Make an authority: a root, one below --parent, or one that an --external CA certifies."""
@@ -62,7 +61,6 @@ def create(
         "external": external or None,
         "key_algorithm": key_algorithm,
         "signature_algorithm": signature_algorithm,
-        "reason": reason,
         "extensions": _given(extensions) or None,
     }
     with api.open() as server:

@@ -2,19 +2,21 @@
 
 import ipaddress
 import json
-import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, urlsplit
-
-import httpx2
 
 from chancery import __version__
 from chancery.cli.failures import Refusal, Unexpected
 from chancery.domain import errors
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx2
 
 Json = dict[str, Any]
 
@@ -57,12 +59,14 @@ class Client:
     def __init__(
         self,
         url: str,
-        tls: ssl.SSLContext,
+        tls: "ssl.SSLContext",
         *,
         token: str | None = None,
         basic: tuple[str, str] | None = None,
         timeout: float = 60.0,
     ) -> None:
+        import httpx2  # noqa: PLC0415 - the help of a command must not wait for HTTP
+
         headers = {"User-Agent": f"chancery/{__version__}", "Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -166,7 +170,7 @@ class Client:
         body: object = None,
         headers: Mapping[str, str] | None = None,
         base: str = _BASE,
-    ) -> httpx2.Response:
+    ) -> "httpx2.Response":
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
         with self._reaching():
             answer = self._http.request(
@@ -178,6 +182,8 @@ class Client:
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         """Turn the ways a connection fails into the ways a CA command fails."""
+        import httpx2  # noqa: PLC0415 - loaded by then
+
         try:
             yield
         except httpx2.TimeoutException as error:
@@ -191,7 +197,7 @@ class Client:
         except httpx2.InvalidURL as error:
             raise errors.BadRequest(f"{self._url!r}: {error}", field="--url") from error
 
-    def _check(self, answer: httpx2.Response) -> None:
+    def _check(self, answer: "httpx2.Response") -> None:
         """Raise what an unsuccessful *answer* stands for."""
         if answer.is_success:
             return
@@ -210,7 +216,7 @@ class Client:
         ) from Refusal(answer.status_code, problem)
 
 
-def _problem(answer: httpx2.Response) -> dict[str, Any]:
+def _problem(answer: "httpx2.Response") -> dict[str, Any]:
     """Read an RFC 9457 problem; a page from something in between becomes one."""
     if "json" in answer.headers.get("content-type", ""):
         try:
@@ -229,7 +235,7 @@ def _problem(answer: httpx2.Response) -> dict[str, Any]:
     }
 
 
-def _unreachable(url: str, error: httpx2.TransportError) -> errors.CAError:
+def _unreachable(url: str, error: "httpx2.TransportError") -> errors.CAError:
     text = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         reason = text.partition("verify failed:")[2].partition("(_ssl")[0].strip() or text
@@ -269,7 +275,7 @@ def _optional(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _json(answer: httpx2.Response) -> Any:
+def _json(answer: "httpx2.Response") -> Any:
     return _parsed(answer.text)
 
 

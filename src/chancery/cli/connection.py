@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Group, Parameter
 
+from chancery.cli.client import Client
 from chancery.cli.failures import note
 from chancery.domain.errors import BadRequest
 
 if TYPE_CHECKING:
     import ssl
-
-    from chancery.cli.client import Client
 
 _GROUP: Final = Group("Connection", sort_key=90)
 _MAX_TOKEN: Final = 4_096  # characters; ours have fewer than 100
@@ -57,13 +56,11 @@ class Connection:
         bool, Parameter(name="--json", help="Print JSON on stdout, and problems as JSON on stderr.")
     ] = False
 
-    def open(self, *, anonymous: bool = False, basic: tuple[str, str] | None = None) -> "Client":
+    def open(self, *, anonymous: bool = False, basic: tuple[str, str] | None = None) -> Client:
         """Return a client for use in a ``with`` statement.
 
         *anonymous* leaves the token at home; *basic* is a name and password.
         """
-        from chancery.cli.client import Client  # noqa: PLC0415 - help must not wait for HTTP
-
         url = self._checked_url()
         token = None if anonymous or basic else self._token()
         return Client(url, self._tls(), token=token, basic=basic, timeout=self.timeout)

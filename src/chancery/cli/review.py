@@ -22,7 +22,7 @@ def show(found: Json) -> None:
     if content:
         output.line("to be signed:")
         _content(content, found)
-    output.line(f"content sha256: {found['content_sha256']}")
+    output.line(f"content sha256: {found.get('content_sha256')}")
     _people(found)
 
 
@@ -96,7 +96,7 @@ def _validity(rule: Any) -> str:
 
 def _people(found: Json) -> None:
     approvals, needed = found.get("approvals") or [], found.get("approvals_needed")
-    counting = [one for one in approvals if one.get("content_sha256") == found["content_sha256"]]
+    counting = [one for one in approvals if one.get("content_sha256") == found.get("content_sha256")]
     output.line(f"approvals: {len(counting)}" + (f" of {needed}" if needed is not None else ""))
     for one in approvals:
         stale = "" if one in counting else " (of other content: does not count)"

@@ -142,6 +142,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"name": "old", "container": "c", "certificate": CSR, "offline": True},
     ),
+    ("ca certificates a", "GET", "/authorities/a/certificates", {"limit": "500"}, None),
     ("ca csr a", "GET", "/authorities/a/csr", {}, None),
     (
         "ca upload a {csr}",

@@ -44,7 +44,9 @@ def test_help_tells_the_exit_codes() -> None:
     assert "8 verification failed" in finished.stdout
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["request", "list", "--json", "--url", "https://x"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["request", "--help"], ["request", "list", "--json", "--url", "https://x"]]
+)
 def test_starts_without_what_it_does_not_need(argv: list[str]) -> None:
     """Start-up time, measured in what is imported: a clock would be at the mercy of the machine."""
     code = (
@@ -57,7 +59,7 @@ def test_starts_without_what_it_does_not_need(argv: list[str]) -> None:
 
     loaded = set(finished.stderr.split())
     heavy = {"fastapi", "sqlalchemy", "pydantic", "uvicorn", "argon2", "chancery.app.office"}
-    heavy |= {"httpx2"} if argv == ["--help"] else {"rich.table"}
+    heavy |= {"httpx2"} if "--help" in argv else {"rich.table"}
     assert "chancery.cli.main" in loaded
     assert not heavy & loaded
 
