@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from services.postgres import Server
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.engine import Engine
 
 from chancery.adapters.storage import SqlStore, migrate, open_store
+from services.postgres import Server
 
 
 class FixedClock:
@@ -87,5 +87,3 @@ def raw(url: str) -> Iterator[Engine]:
         event.listen(engine, "connect", lambda link, _: link.execute("PRAGMA foreign_keys = ON"))
     yield engine
     engine.dispose()
-
-

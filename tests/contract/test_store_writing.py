@@ -5,11 +5,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from services import records
 
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.domain.errors import AlreadyExists, BadRequest, Unavailable
 from chancery.ports import Session
+from services import records
 
 
 def leaf(session: Session) -> int:
@@ -154,7 +154,9 @@ def test_64_threads(store: SqlStore) -> None:
     assert all(a.time_ms <= b.time_ms for a, b in zip(trail, trail[1:], strict=False))
 
 
-def test_two_stores_on_one_database_number_the_trail_without_gaps(store: SqlStore, url: str) -> None:
+def test_two_stores_on_one_database_number_the_trail_without_gaps(
+    store: SqlStore, url: str
+) -> None:
     """Two processes, or two nodes: whoever writes locks the head of the trail."""
     other = open_store(url, clock=_never())
     try:

@@ -73,6 +73,7 @@ def lock_for_write(connection: Connection) -> None:
 def _sqlite(url: URL, *, begin: str, pragmas: tuple[str, ...], size: int) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,  # errors end in logs, and rows hold hashes of secrets
         # isolation_level None: we say BEGIN ourselves, the driver never does.
         connect_args={
             "isolation_level": None,
@@ -100,6 +101,7 @@ def _postgres(url: URL, *, size: int) -> Engine:
     engine = create_engine(
         url,
         paramstyle="format",
+        hide_parameters=True,
         pool_size=size,
         max_overflow=size * 3,
         pool_pre_ping=True,  # after a failover the first caller must not pay

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, Unavailable
@@ -27,8 +27,6 @@ _UNIQUE: Final = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "2
 _DANGLING: Final = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}
 _CHECK: Final = {"SQLITE_CONSTRAINT_CHECK", "23514"}
 _GUARD: Final = {"SQLITE_CONSTRAINT_TRIGGER", "23001"}
-# Data the engine cannot hold (a NUL in PostgreSQL text, an integer beyond 64 bits).
-_UNFIT: Final = {"22021", "22003", "22P05"}
 _AWAY_CLASSES: Final = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}  # SQLSTATE classes
 
 
@@ -72,17 +70,16 @@ def unavailable() -> Unavailable:
     )
 
 
-def translate(error: SQLAlchemyError) -> Exception:
+def translate(error: Exception) -> Exception:
     """Say *error* in domain terms; a bug of ours (bad SQL) comes back unchanged."""
+    if isinstance(error, DataError | OverflowError | UnicodeEncodeError):
+        return BadRequest("a value cannot be stored", rule="record.value")
     if isinstance(error, IntegrityError):
         return _refusal(error)
     if isinstance(error, PoolTimeout):
         return unavailable()
-    if isinstance(error, DBAPIError):
-        if _code(error) in _UNFIT or isinstance(error.orig, OverflowError):
-            return BadRequest("a value cannot be stored", rule="record.value")
-        if _is_outage(error):
-            return unavailable()
+    if isinstance(error, DBAPIError) and _is_outage(error):
+        return unavailable()
     return error
 
 

@@ -9,6 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chancery.adapters.storage.faults import translate
 
+# Drivers let some errors of their value conversion through as they are.
+_REFUSALS = (SQLAlchemyError, OverflowError, UnicodeEncodeError)
+
 Values = tuple[Any, ...]
 Record = Row[*tuple[Any, ...]]
 Result = CursorResult[*tuple[Any, ...]]
@@ -54,7 +57,7 @@ class Link:
         connection = self._usable()
         try:
             return connection.execute(statement, parameters)
-        except SQLAlchemyError as error:
+        except _REFUSALS as error:
             raise self._failed(error) from error
 
     def driver(self, sql: str, values: Values = ()) -> Result:
@@ -62,7 +65,7 @@ class Link:
         connection = self._usable()
         try:
             return connection.exec_driver_sql(_percent(sql) if self.postgres else sql, values)
-        except SQLAlchemyError as error:
+        except _REFUSALS as error:
             raise self._failed(error) from error
 
     def many(self, sql: str, rows: Sequence[Values]) -> int:
@@ -74,7 +77,7 @@ class Link:
             return connection.exec_driver_sql(
                 _percent(sql) if self.postgres else sql, list(rows)
             ).rowcount
-        except SQLAlchemyError as error:
+        except _REFUSALS as error:
             raise self._failed(error) from error
 
     def rows(self, statement: Executable) -> Sequence[Record]:
@@ -90,6 +93,6 @@ class Link:
             raise RuntimeError("bug: a session was used after one of its statements had failed")
         return self._connection
 
-    def _failed(self, error: SQLAlchemyError) -> Exception:
+    def _failed(self, error: Exception) -> Exception:
         self.failure = translate(error)
         return self.failure
