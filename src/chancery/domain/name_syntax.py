@@ -37,7 +37,7 @@ def _bad(value: str, why: str, rule: str, remedy: str) -> BadName:
 
 def is_oid(dotted: str) -> bool:
     """Whether *dotted* is an object identifier in dotted decimal, of sane length."""
-    return len(dotted) <= 250 and _OID.fullmatch(dotted) is not None
+    return len(dotted) <= 300 and _OID.fullmatch(dotted) is not None
 
 
 def dns(value: str) -> str:

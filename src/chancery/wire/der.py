@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from chancery.domain.errors import BadRequest
+from chancery.domain.name_syntax import is_oid
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -32,7 +33,7 @@ CONSTRUCTED: Final = 0x20
 NULL: Final = b"\x05\x00"
 _2050: Final = 2_524_608_000  # 2050-01-01T00:00:00Z
 _YEAR_10000: Final = 253_402_300_800
-_MAX_OID: Final = 256  # octets of content; the longest in use have about 40
+_MAX_OID: Final = 64  # octets of content; the longest in use have about 40
 
 
 def _length(size: int) -> bytes:
@@ -107,24 +108,12 @@ def implicit(number: int, content: bytes, *, constructed: bool = False) -> bytes
 @lru_cache(maxsize=4096)
 def oid(dotted: str) -> bytes:
     """OBJECT IDENTIFIER from dotted decimal; BadRequest if it is not one."""
-    arcs = dotted.split(".")
-    if len(arcs) < 2 or len(dotted) > 1_100 or not all(_is_arc(arc) for arc in arcs):
-        raise _bad_oid(dotted)
-    first, second, *rest = map(int, arcs)
-    if first > 2 or (first < 2 and second > 39):
-        raise _bad_oid(dotted)
-    content = b"".join(map(_base128, (first * 40 + second, *rest)))
-    if len(content) > _MAX_OID:
-        raise _bad_oid(dotted)
-    return tlv(OID, content)
-
-
-def _is_arc(arc: str) -> bool:
-    return arc.isascii() and arc.isdigit() and (arc == "0" or arc[0] != "0")
-
-
-def _bad_oid(dotted: str) -> BadRequest:
-    return BadRequest(
+    if is_oid(dotted):
+        first, second, *rest = map(int, dotted.split("."))
+        content = b"".join(map(_base128, (first * 40 + second, *rest)))
+        if len(content) <= _MAX_OID:
+            return tlv(OID, content)
+    raise BadRequest(
         f"not an object identifier: {dotted[:80]!r}",
         field="oid",
         rule="der.oid",

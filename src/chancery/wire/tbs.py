@@ -124,7 +124,12 @@ class CompiledProfile:
         """
         profile = self._profile
         if not 0 < serial <= _MAX_SERIAL:
-            raise BadRequest("a serial number outside 1 to 2^159 - 1", field="serial")
+            raise BadRequest(
+                "a serial number outside 1 to 2^159 - 1",
+                field="serial",
+                rule="serial.range",
+                remedy="draw 128 bits from the CSPRNG",
+            )
         if not 0 < lasting_s <= profile.max_validity_s:
             raise BadRequest(
                 f"a validity of {lasting_s} s where {profile.name} allows {profile.max_validity_s}",
