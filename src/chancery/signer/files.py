@@ -1,5 +1,6 @@
 """Secret files: read only when private, replaced whole, wiped from memory after use."""
 
+import fcntl
 import os
 import secrets
 import stat
@@ -96,3 +97,14 @@ def sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def hold(path: Path) -> int | None:
+    """Lock *path* for as long as this process lives; None if another process holds it."""
+    held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(held)
+        return None
+    return held

@@ -6,11 +6,9 @@ The newest segment is verified at start and indexed in memory; each older one
 has a sorted index file beside it.  Both are bounded by SEGMENT_OCTETS.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +19,7 @@ from chancery.signer.journal_format import (
     GENESIS,
     MAX_PAYLOAD,
     Broken,
+    Draft,
     JournalEntry,
     Operation,
     Torn,
@@ -39,20 +38,6 @@ MAX_CLOCK_STEP_MS: Final = 300_000
 """How far the clock may fall behind the newest record before signing stops (C24)."""
 
 _INDEXED: Final = frozenset({Operation.CERTIFICATE, Operation.CA_CERTIFICATE})
-
-
-@dataclass(slots=True)
-class Draft:
-    """An entry before it has a place in the chain; the fields of JournalEntry."""
-
-    operation: Operation
-    key_id: str
-    serial: str = ""
-    tbs_sha256: bytes = b""
-    signature: bytes = b""
-    intent_id: str = ""
-    approvers: tuple[str, ...] = ()
-    detail: Mapping[str, str] | None = None
 
 
 class Journal:
@@ -84,7 +69,7 @@ class Journal:
         """Octets of an incomplete last record that this start removed."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.check_directory(directory)
-        self._held = _lock(directory)
+        self._held = _take_over(directory)
         try:
             self._recover()
         except Broken as broken:
@@ -169,7 +154,7 @@ class Journal:
         places: list[tuple[Draft, int]] = []
         buffer = bytearray()
         for draft in drafts:
-            record, digest = journal_format.encode(_placed(draft, seq, prev, now_ms))
+            record, digest = journal_format.encode(draft.placed(seq, prev, now_ms))
             if len(record) > MAX_PAYLOAD:
                 raise Unavailable("an entry too long for the journal", rule="journal.record")
             places.append((draft, at + len(buffer)))
@@ -242,7 +227,7 @@ class Journal:
         path = self._directory / journal_format.segment_name(self._seq)
         now_ms = max(self._now_ms(), self._time_ms)
         opening = Draft(Operation.SEGMENT, "", detail=dict(self._checkpoints))
-        record, digest = journal_format.encode(_placed(opening, self._seq, self._prev, now_ms))
+        record, digest = journal_format.encode(opening.placed(self._seq, self._prev, now_ms))
         files.replace(path, record, fresh=True)
         former, self._file = self._file, os.open(path, os.O_RDWR | os.O_CLOEXEC)
         if former is not None:
@@ -293,22 +278,6 @@ class Journal:
             raise Broken(f"{path.name} is empty")
 
 
-def _placed(draft: Draft, seq: int, prev: bytes, time_ms: int) -> JournalEntry:
-    return JournalEntry(
-        seq,
-        prev,
-        time_ms,
-        draft.operation,
-        draft.key_id,
-        draft.serial,
-        draft.tbs_sha256,
-        draft.signature,
-        draft.intent_id,
-        draft.approvers,
-        dict(draft.detail) if draft.detail else {},
-    )
-
-
 def _entry_at(path: Path, at: int) -> JournalEntry:
     with path.open("rb") as file:
         file.seek(at)
@@ -324,17 +293,13 @@ def _no_room(error: OSError) -> Unavailable:
     )
 
 
-def _lock(directory: Path) -> int:
-    """Hold the journal against a second signer for as long as this process lives."""
-    held = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(held)
+def _take_over(directory: Path) -> int:
+    held = files.hold(directory / "lock")
+    if held is None:
         raise Unavailable(
             "another signer is using this journal",
             field="journal",
             rule="journal.locked",
             remedy="stop it first: two signers would not know of each other's serials",
-        ) from None
+        )
     return held

@@ -14,7 +14,8 @@ of the newest records: compare with the certificates on record for that.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -67,6 +68,36 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
     intent_id: str = ""
     approvers: tuple[str, ...] = ()
     detail: dict[str, str] = {}
+
+
+@dataclass(slots=True)
+class Draft:
+    """An entry before it has a place in the chain; the fields of JournalEntry."""
+
+    operation: Operation
+    key_id: str
+    serial: str = ""
+    tbs_sha256: bytes = b""
+    signature: bytes = b""
+    intent_id: str = ""
+    approvers: tuple[str, ...] = ()
+    detail: Mapping[str, str] | None = None
+
+    def placed(self, seq: int, prev: bytes, time_ms: int) -> JournalEntry:
+        """Give it its place."""
+        return JournalEntry(
+            seq,
+            prev,
+            time_ms,
+            self.operation,
+            self.key_id,
+            self.serial,
+            self.tbs_sha256,
+            self.signature,
+            self.intent_id,
+            self.approvers,
+            dict(self.detail) if self.detail else {},
+        )
 
 
 class Broken(Exception):
