@@ -68,7 +68,7 @@ def show(
 def checkpoint(
     *, to: files.Output = None, force: files.Force = False, api: Connection = DEFAULT
 ) -> None:
-    """Fetch the signed checkpoint.  With an old one, `audit verify --since` proves growth."""
+    """Fetch the signed checkpoint.  Kept, it is an anchor for `audit verify`."""
     files.check_free(to, force=force)
     with api.open(anonymous=True) as server:
         document = server.download("audit", "checkpoint")

@@ -88,7 +88,7 @@ class Connection:
         places.append(Path("demo"))
         found = next((p for p in places if (p / "quickstart.json").is_file()), None)
         directory = found.resolve() if found else Path("DIR")
-        start = "an instance is in" if found else "after `chancery quickstart DIR`, take the url of"
+        start = "an instance is in" if found else "after `chancery quickstart DIR`, take https of"
         return (
             f"{start} {directory / 'quickstart.json'}: "
             "export CHANCERY_URL=https://HOST:PORT "

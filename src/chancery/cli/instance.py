@@ -1,6 +1,7 @@
 """Making, checking and running an instance: the commands that need no server."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,7 +9,6 @@ from cyclopts import Parameter
 
 from chancery.cli import output
 from chancery.cli.failures import OK, USAGE
-from chancery.cli.text import clean
 
 Config = Annotated[
     Path, Parameter(name="--config", env_var="CHANCERY_CONFIG", help="The chancery.toml.")
@@ -30,8 +30,11 @@ def quickstart(
     """Make a complete instance, and show where everything is."""
     from chancery.app.quickstart import quickstart as make  # noqa: PLC0415 - loads the server
 
-    made = make(directory, http_port=http_port, https_port=https_port, database=database)
-    output.show(json.loads(json.dumps(made, default=str)), as_json=as_json, human=_summary)
+    facts = make(directory, http_port=http_port, https_port=https_port, database=database)
+    home = directory.resolve()
+    shown = _without_secrets(json.loads(json.dumps(facts, default=str)))
+    paths = {"directory": str(home), "facts_file": str(home / "quickstart.json")}
+    output.show(paths | shown, as_json=as_json, human=_summary)
 
 
 def serve(*, config: Config) -> int:
@@ -52,13 +55,32 @@ def check(*, config: Config, as_json: AsJson = False) -> int:
         for finding in findings:
             output.line(str(finding))
         if not findings:
-            print(f"{clean(str(config))}: no findings")
+            output.line(f"{config}: no findings")
     return USAGE if findings else OK
 
 
-def _summary(made: dict[str, Any]) -> None:
-    output.record(made)
-    url, bundle = made.get("url"), made.get("ca_bundle")
-    if url and bundle:
-        print("\nNext:")
-        print(f"  export CHANCERY_URL={clean(str(url))} CHANCERY_CA_BUNDLE={clean(str(bundle))}")
+def _without_secrets(facts: dict[str, Any]) -> dict[str, Any]:
+    """Terminals are recorded and logs are kept: passwords stay in the file (0600)."""
+    users = {
+        name: {key: value for key, value in about.items() if key != "password"}
+        for name, about in facts.get("users", {}).items()
+    }
+    return facts | {"users": users}
+
+
+def _summary(shown: dict[str, Any]) -> None:
+    output.record({key: value for key, value in shown.items() if key != "users"})
+    output.table(
+        [{"user": name} | about for name, about in shown["users"].items()],
+        ("user", "roles", "token_file"),
+    )
+    first: dict[str, Any] = next(iter(shown["users"].values()), {})
+    output.line("")
+    output.line(f"Passwords are in {shown['facts_file']}.  Start it, and sign in:")
+    output.line(f"  chancery serve --config {shlex.quote(shown['directory'] + '/chancery.toml')}")
+    for name, value in (
+        ("CHANCERY_URL", shown.get("https")),
+        ("CHANCERY_CA_BUNDLE", shown.get("ca_bundle")),
+        ("CHANCERY_TOKEN_FILE", first.get("token_file")),
+    ):
+        output.line(f"  export {name}={shlex.quote(str(value))}")

@@ -96,7 +96,9 @@ def _validity(rule: Any) -> str:
 
 def _people(found: Json) -> None:
     approvals, needed = found.get("approvals") or [], found.get("approvals_needed")
-    counting = [one for one in approvals if one.get("content_sha256") == found.get("content_sha256")]
+    counting = [
+        one for one in approvals if one.get("content_sha256") == found.get("content_sha256")
+    ]
     output.line(f"approvals: {len(counting)}" + (f" of {needed}" if needed is not None else ""))
     for one in approvals:
         stale = "" if one in counting else " (of other content: does not count)"

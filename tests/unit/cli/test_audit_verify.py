@@ -63,31 +63,41 @@ def write(directory: Path, files: dict[str, bytes]) -> None:
 
 
 def test_a_good_log(log: Path, alone: Any) -> None:
-    finished = alone("audit", "verify", log, "--json")
+    finished = alone("audit", "verify", log, "--key", log.parent / "audit.vkey", "--json")
 
     assert (finished.code, finished.err) == (0, "")
-    assert finished.json["result"] == "verified"
-    assert (finished.json["size"], finished.json["first_ms"]) == (SIZE, 1_000)
-    assert alone("audit", "verify", log, "--key", log.parent / "audit.vkey").code == 0
-
-
-def test_an_empty_log(tmp_path: Path, alone: Any) -> None:
-    (tmp_path / "audit.vkey").write_text(str(KEY))
-    (tmp_path / "checkpoint").write_bytes(checkpoint([]))
-
-    assert alone("audit", "verify", tmp_path, "--json").json["size"] == 0
+    assert (finished.json["ok"], finished.json["size"]) == (True, SIZE)
+    own = alone("audit", "verify", log)
+    assert (own.code, "the copy's own" in own.err) == (0, True)
+    assert "sound; 600 records signed" in own.out
 
 
 def test_over_the_network(log: Path, run: Any, server: Any) -> None:
     for name in files_of([leaf(n) for n in range(SIZE)]):
         path = name if name == "checkpoint" else f"tiles/{name}"
         server.on("GET", f"/audit/{path}", lambda seen: serve(log, seen))
-    server.on("GET", "/audit/tiles/none", Answer({}, 404))
+    argv = ("audit", "verify", server.url, "--key", log.parent / "audit.vkey", "--json")
+
+    assert run(*argv).json["size"] == SIZE
+    assert run(*argv[:3]).code == 2  # whoever keeps the log must not hand out the key too
+
+    server.on("GET", "/audit/tiles/tile/0/001", Answer({}, 404))
+    assert run(*argv).code == 8
+
+
+def test_a_log_that_grew_while_it_was_fetched(log: Path, run: Any, server: Any) -> None:
+    grown = files_of([leaf(n) for n in range(768)])
+    for name, data in grown.items():
+        server.on("GET", f"/audit/tiles/{name}", Answer(data))
+    for tile in tiles.edge(SIZE):
+        server.on("GET", f"/audit/tiles/{tile.path}", Answer({}, 404))
+    server.on("GET", "/audit/tiles/tile/entries/002.p/88", Answer({}, 404))
+    server.on("GET", "/audit/tiles/tile/1/000.p/2", Answer((log / "tile/1/000.p/2").read_bytes()))
+    server.on("GET", "/audit/checkpoint", Answer((log / "checkpoint").read_bytes()))
 
     finished = run("audit", "verify", server.url, "--key", log.parent / "audit.vkey", "--json")
 
-    assert finished.code == 0, finished
-    assert finished.json["size"] == SIZE
+    assert (finished.code, finished.json["size"]) == (0, SIZE)
 
 
 def serve(log: Path, seen: Seen) -> Answer:
@@ -99,14 +109,15 @@ def test_growth_is_proved(log: Path, alone: Any, tmp_path: Path) -> None:
     old = tmp_path / "old"
     for size in (0, 1, 255, 256, 300, SIZE):
         old.write_bytes(checkpoint([leaf(n) for n in range(size)]))
-        finished = alone("audit", "verify", log, "--since", old, "--json")
-        assert (finished.code, finished.json["grown_from"]) == (0, size)
+        finished = alone("audit", "verify", log, "--anchor", old, "--json")
+        assert (finished.code, finished.json["ok"]) == (0, True)
 
     old.write_bytes(checkpoint([leaf(n, 5) for n in range(300)]))  # another history
-    assert alone("audit", "verify", log, "--since", old).code == 8
+    assert alone("audit", "verify", log, "--anchor", old).code == 8
     old.write_bytes(checkpoint([leaf(n) for n in range(SIZE + 1)]))
-    shrunk = alone("audit", "verify", log, "--since", old)
-    assert (shrunk.code, "shrank" in shrunk.err) == (8, True)
+    shrunk = alone("audit", "verify", log, "--anchor", old, "--json")
+    assert shrunk.code == 8
+    assert {one["code"] for one in shrunk.json["findings"]} == {"checkpoint.rolled-back"}
 
 
 def _edit_record(log: Path) -> None:
@@ -167,19 +178,18 @@ LIES = {
 def test_does_not_verify(lie: str, log: Path, alone: Any) -> None:
     LIES[lie](log)
 
-    finished = alone("audit", "verify", log)
+    finished = alone("audit", "verify", log, "--json")
 
-    assert (finished.code, finished.out) == (8, "")
-    assert finished.err.startswith("error: ")
+    assert (finished.code, finished.json["ok"]) == (8, False)
+    assert json.loads(finished.err.splitlines()[-1])["exit_code"] == 8
 
 
-def test_what_is_not_there_is_not_a_lie(tmp_path: Path, alone: Any) -> None:
-    assert alone("audit", "verify", tmp_path / "no", "--key", "/nowhere").code == 2
+def test_what_cannot_be_verified(log: Path, alone: Any, tmp_path: Path) -> None:
+    key = log.parent / "audit.vkey"
+    assert alone("audit", "verify", tmp_path / "no", "--key", key).code == 2
     assert alone("audit", "verify", tmp_path).code == 2  # no key
-    (tmp_path / "audit.vkey").write_text(str(KEY))
-    assert alone("audit", "verify", tmp_path).code == 4  # no checkpoint
-    (tmp_path / "audit.vkey").write_bytes(b"\xff")
-    assert alone("audit", "verify", tmp_path).code == 2
+    key.write_bytes(b"\xff")
+    assert alone("audit", "verify", log, "--key", key).code == 2
 
 
 def test_proof_of_one_record(log: Path, run: Any, server: Any) -> None:
