@@ -86,7 +86,7 @@ def decode(data: bytes) -> CaCertificate:
         raise BadRequest(
             f"not a certificate: {error}", field="certificate", rule="certificate.syntax"
         ) from error
-    algorithm, issuer_der, subject_der, spki = _fields(tbs)
+    algorithm, issuer_der, subject_der, spki = fields(tbs)
     bits = key_bits(spki)
     constraints = extensions.get(x509.BasicConstraints.oid)
     usage = extensions.get(x509.KeyUsage.oid)
@@ -124,7 +124,7 @@ def decode(data: bytes) -> CaCertificate:
     )
 
 
-def _fields(tbs: bytes) -> tuple[SignatureAlgorithm, bytes, bytes, bytes]:
+def fields(tbs: bytes) -> tuple[SignatureAlgorithm, bytes, bytes, bytes]:
     """(signature algorithm, issuer, subject, subjectPublicKeyInfo), raw, of a TBSCertificate."""
     reader = der.Reader(tbs).enter(der.SEQUENCE)
     reader.optional(0xA0)  # version, absent from version 1

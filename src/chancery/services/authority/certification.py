@@ -8,15 +8,13 @@ counts the approvers again.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from chancery.domain.authority import (
     LEVELS,
     Authority,
-    AuthorityCertificate,
     AuthorityCertificateKind,
-    AuthorityState,
 )
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.errors import Conflict, LintFailed, NotFound, SignerRefused
@@ -27,15 +25,19 @@ from chancery.domain.names import DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.audit.events import event
+from chancery.services.authority.records import (
+    PROFILE,
+    REQUEST_PREFIX,
+    algorithm_in,
+    install,
+    parts,
+    record_of,
+    subject_of,
+)
 from chancery.services.issuers import decode, find
 from chancery.wire import documents
-from chancery.wire.ca_certificate import CaCertificate
 from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
 from chancery.wire.twin import twin_signature
-
-PROFILE = "subordinate-ca"
-REQUEST_PREFIX = "ca:"
-"""``request_id`` of CA certificates reads ``ca:KIND:AUTHORITY:KEY``; the last two may be empty."""
 
 _APPROVED = "authority.certificate-approved"
 
@@ -164,7 +166,7 @@ class Certification:
             ]
 
     def _pending(self, session: Session, intent: Intent) -> PendingCertificate:
-        kind, name, _ = _parts(intent)
+        kind, name, _ = parts(intent)
         issuer = find(session, intent.authority)
         return PendingCertificate(
             id=intent.id,
@@ -172,7 +174,7 @@ class Certification:
             authority=name,
             kind=kind,
             serial=intent.serial,
-            subject=_twin(intent, issuer).subject.text,
+            subject=subject_of(intent).text,
             tbs_sha256=intent.content_sha256,
             approvers=_approvers(session, intent),
             approvals_needed=LEVELS[issuer.security_level].ca_approvals,
@@ -238,14 +240,18 @@ class Certification:
         if len(approvers) < LEVELS[issuer.security_level].ca_approvals:
             return None
         authorisation = CaAuthorisation(intent.content_sha256, approvers, intent.request_id)
-        algorithm = _twin(intent, issuer).signature_algorithm
+        algorithm = algorithm_in(intent)
         try:
             signature = self._vault.sign_ca_certificate(
                 intent.key_id, algorithm, intent.tbs, authorisation
             )
-        except SignerRefused:
-            self.reject(principal, intent.id, "the signer refused")
-            raise
+        except SignerRefused as refusal:
+            # Somebody else's approval may have been the last one, a moment ago.
+            found = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+            if found is None:
+                self.reject(principal, intent.id, f"the signer refused: {refusal}")
+                raise
+            signature = found.signature
         return self._complete(
             principal, intent, certificate(intent.tbs, algorithm, signature), approvers
         )
@@ -255,8 +261,8 @@ class Certification:
     ) -> CertificateRecord:
         """Record what was signed: certificate, authority and audit leaf in one unit."""
         decoded = decode(der)
-        kind, name, key_id = _parts(intent)
-        record = _record(intent, decoded, requester=approvers[0], issued_at=self._clock.s())
+        kind, name, key_id = parts(intent)
+        record = record_of(intent, decoded, requester=approvers[0], issued_at=self._clock.s())
 
         def unit(session: Session) -> None:
             issuer = find(session, intent.authority)
@@ -294,7 +300,7 @@ class Certification:
         completed = 0
         with self._store.read() as session:
             intents = [
-                (intent, find(session, intent.authority), _approvers(session, intent))
+                (intent, _approvers(session, intent))
                 for intent in session.certificates.intents()
                 if intent.request_id.startswith(REQUEST_PREFIX)
             ]
@@ -303,10 +309,10 @@ class Certification:
                 for a in session.authorities.all()
                 if a.key_id and a.certificate and not a.offline
             ]
-        for intent, issuer, approvers in intents:
+        for intent, approvers in intents:
             signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
             if signed is not None:
-                algorithm = _twin(intent, issuer).signature_algorithm
+                algorithm = algorithm_in(intent)
                 der = certificate(intent.tbs, algorithm, signed.signature)
                 self._complete(principal, intent, der, approvers)
                 completed += 1
@@ -315,72 +321,9 @@ class Certification:
         return completed
 
 
-def install(
-    session: Session,
-    name: str,
-    kind: AuthorityCertificateKind,
-    key_id: str,
-    decoded: CaCertificate,
-    chain: tuple[bytes, ...],
-    now: int,
-) -> None:
-    """Give an authority a certificate; unless it is a cross-certificate, it is the current one now.
-
-    Chains of the authorities below, which show the former certificate of the
-    same key, show the new one from now on.
-    """
-    authority = find(session, name)
-    current = kind is not AuthorityCertificateKind.CROSS
-    session.authorities.add_certificate(
-        AuthorityCertificate(
-            authority=name,
-            kind=kind,
-            key_id=key_id or None,
-            serial=decoded.serial,
-            issuer=decoded.issuer.text,
-            der=decoded.der,
-            not_before=decoded.not_before,
-            not_after=decoded.not_after,
-            created_at=now,
-            current=current,
-        )
-    )
-    if not current:
-        return
-    waiting = authority.state is AuthorityState.AWAITING_CERTIFICATE
-    session.authorities.update(
-        replace(
-            authority,
-            certificate=decoded.der,
-            chain=chain,
-            key_id=key_id or None,
-            csr=None,
-            state=AuthorityState.ACTIVE if waiting else authority.state,
-        )
-    )
-    for other in session.authorities.all():
-        for depth, der in enumerate(other.chain):
-            above = decode(der)
-            if (above.spki, above.subject_der) == (decoded.spki, decoded.subject_der):
-                new = (*other.chain[:depth], decoded.der, *chain)
-                session.authorities.update(replace(other, chain=new))
-                break
-
-
 def _above(issuer: Authority) -> tuple[bytes, ...]:
     assert issuer.certificate is not None
     return (issuer.certificate, *issuer.chain)
-
-
-def _parts(intent: Intent) -> tuple[AuthorityCertificateKind, str, str]:
-    kind, name, key_id = intent.request_id.removeprefix(REQUEST_PREFIX).split(":")
-    return AuthorityCertificateKind(kind), name, key_id
-
-
-def _twin(intent: Intent, issuer: Authority) -> CaCertificate:
-    """The content of an intent, readable: signed by nobody."""
-    algorithm = issuer.signature_algorithm
-    return decode(certificate(intent.tbs, algorithm, twin_signature(algorithm)))
 
 
 def _approvers(session: Session, intent: Intent) -> tuple[str, ...]:
@@ -392,25 +335,3 @@ def _approvers(session: Session, intent: Intent) -> tuple[str, ...]:
         if leaf.event.details.get("tbs_sha256") == intent.content_sha256
     ]
     return tuple(dict.fromkeys(names))
-
-
-def _record(
-    intent: Intent, decoded: CaCertificate, *, requester: str, issued_at: int
-) -> CertificateRecord:
-    return CertificateRecord(
-        id=intent.id,
-        authority=intent.authority,
-        serial=decoded.serial,
-        subject=decoded.subject.text,
-        names=(),
-        not_before=decoded.not_before,
-        not_after=decoded.not_after,
-        key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
-        sha256=decoded.sha256,
-        profile=PROFILE,
-        profile_sha256=intent.profile_sha256,
-        request_id=intent.request_id,
-        requester=requester,
-        der=decoded.der,
-        issued_at=issued_at,
-    )

@@ -1,0 +1,200 @@
+"""What every operation on authorities needs: ownership, parents, keys, plans."""
+
+from dataclasses import dataclass
+
+from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.authority import (
+    LEVELS,
+    Authority,
+    AuthorityCertificateKind,
+    AuthorityState,
+)
+from chancery.domain.errors import (
+    NotFound,
+    NotPermitted,
+    WrongState,
+)
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.ids import new_id
+from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.services.access import demand
+from chancery.services.audit.events import event
+from chancery.services.authority import templates
+from chancery.services.authority.certification import (
+    Certification,
+    Lint,
+    Plan,
+)
+from chancery.services.authority.specification import (
+    Extensions,
+    child_path_length,
+)
+from chancery.services.issuers import CaKey, find, issuer_context, signing_key
+from chancery.services.status import StatusService
+from chancery.wire.names import encode_name
+from chancery.wire.tbs import IssuerContext, key_identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """An authority of ours that is to sign: with which key, and as what."""
+
+    authority: Authority
+    key: CaKey
+    context: IssuerContext
+
+
+class AuthorityBase:
+    """What every operation on authorities needs."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: KeyVault,
+        clock: Clock,
+        entropy: Entropy,
+        status: StatusService,
+        *,
+        http: str,
+        vault_kind: str,
+        lint: Lint,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._clock = clock
+        self._entropy = entropy
+        self._status = status
+        self._http = http
+        self._vault_kind = vault_kind
+        self._certification = Certification(store, vault, clock, entropy, lint)
+
+    def _owned(self, session: Session, principal: Principal, container: str) -> None:
+        """Raise unless *principal* may act in that container."""
+        found = session.authorities.container(container)
+        if found is None:
+            raise NotFound(
+                f"no container {container!r}",
+                field="container",
+                rule="container.known",
+                remedy="create it first: `chancery container create`",
+            )
+        if principal.method is AuthMethod.SYSTEM or found.owner_group is None:
+            return
+        if found.owner_group not in principal.groups:
+            raise NotPermitted(
+                f"container {container} belongs to group {found.owner_group}",
+                field="container",
+                rule="container.owner",
+                remedy="ask a member of that group",
+            )
+
+    def _managed(self, principal: Principal, name: str) -> Authority:
+        """The authority, if *principal* may manage it."""
+        demand(principal, Permission.AUTHORITY_MANAGE)
+        with self._store.read() as session:
+            authority = find(session, name)
+            self._owned(session, principal, authority.container)
+        return authority
+
+    def _key_id(self, name: str) -> str:
+        return f"ca-{name}-{new_id(self._clock.ms(), self._entropy(10))}"
+
+    def _audited(self, principal: Principal, action: str, authority: Authority) -> None:
+        """Write the authority as it is now, and who changed it."""
+
+        def unit(session: Session) -> None:
+            session.authorities.update(authority)
+            leaf = event(principal, action, authority.name, state=authority.state.value)
+            session.audit.append([leaf], self._clock.ms())
+
+        self._store.write(unit)
+
+    def _parent(self, session: Session, principal: Principal, name: str) -> Parent:
+        """An authority of ours that is to sign a CA certificate."""
+        parent = find(session, name)
+        self._owned(session, principal, parent.container)
+        if parent.state is not AuthorityState.ACTIVE:
+            raise WrongState(
+                f"{name} issues nothing: it is {parent.state}",
+                field="parent",
+                rule="authority.active",
+                remedy="enable it, or choose another parent",
+            )
+        certificates = session.authorities.certificates(name)
+        return Parent(
+            parent,
+            signing_key(parent, certificates),
+            issuer_context(parent, certificates, self._http),
+        )
+
+    def _generate(self, authority: Authority, key: KeyAlgorithm | None = None) -> KeyInfo:
+        return self._vault.generate(
+            self._key_id(authority.name),
+            key or authority.key_algorithm,
+            KeyPurpose.AUTHORITY,
+            ca_approvals=LEVELS[authority.security_level].ca_approvals,
+        )
+
+    def _csr(self, authority: Authority, key: KeyInfo, path_length: int | None) -> bytes:
+        info = templates.request_info(authority.subject, key.spki, path_length)
+        algorithm = authority.signature_algorithm
+        return templates.join_request(
+            info, algorithm, self._vault.sign_csr(key.key_id, algorithm, info)
+        )
+
+    def _plan(
+        self,
+        principal: Principal,
+        authority: Authority,
+        key: KeyInfo,
+        extensions: Extensions,
+        parent: Parent | None,
+    ) -> Plan:
+        now = self._clock.s()
+        if parent is None:
+            return Plan(
+                issuer=authority,
+                issuer_key_id=key.key_id,
+                context=self._own_context(authority, key, extensions),
+                kind=AuthorityCertificateKind.SELF_SIGNED,
+                subject=authority.subject,
+                spki=key.spki,
+                version=templates.root(extensions, now, principal.name),
+                authority=authority.name,
+                key_id=key.key_id,
+            )
+        issuer = parent.authority
+        length = child_path_length(parent.key.certificate.path_length, extensions.path_length)
+        assert parent.key.key_id is not None
+        return Plan(
+            issuer=issuer,
+            issuer_key_id=parent.key.key_id,
+            context=parent.context,
+            kind=AuthorityCertificateKind.SUBORDINATE,
+            subject=authority.subject,
+            spki=key.spki,
+            version=templates.subordinate(
+                extensions, length, now, principal.name, online=not issuer.offline
+            ),
+            authority=authority.name,
+            key_id=key.key_id,
+        )
+
+    def _own_context(
+        self, authority: Authority, key: KeyInfo, extensions: Extensions
+    ) -> IssuerContext:
+        """A root is its own issuer: nothing above limits its validity."""
+        return IssuerContext(
+            name=authority.name,
+            subject_der=encode_name(authority.subject),
+            key_identifier=key_identifier(key.spki),
+            signature_algorithm=authority.signature_algorithm,
+            not_after=self._clock.s() + (extensions.days + 1) * 86_400,
+            http=self._http,
+        )
+
+    def _fresh(self, name: str) -> Authority:
+        """The authority as it stands on record now."""
+        with self._store.read() as session:
+            return find(session, name)

@@ -1,0 +1,229 @@
+"""Renewal and cross-certification: more certificates for authorities that exist.
+
+Renewal keeps the subject.  With the same key the key identifier stays, and so
+do CRLs and the certificates below.  With a new key the authority signs with
+the new one from then on, under a label of its own (``services.issuers``); the
+old key goes on signing CRLs and vouching for OCSP answers about what it
+signed, until its certificate expires.
+"""
+
+from dataclasses import replace
+
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.authority import Authority, AuthorityCertificateKind
+from chancery.domain.certificate import CertificateRecord
+from chancery.domain.errors import BadRequest, Conflict, WrongState
+from chancery.domain.identity import Permission, Principal
+from chancery.domain.key_quality import check
+from chancery.domain.keys import KeyInfo
+from chancery.domain.names import DistinguishedName
+from chancery.ports import Session
+from chancery.services.access import demand
+from chancery.services.audit.events import event
+from chancery.services.authority import templates
+from chancery.services.authority.base import AuthorityBase
+from chancery.services.authority.certification import Plan
+from chancery.services.authority.specification import (
+    Extensions,
+    check_foreign_key,
+    check_level,
+    child_path_length,
+    signature_for,
+)
+from chancery.services.issuers import decode, find
+from chancery.wire import pem, pkcs10
+from chancery.wire.algorithms import load_key
+
+_CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
+
+
+class Succession(AuthorityBase):
+    """Renew, cross-sign."""
+
+    def renew(
+        self,
+        principal: Principal,
+        name: str,
+        *,
+        new_key: bool = False,
+        key_algorithm: KeyAlgorithm | None = None,
+        extensions: Extensions | None = None,
+    ) -> Authority:
+        """Give an authority a new certificate, from the same issuer as before.
+
+        *extensions* None: as many days as its certificate had, and its path
+        length.  *key_algorithm* takes effect with *new_key*.  An authority
+        certified elsewhere gets a new CSR, and keeps signing until
+        ``upload_certificate``.
+        """
+        authority = self._managed(principal, name)
+        if authority.offline or authority.key_id is None:
+            raise WrongState(
+                f"{name} is renewed where its key is",
+                field="authority",
+                rule="authority.offline",
+                remedy="renew it in its ceremony directory, and upload the certificate",
+            )
+        wanted = extensions or _as_before(authority)
+        key = self._vault.key(authority.key_id)
+        if new_key:
+            authority = self._rekeyed(authority, key_algorithm)
+            key = self._generate(authority)
+        external = authority.parent is None and not _self_signed(authority)
+        if external:
+            return self._request_again(principal, authority, key, wanted.path_length)
+        parent = None
+        if authority.parent is not None:
+            with self._store.read() as session:
+                parent = self._parent(session, principal, authority.parent)
+        plan = self._plan(principal, authority, key, wanted, parent)
+        record = self._certification.propose(principal, plan, lambda _session: None)
+        if record is not None:
+            self._status.activated(principal, name)
+        return self._fresh(name)
+
+    def _rekeyed(self, authority: Authority, algorithm: KeyAlgorithm | None) -> Authority:
+        if algorithm is None or algorithm is authority.key_algorithm:
+            return authority
+        check_level(authority.security_level, algorithm, self._vault_kind)
+        return replace(
+            authority, key_algorithm=algorithm, signature_algorithm=signature_for(algorithm, None)
+        )
+
+    def _request_again(
+        self, principal: Principal, authority: Authority, key: KeyInfo, path_length: int | None
+    ) -> Authority:
+        """A CSR for an external renewal; the key on record changes with the upload only."""
+        csr = self._csr(authority, key, path_length)
+
+        def unit(session: Session) -> Authority:
+            latest = replace(find(session, authority.name), csr=csr)
+            session.authorities.update(latest)
+            leaf = event(principal, "authority.requested", authority.name, key=key.key_id)
+            session.audit.append([leaf], self._clock.ms())
+            return latest
+
+        return self._store.write(unit)
+
+    def cross_sign(
+        self,
+        principal: Principal,
+        issuer: str,
+        subject: bytes,
+        extensions: Extensions | None = None,
+    ) -> CertificateRecord | None:
+        """Certify another CA's key under one of ours.
+
+        *subject* is that CA's certificate or CSR (PEM or DER), or the name of
+        a sibling of ours in UTF-8.  None: more people must approve first.
+        """
+        demand(principal, Permission.AUTHORITY_MANAGE)
+        with self._store.read() as session:
+            parent = self._parent(session, principal, issuer)
+            ours = _sibling(session, subject)
+        name, spki, limit = self._foreign_subject(subject, ours)
+        check_foreign_key(parent.authority.security_level, _checked(spki))
+        if name == parent.authority.subject:
+            raise BadRequest(
+                "an authority does not cross-sign itself",
+                field="subject",
+                rule="cross.self",
+                remedy="renew it instead",
+            )
+        wanted = extensions or Extensions(days=1095, path_length=limit)
+        if wanted.path_length is None:
+            wanted = replace(wanted, path_length=limit)
+        length = child_path_length(parent.key.certificate.path_length, wanted.path_length)
+        assert parent.key.key_id is not None
+        plan = Plan(
+            issuer=parent.authority,
+            issuer_key_id=parent.key.key_id,
+            context=parent.context,
+            kind=AuthorityCertificateKind.CROSS,
+            subject=name,
+            spki=spki,
+            version=templates.subordinate(
+                wanted, length, self._clock.s(), principal.name, online=True
+            ),
+            authority="" if ours is None else ours.name,
+            key_id="" if ours is None else ours.key_id or "",
+        )
+        return self._certification.propose(principal, plan, lambda _session: None)
+
+    def _foreign_subject(
+        self, subject: bytes, ours: Authority | None
+    ) -> tuple[DistinguishedName, bytes, int | None]:
+        """(name, SPKI, path length) of the CA to certify, after proof of what it claims."""
+        if ours is not None:
+            subject = ours.certificate or b""
+        if (csr := _as_csr(subject)) is not None:
+            pkcs10.check_signature(csr)
+            return csr.subject, csr.spki, None
+        _, der = _unwrap(subject)
+        certificate = decode(der)
+        if not certificate.is_ca or not certificate.signs_certificates:
+            raise BadRequest(
+                "this is no CA certificate",
+                field="subject",
+                rule="cross.ca",
+                remedy="send the certificate or CSR of the CA itself",
+            )
+        if certificate.not_after <= self._clock.s():
+            raise Conflict("this CA certificate has expired", field="subject", rule="cross.expired")
+        return certificate.subject, certificate.spki, certificate.path_length
+
+
+def _self_signed(authority: Authority) -> bool:
+    return authority.certificate is not None and decode(authority.certificate).self_issued
+
+
+def _as_before(authority: Authority) -> Extensions:
+    """Days and path length of the current certificate, or the defaults without one."""
+    if authority.certificate is None:
+        return Extensions()
+    former = decode(authority.certificate)
+    days = (former.not_after - former.not_before + 1) // 86_400
+    return Extensions(days=max(days, 1), path_length=former.path_length)
+
+
+def _checked(spki: bytes) -> PublicKeyTypes:
+    key = load_key(spki)
+    check(key)
+    return key
+
+
+def _sibling(session: Session, subject: bytes) -> Authority | None:
+    """The authority of ours that *subject* names or certifies."""
+    if len(subject) <= 63 and subject.isascii() and b"-----" not in subject[:5]:
+        found = find(session, subject.decode())
+        if found.certificate is None:
+            raise WrongState(f"{found.name} has no certificate yet", field="subject")
+        return found
+    if _as_csr(subject) is not None:
+        return None
+    _, der = _unwrap(subject)
+    spki = decode(der).spki
+    for authority in session.authorities.all():
+        if authority.certificate is not None and decode(authority.certificate).spki == spki:
+            return authority
+    return None
+
+
+def _unwrap(data: bytes) -> tuple[str, bytes]:
+    if pem.is_der(data):
+        return "CERTIFICATE", data
+    return pem.decode(data, ("CERTIFICATE",), 64 * 1024)
+
+
+def _as_csr(data: bytes) -> pkcs10.CertificationRequest | None:
+    """The CSR, if it is one; a DER one is told from a certificate by trying."""
+    if pem.is_der(data):
+        try:
+            return pkcs10.decode(data)
+        except BadRequest:
+            return None
+    if any(f"BEGIN {label}-".encode() in data for label in _CSR_LABELS):
+        return pkcs10.decode(data)
+    return None
