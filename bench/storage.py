@@ -18,11 +18,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from services import records
-
 from chancery.adapters.storage import SqlStore, migrate, open_store
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Session
+from services import records
 
 Batch = Sequence[tuple[CertificateRequest, Any, Any, Any, Any]]
 

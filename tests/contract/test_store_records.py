@@ -71,7 +71,8 @@ def test_one_certificate_of_an_authority_is_current(store: SqlStore) -> None:
     store.write(lambda s: s.authorities.add_container(Container("main", None)))
     store.write(lambda s: s.authorities.add(AUTHORITY))
     for serial, current in (("1", True), ("2", False), ("3", True)):
-        store.write(lambda s, c=made(serial, current=current): s.authorities.add_certificate(c))
+        certificate = made(serial, current=current)
+        store.write(lambda s, c=certificate: s.authorities.add_certificate(c))
     with store.read() as session:
         found = session.authorities.certificates("issuing")
     assert [(c.serial, c.current) for c in found] == [("1", False), ("2", False), ("3", True)]

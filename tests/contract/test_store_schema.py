@@ -1,11 +1,12 @@
 """The schema in the database is the schema in the code, however it came there."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
 
 from chancery.adapters.storage import migrate, open_store, schema_identity
 from chancery.adapters.storage.schema import metadata
@@ -26,10 +27,9 @@ def test_upgrade_creates_everything_and_then_does_nothing(empty_url: str) -> Non
     engine.dispose()
 
 
-def test_no_drift_between_revisions_and_tables(url: str) -> None:
+def test_no_drift_between_revisions_and_tables(raw: Engine) -> None:
     assert schema_identity.user_account.name in metadata.tables
-    engine = create_engine(url)
-    with engine.connect() as connection:
+    with raw.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
@@ -38,7 +38,7 @@ def test_no_drift_between_revisions_and_tables(url: str) -> None:
         inspector = inspect(connection)
         for table in metadata.sorted_tables:
             checks = {c["name"] for c in inspector.get_check_constraints(table.name)}
-            declared = {c.name for c in table.constraints if c.__visit_name__ == "check_constraint"}
+            declared = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}
             assert checks == declared, table.name
             keys = {
                 (tuple(k["constrained_columns"]), k["referred_table"], k["options"].get("ondelete"))
@@ -48,7 +48,6 @@ def test_no_drift_between_revisions_and_tables(url: str) -> None:
                 (tuple(k.column_keys), k.referred_table.name, k.ondelete)
                 for k in table.foreign_key_constraints
             }, table.name
-    engine.dispose()
 
 
 def test_a_store_is_not_opened_on_another_revision(empty_url: str) -> None:
@@ -82,8 +81,6 @@ def test_only_engines_we_trust(url: str) -> None:
 
 @pytest.mark.postgres
 def test_two_nodes_that_start_at_once_take_turns(postgres_server: Server) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     url = postgres_server.database()
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [url] * 4))

@@ -1,5 +1,6 @@
 """Units of work: atomic, durable together, refused by name."""
 
+import itertools
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -87,7 +88,7 @@ def test_a_failed_statement_that_a_unit_swallows_still_fails_the_unit(store: Sql
 
 
 def test_asking_for_a_write_inside_a_unit_is_a_bug_with_a_name(store: SqlStore) -> None:
-    with pytest.raises(RuntimeError, match="bug: .*inside the writer"):
+    with pytest.raises(RuntimeError, match=r"bug: .*inside the writer"):
         store.write(lambda s: store.write(leaf))
     with pytest.raises(RuntimeError, match="bug: a unit of work asked"):
         store.write(lambda s: store.submit(leaf).cancel())
@@ -151,7 +152,7 @@ def test_64_threads(store: SqlStore) -> None:
     with store.read() as session:
         trail = session.audit.records(0, 2000)
     assert [r.seq for r in trail] == list(range(1280))
-    assert all(a.time_ms <= b.time_ms for a, b in zip(trail, trail[1:], strict=False))
+    assert all(a.time_ms <= b.time_ms for a, b in itertools.pairwise(trail))
 
 
 def test_two_stores_on_one_database_number_the_trail_without_gaps(

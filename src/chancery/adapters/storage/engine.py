@@ -4,6 +4,7 @@ import sqlite3
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
 
 from chancery.domain.errors import BadRequest
 
@@ -28,8 +29,9 @@ def parse_url(url: str) -> URL:
     """Accept ``sqlite:////absolute/path.db`` and ``postgresql+psycopg://...``; nothing else."""
     try:
         parsed = make_url(url)
-    except ValueError as error:  # SQLAlchemy's ArgumentError may quote the URL, with its password
-        raise BadRequest("the database URL does not parse", field="database_url") from error
+    except (ArgumentError, ValueError):
+        # From None: they may quote the URL, with its password.
+        raise BadRequest("the database URL does not parse", field="database_url") from None
     if parsed.drivername == "sqlite" and parsed.database and parsed.database.startswith("/"):
         return parsed
     if parsed.drivername == "postgresql+psycopg":

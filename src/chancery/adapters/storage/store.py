@@ -63,6 +63,6 @@ class SqlStore:
         self._readers.dispose()
 
 
-def open_store(url: str, *, clock: Clock) -> SqlStore:
+def open_store(url: str, *, clock: Clock) -> SqlStore:  # noqa: ARG001 - every time is an argument yet
     """Open a database whose schema is current; Unavailable names the command if it is not."""
     return SqlStore(url)
