@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
 from chancery.domain import name_syntax
@@ -13,6 +13,7 @@ from chancery.domain.profile import EKU_NAMES, ExtensionProfile, SanRule
 
 _COMMON_NAME: Final = "2.5.4.3"
 _EMAIL_ADDRESS: Final = "1.2.840.113549.1.9.1"
+_COMMON_KINDS: Final = (NameKind.IP, NameKind.DNS, NameKind.EMAIL)  # tried in this order
 _SERVER_NAMES: Final = frozenset({NameKind.DNS, NameKind.IP})
 
 
@@ -37,11 +38,17 @@ def select_names(
         # RFC 5280 §4.1.2.6: a mailbox in the subject must be in the SAN too.
         mailbox = GeneralName(NameKind.EMAIL, value)
         chosen[_allowed(mailbox, rules, "subject.emailAddress", profile.name)] = None
-    if profile.cn_into_san:
-        for name in _from_common_names(subject, rules):
-            chosen[_allowed(name, rules, "subject.CN", profile.name)] = None
+    serves = EKU_NAMES["serverAuth"] in profile.extended_key_usage and _SERVER_NAMES & rules.keys()
+    for value in subject.values(_COMMON_NAME):
+        named = _common_name(value, serves or rules.keys(), server=bool(serves))
+        if named is not None and profile.cn_into_san:
+            chosen[_allowed(named, rules, "subject.CN", profile.name)] = None
+        elif serves and named not in chosen:
+            raise _unbacked(value, profile)
     names = tuple(chosen)
     _check_counts(names, profile)
+    if serves and not any(name.kind in _SERVER_NAMES for name in names):
+        raise _no_identity(profile, serves)
     return names
 
 
@@ -115,22 +122,42 @@ def _inside(name: GeneralName, networks: Iterable[str]) -> bool:
     return any(address in ipaddress.ip_network(network) for network in networks)
 
 
-def _from_common_names(
-    subject: DistinguishedName, rules: dict[NameKind, SanRule]
-) -> Iterator[GeneralName]:
-    """Common names that are host names, addresses or mailboxes of a kind the profile names.
+def _common_name(value: str, kinds: Set[NameKind], *, server: bool) -> GeneralName | None:
+    """A common name as a name of one of *kinds*, if it is one.
 
-    A single label is no host name here: "Alice" would be one too.
+    A single label is a host name only for a *server*: "Alice" would be one too.
     """
-    for value in subject.values(_COMMON_NAME):
-        for kind in (NameKind.IP, NameKind.DNS, NameKind.EMAIL):
-            if kind not in rules or (kind is NameKind.DNS and "." not in value):
-                continue
-            try:
-                yield name_syntax.canonical(GeneralName(kind, value))
-            except BadName:
-                continue
-            break
+    for kind in _COMMON_KINDS:
+        if kind not in kinds or (kind is NameKind.DNS and "." not in value and not server):
+            continue
+        try:
+            return name_syntax.canonical(GeneralName(kind, value))
+        except BadName:
+            continue
+    return None
+
+
+def _unbacked(value: str, profile: ExtensionProfile) -> BadName:
+    # TLS Baseline Requirements §7.1.4.3; clients read the SAN, people and old tools the CN.
+    return BadName(
+        f"CN {value[:64]!r} of a server is no name in its SAN",
+        field="subject.CN",
+        rule="name.cn-in-san",
+        remedy="use one of the server's host names or addresses, or leave CN out"
+        if profile.cn_into_san
+        else "put the same name into the SAN, or leave CN out",
+    )
+
+
+def _no_identity(profile: ExtensionProfile, kinds: Iterable[NameKind]) -> BadName:
+    # RFC 9525 §2: a TLS client looks for the server in the SAN and nowhere else.
+    return BadName(
+        f"profile {profile.name} is for servers and needs a name of kind "
+        + " or ".join(sorted(kinds)),
+        field="names",
+        rule="name.server-identity",
+        remedy="put the server's host name or address into the CSR's subjectAltName",
+    )
 
 
 def _check_counts(names: tuple[GeneralName, ...], profile: ExtensionProfile) -> None:
@@ -153,14 +180,3 @@ def _check_counts(names: tuple[GeneralName, ...], profile: ExtensionProfile) -> 
                 remedy=f"put a {rule.kind.value} name into the CSR's subjectAltName,"
                 f" or give names: {rule.kind.value}:...",
             )
-    offered = _SERVER_NAMES & {rule.kind for rule in profile.san}
-    serves = EKU_NAMES["serverAuth"] in profile.extended_key_usage
-    if serves and offered and not any(counts[kind] for kind in offered):
-        # RFC 9525 §2: a TLS client looks for the server in the SAN and nowhere else.
-        kinds = " or ".join(sorted(offered))
-        raise BadName(
-            f"profile {profile.name} is for servers and needs a name of kind {kinds}",
-            field="names",
-            rule="name.server-identity",
-            remedy="put the server's host name or address into the CSR's subjectAltName",
-        )
