@@ -12,29 +12,15 @@ import resource
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from services.instance import Instance  # noqa: E402 - the tests' own driver
-
-
-def csr(number: int) -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = f"host-{number}.example.org"
-    request = (
-        x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return request.public_bytes(serialization.Encoding.PEM).decode()
+from services.csr import p256_csr
+from services.instance import Instance
 
 
 def raw_crypto(seconds: float = 2.0) -> float:
@@ -55,20 +41,14 @@ def raw_crypto(seconds: float = 2.0) -> float:
 
 def prepare(instance: Instance, folder: Path, count: int) -> None:
     """An RA that asks nobody, and *count* distinct CSRs."""
-    ra = {
-        "name": "bench",
-        "profiles": ["tls-server"],
-        "authorities": [instance.facts["issuing"]],
-        "approval_group": "officers",
-        "approvals": 0,
-        "anonymous": False,
-    }
-    (folder / "ra.json").write_text(json.dumps(ra))
-    done = instance.run("ra", "put", str(folder / "ra.json"), user="admin")
-    assert done.returncode == 0, done.stderr
+    instance.automatic_ra("bench")
     with (folder / "bodies.ndjson").open("w") as out:
         for number in range(count):
-            body = {"profile": "tls-server", "ra": "bench", "csr": csr(number)}
+            body = {
+                "profile": "tls-server",
+                "ra": "bench",
+                "csr": p256_csr(f"host-{number}.example.org"),
+            }
             out.write(json.dumps(body) + "\n")
 
 
@@ -147,16 +127,22 @@ def main() -> None:
         rate = many["requests"] / many["seconds"]
         single_rate = single["requests"] / single["seconds"]
         print(f"raw P-256 verify+sign        {raw:9.0f}/s   1.00 (one core)")
-        print(f"issuance, 64 connections     {rate:9.0f}/s   {rate / raw:.2f} of raw"
-              f"   p50 {many['p50_ms']:.1f} ms  p99 {many['p99_ms']:.1f} ms")
-        print(f"issuance, 1 connection       {single_rate:9.0f}/s   {single_rate / raw:.2f} of raw"
-              f"   p50 {single['p50_ms']:.1f} ms  p99 {single['p99_ms']:.1f} ms")
+        print(
+            f"issuance, 64 connections     {rate:9.0f}/s   {rate / raw:.2f} of raw"
+            f"   p50 {many['p50_ms']:.1f} ms  p99 {many['p99_ms']:.1f} ms"
+        )
+        print(
+            f"issuance, 1 connection       {single_rate:9.0f}/s   {single_rate / raw:.2f} of raw"
+            f"   p50 {single['p50_ms']:.1f} ms  p99 {single['p99_ms']:.1f} ms"
+        )
         print(f"bulk issuance                {bulk_rate:9.0f}/s   {bulk_rate / raw:.2f} of raw")
         print(f"start to ready               {ready:9.2f} s")
         print(f"resident memory              {sum(memory.values()) / 1024:9.0f} MiB")
         for name, kib in memory.items():
             print(f"    {kib / 1024:6.0f} MiB  {name}")
-        print(f"load generator and clients used {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU")
+        print(
+            f"load generator and clients used {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU"
+        )
 
 
 if __name__ == "__main__":

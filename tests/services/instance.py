@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,11 +87,35 @@ class Instance:
             self.process = None
 
     def kill(self) -> None:
-        """SIGKILL to every process of the instance at once: the power cut of processes."""
+        """SIGKILL to every process of the instance: the power cut of processes."""
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            family = self.family()
+            for pid in family:  # frozen first, so that none sees another die
+                _send(pid, signal.SIGSTOP)
+            for pid in family:
+                _send(pid, signal.SIGKILL)
             self.process.wait(timeout=30)
+            for pid in family:
+                _wait_gone(pid)
             self.process = None
+
+    def family(self) -> list[int]:
+        """Pids of the supervisor and everything below it, parents first."""
+        assert self.process is not None
+        found = [self.process.pid]
+        for pid in found:  # grows while we look
+            children = Path(f"/proc/{pid}/task/{pid}/children")
+            if children.exists():
+                found += [int(child) for child in children.read_text().split()]
+        return found
+
+    def child(self, module: str) -> int:
+        """Pid of the child that runs ``python -m MODULE``."""
+        for pid in self.family()[1:]:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if module.encode() in words:
+                return pid
+        raise AssertionError(f"no {module} among the children")
 
     @contextmanager
     def serving(self) -> Iterator["Instance"]:
@@ -102,6 +126,21 @@ class Instance:
             self.kill()
             raise
         self.stop()
+
+    def automatic_ra(self, name: str) -> None:
+        """Make an RA that issues tls-server certificates to signed-in requesters at once."""
+        document = {
+            "name": name,
+            "profiles": ["tls-server"],
+            "authorities": [self.facts["issuing"]],
+            "approval_group": "officers",
+            "approvals": 0,
+            "anonymous": False,
+        }
+        path = self.directory.parent / f"{name}.json"
+        path.write_text(json.dumps(document))
+        done = self.run("ra", "put", str(path), user="admin")
+        assert done.returncode == 0, done.stderr
 
     # The command line, as a user of this instance
 
@@ -128,3 +167,22 @@ class Instance:
         done = self.run(*words, "--json", user=user)
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _wait_gone(pid: int) -> None:
+    """Until *pid* ran its last: a socket or a lock of a dying process must not outlive it."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if state in "ZX":
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"process {pid} did not die")

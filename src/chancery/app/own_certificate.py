@@ -21,7 +21,7 @@ from chancery.domain.request import Submission
 
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 
-RA = "system"
+RA = "service"
 PROFILE = "tls-server"
 
 

@@ -22,7 +22,7 @@ from chancery.domain.identity import SYSTEM, Role
 from chancery.domain.keys import KeyPurpose
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.shipped import DN_PROFILES, PROFILES
-from chancery.services.authority import NewAuthority
+from chancery.services.authority import Extensions, NewAuthority
 from chancery.settings import Settings, load
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import create as create_vault
@@ -31,7 +31,7 @@ from chancery.wire import pem
 ROOT: Final = "root-ca"
 ISSUING: Final = "issuing-ca"
 RA: Final = "main"
-SYSTEM_RA: Final = "system"
+SYSTEM_RA: Final = "service"
 OFFICERS: Final = "officers"
 OPERATORS: Final = "ca-operators"
 CONTAINER: Final = "main"
@@ -185,6 +185,7 @@ def _authorities(office: Office, here: Layout) -> None:
             container=CONTAINER,
             subject="CN=Chancery Root CA,O=Example",
             key_algorithm=KeyAlgorithm.EC_P384,
+            extensions=Extensions(days=20 * 365),
         ),
     )
     office.authorities.create(
@@ -195,6 +196,7 @@ def _authorities(office: Office, here: Layout) -> None:
             subject="CN=Chancery Issuing CA,O=Example",
             parent=ROOT,
             key_algorithm=KeyAlgorithm.EC_P256,
+            extensions=Extensions(days=10 * 365, path_length=0),
         ),
     )
     office.catalogue.changed()
