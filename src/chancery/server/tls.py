@@ -87,15 +87,15 @@ def extension(connection: ssl.SSLObject) -> dict[object, object]:
     """
     return {
         "tls_version": _VERSIONS.get(connection.version() or ""),
-        "client_cert_chain": [ssl.DER_cert_to_PEM_cert(der) for der in _verified_chain(connection)],
+        "client_cert_chain": _verified_chain(connection),
     }
 
 
-def _verified_chain(connection: ssl.SSLObject) -> list[bytes]:
-    """Return the verified chain as DER.  Public from Python 3.13; held by a contract test."""
+def _verified_chain(connection: ssl.SSLObject) -> list[str]:
+    """Return the verified chain as PEM.  Public from Python 3.13; a contract test holds it."""
     ask = getattr(connection, "get_verified_chain", None)
     if ask is not None:
-        return list(ask() or ())
-    encoding_der = 1  # _ssl.ENCODING_DER
+        return [ssl.DER_cert_to_PEM_cert(der) for der in ask() or ()]
+    encoding_pem = 1  # _ssl.ENCODING_PEM
     chain = connection._sslobj.get_verified_chain()  # type: ignore[attr-defined]
-    return [certificate.public_bytes(encoding_der) for certificate in chain or ()]
+    return [certificate.public_bytes(encoding_pem) for certificate in chain or ()]
