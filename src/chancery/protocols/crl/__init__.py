@@ -1,1 +1,5 @@
-"""Publication points: CRLs and CA certificates over plain HTTP (RFC 5280 §4.2.1.13, §4.2.2.1)."""
+"""CRL and CA certificate download."""
+
+from chancery.protocols.crl.handler import FileHandler
+
+__all__ = ["FileHandler"]

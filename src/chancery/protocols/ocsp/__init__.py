@@ -1,1 +1,5 @@
-"""Certificate status, RFC 6960 and RFC 5019."""
+"""OCSP, RFC 6960."""
+
+from chancery.protocols.ocsp.handler import OcspHandler
+
+__all__ = ["OcspHandler"]

@@ -13,6 +13,7 @@ none gets lost, although signing happens outside any transaction:
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 
 from chancery.domain.audit import AuditEvent
@@ -42,6 +43,19 @@ def _mark_name(label: str) -> str:
     return f"crl/{label}.number"
 
 
+_FRESH_S = 1.0
+"""How long another process's CRL may go unseen, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A CRL as it stands in its file.  *mark* is its number, *looked_at* monotonic seconds."""
+
+    mark: bytes
+    der: bytes
+    looked_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Begun:
     authority: Authority
@@ -60,20 +74,29 @@ class CrlIssuer:
         self._publisher = publisher
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._latest: dict[str, bytes] = {}
+        self._latest: dict[str, _Published] = {}
 
     def latest(self, label: str) -> bytes | None:
-        """The CRL in force for a key: from memory, else from the published file."""
-        found = self._latest.get(label)
-        if found is None:
-            found = self._publisher.published(file_name(label))
-            if found is not None:
-                self._latest[label] = found
-        return found
+        """The CRL in force for a key: the published file, kept while its number stands.
 
-    def forget(self, label: str) -> None:
-        """Read the file anew next time: another process may have replaced it."""
-        self._latest.pop(label, None)
+        The answer is the same object until there is a newer CRL, whichever
+        process made it; the number is looked at once in *_FRESH_S*.
+        """
+        kept = self._latest.get(label)
+        if kept is not None and time.monotonic() - kept.looked_at < _FRESH_S:
+            return kept.der
+        mark = self._publisher.published(_mark_name(label))
+        # The number is published before the CRL: only a file that carries it counts as read.
+        if kept is None or kept.mark != mark:
+            der = self._publisher.published(file_name(label))
+            if der is None:
+                return None
+            mark = str(crl.decode(der).number).encode()
+            kept = _Published(mark, der, time.monotonic())
+        else:
+            kept = _Published(kept.mark, kept.der, time.monotonic())
+        self._latest[label] = kept
+        return kept.der
 
     def issue(self, principal: Principal, name: str) -> CrlRecord:
         """Issue one CRL per living key of the authority, the current key's last; return that."""
@@ -198,7 +221,7 @@ class CrlIssuer:
             raise _refused(f"number {number} is not above {before}", "crl.number")
         self._publisher.publish(_mark_name(key.label), str(number).encode())
         self._publisher.publish(file_name(key.label), der)
-        self._latest[key.label] = der
+        self._latest[key.label] = _Published(str(number).encode(), der, time.monotonic())
 
     def accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
         """Take in a CRL that an offline authority signed elsewhere."""

@@ -1,0 +1,108 @@
+"""``chancery ceremony``: init-root, sign-subordinate, crl.  Files in, files out, a line to read."""
+
+import json
+import sys
+from pathlib import Path
+
+from chancery.ceremony.office import init_root as make_root
+from chancery.ceremony.office import open_ceremony
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.certificate import RevocationReason
+from chancery.domain.errors import BadRequest
+from chancery.wire import ca_certificate, pem
+from chancery.wire import crl as crl_format
+
+
+def init_root(
+    directory: Path,
+    *,
+    subject: str,
+    algorithm: KeyAlgorithm = KeyAlgorithm.EC_P384,
+    signature: SignatureAlgorithm | None = None,
+    years: int = 20,
+    path_length: int | None = None,
+    operator: tuple[str, ...] = ("operator",),
+    name: str = "root",
+    http: str = "",
+    passphrase_file: Path | None = None,
+) -> None:
+    """Make an offline root in DIRECTORY.
+
+    Name every person present with --operator: as many must be named at each later act.
+    """
+    der = make_root(
+        directory,
+        subject=subject,
+        algorithm=algorithm,
+        signature=signature,
+        years=years,
+        path_length=path_length,
+        operators=operator,
+        name=name,
+        http=http,
+        passphrase_file=passphrase_file,
+    )
+    _say_certificate(der, directory / "root.pem")
+
+
+def sign_subordinate(
+    directory: Path,
+    *,
+    csr: Path,
+    out: Path,
+    path_length: int | None = None,
+    years: int = 10,
+    operator: tuple[str, ...] = ("operator",),
+    passphrase_file: Path | None = None,
+) -> None:
+    """Certify the CA that made CSR.  OUT gets its certificate and the root's, as PEM."""
+    request = csr.read_bytes()
+    with open_ceremony(directory, operators=operator, passphrase_file=passphrase_file) as office:
+        der = office.sign_subordinate(request, path_length=path_length, years=years)
+        root = office.certificate().der
+    out.write_text(pem.encode("CERTIFICATE", der) + pem.encode("CERTIFICATE", root))
+    _say_certificate(der, out)
+
+
+def crl(
+    directory: Path,
+    *,
+    out: Path,
+    revoke: str | None = None,
+    reason: str = "unspecified",
+    days: int = 180,
+    operator: tuple[str, ...] = ("operator",),
+    passphrase_file: Path | None = None,
+) -> None:
+    """Sign the root's next CRL into OUT (DER), first revoking SERIAL (hex) if one is given."""
+    if reason not in RevocationReason.__members__:
+        raise BadRequest(
+            f"no reason {reason!r}",
+            field="reason",
+            rule="revocation.reason",
+            remedy="one of: " + ", ".join(RevocationReason.__members__),
+        )
+    with open_ceremony(directory, operators=operator, passphrase_file=passphrase_file) as office:
+        if revoke is not None:
+            office.revoke(revoke, RevocationReason[reason])
+        der = office.crl(lifetime_days=days)
+    out.write_bytes(der)
+    decoded = crl_format.decode(der)
+    _say({"number": decoded.number, "entries": decoded.entries, "file": str(out)})
+
+
+def _say_certificate(der: bytes, where: Path) -> None:
+    decoded = ca_certificate.decode(der)
+    _say(
+        {
+            "subject": decoded.subject.text,
+            "serial": decoded.serial,
+            "sha256": decoded.sha256,
+            "not_after": decoded.not_after,
+            "file": str(where),
+        }
+    )
+
+
+def _say(facts: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
