@@ -13,7 +13,6 @@ from chancery.domain.profile import EKU_NAMES, ExtensionProfile, SanRule
 
 _COMMON_NAME: Final = "2.5.4.3"
 _EMAIL_ADDRESS: Final = "1.2.840.113549.1.9.1"
-_COMMON_KINDS: Final = (NameKind.IP, NameKind.DNS, NameKind.EMAIL)  # tried in this order
 _SERVER_NAMES: Final = frozenset({NameKind.DNS, NameKind.IP})
 
 
@@ -127,14 +126,17 @@ def _common_name(value: str, kinds: Set[NameKind], *, server: bool) -> GeneralNa
 
     A single label is a host name only for a *server*: "Alice" would be one too.
     """
-    for kind in _COMMON_KINDS:
-        if kind not in kinds or (kind is NameKind.DNS and "." not in value and not server):
-            continue
-        try:
-            return name_syntax.canonical(GeneralName(kind, value))
-        except BadName:
-            continue
-    return None
+    kind = NameKind.DNS
+    if "@" in value:
+        kind = NameKind.EMAIL
+    elif ":" in value or (value[-1:].isdigit() and value.rpartition(".")[2].isdigit()):
+        kind = NameKind.IP
+    if kind not in kinds or (kind is NameKind.DNS and "." not in value and not server):
+        return None
+    try:
+        return name_syntax.canonical(GeneralName(kind, value))
+    except BadName:
+        return None
 
 
 def _unbacked(value: str, profile: ExtensionProfile) -> BadName:

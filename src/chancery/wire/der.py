@@ -261,6 +261,7 @@ def decode_named_bits(content: bytes) -> tuple[int, ...]:
     return tuple(i for i in range(len(octets) * 8) if octets[i // 8] & (0x80 >> (i % 8)))
 
 
+@lru_cache(maxsize=4096)
 def decode_oid(content: bytes) -> str:
     """Dotted decimal of an OBJECT IDENTIFIER's content."""
     if not content or len(content) > _MAX_OID or content[-1] & 0x80:
