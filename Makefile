@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: help install demo test check lock format clean
+.PHONY: help install demo demo-stop test test-fast kill-test check bench lock format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -39,3 +39,34 @@ check: .venv/.dev ## ruff, mypy --strict, import contracts
 format: .venv/.dev ## let ruff arrange the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+DEMO ?= demo
+HTTP_PORT ?= 8080
+HTTPS_PORT ?= 8443
+
+demo: install ## an instance in ./demo, running
+	@scripts/demo $(DEMO) $(HTTP_PORT) $(HTTPS_PORT)
+
+demo-stop: ## stop what `make demo` started
+	@scripts/demo-stop $(DEMO)
+
+.venv/.services: scripts/test-packages
+	scripts/test-packages
+	@touch $@
+
+test: check .venv/.services ## everything, on services that the tests start themselves
+	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadgroup -m "not fault"
+	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -m fault
+
+test-fast: .venv/.dev ## the quick half: no services, no kills
+	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
+
+kill-test: .venv/.services .venv/.dev ## 10,000 random kills; hours
+	CHANCERY_KILLS=10000 .venv/bin/pytest -q -s tests/fault/test_kills.py
+
+bench: .venv/.dev ## issuance, bulk, latency, memory: as ratios to raw crypto of the same run
+	scripts/bench-packages
+	$(PY) bench/issuance.py
+
+clean: ## remove what can be made again
+	rm -rf .venv .uv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
