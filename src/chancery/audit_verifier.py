@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 EXIT_OK, EXIT_USAGE, EXIT_FAILED = 0, 2, 8
 MAX_FINDINGS = 1000  # listed; all are counted
+MAX_MISSING = 100  # rows in succession before we stop looking
 ROW = 256  # hashes in a full tile
 
 # -- Merkle tree, RFC 9162 §2.1 --
@@ -183,7 +184,7 @@ class Audit:
     def __init__(self, source: Path, key: Key) -> None:
         instance = (source / "audit").is_dir()
         self._log = source / "audit" if instance else source
-        self._home = source if instance else source.parent
+        self._home = source.parent if source.name == "audit" and not instance else source
         self._key = key
         self.report = Report()
         self._find = self.report.find
@@ -267,12 +268,17 @@ class Audit:
 
     def _read_tiles(self, size: int) -> None:
         self._check_root()  # somebody may have signed the empty tree
+        missing = 0
         for first in range(0, size, ROW):
             width = min(ROW, size - first)
             name = _tile_name("entries", first // ROW, width)
             entries = self._bundle(name, first // ROW, width)
-            stored = self._rows(first, first + width)
             hashes = _cut(self._tile(0, first // ROW, width))
+            missing = 0 if entries or hashes else missing + 1
+            if missing == MAX_MISSING:  # a size that nobody signed can be anything
+                self._find("tile.missing", name, "and so on: the rest was not looked for")
+                break
+            stored = self._rows(first, first + width)
             for seq in range(first, first + width):
                 at = seq - first
                 if at >= len(entries):  # its hash keeps the tree whole for what follows
@@ -304,8 +310,8 @@ class Audit:
             fields = json.loads(leaf)
             again = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
             row = tuple(fields[name] for name in ("seq", "time", "action", "actor", "subject"))
-            if again.encode() != leaf:
-                raise ValueError("not canonical JSON")
+            if again.encode() != leaf or type(row[1]) is not int:
+                raise ValueError("not canonical JSON, or no time")
             if row[0] != seq:
                 self._find("leaf.seq", where, f"record {seq} says that it is {row[0]!r}")
             if row[1] < self._last_ms:

@@ -691,6 +691,14 @@ def test_books(scene: Scene, name: str) -> None:
     assert code in codes(report), report.findings
 
 
+def test_a_checkpoint_that_claims_the_moon(scene: Scene) -> None:
+    copy = scene.copy()
+    path = copy.log / "checkpoint"
+    path.write_bytes(path.read_bytes().replace(b"\n579\n", b"\n99999999999999999\n"))
+
+    assert codes(scene.verify(copy)) >= {"checkpoint.invalid", "tile.missing"}
+
+
 def test_a_fork_is_found(scene: Scene, tmp_path: Path) -> None:
     """A second history, signed with the true key: the auditor's old checkpoint exposes it."""
     instance = Instance(tmp_path / "fork")
