@@ -25,12 +25,11 @@ from chancery.api.routes import (
     session,
     users,
 )
-from chancery.api.routing import Access, Door, GuardedRoute, access_of
+from chancery.api.routing import Access, Door
 from chancery.api.services import Services
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission
 
-PREFIX: Final = "/api/v1"
 DOORS: Final = (
     session.door,
     bulk.door,  # before requests: /requests/bulk is no request id
@@ -66,8 +65,9 @@ class Api(FastAPI):
         )
         self._submission = Guard(submission)
         self._framework = Guard(super().__call__, frozenset({bulk.PATH}))
-        for door in (*DOORS, _documents()):
-            self.include_router(door.router, prefix=PREFIX if door in DOORS else "")
+        self._doors = (*DOORS, _documents())
+        for door in self._doors:
+            self.include_router(door.router)
         self.add_exception_handler(CAError, _refused)
         self.add_exception_handler(Invalid, _refused)
         self.add_exception_handler(RequestValidationError, _malformed)
@@ -95,12 +95,11 @@ class Api(FastAPI):
     @property
     def access(self) -> list[Access]:
         """Who may use what: every route there is."""
-        rows = [submit.ACCESS]
+        routers = [door.router for door in self._doors]
         for route in self.routes:
-            if not isinstance(route, GuardedRoute):
+            if getattr(route, "original_router", None) not in routers:
                 raise TypeError(f"{route} stands outside the access table")
-            rows += access_of(route)
-        return rows
+        return [submit.ACCESS, *(row for door in self._doors for row in door.access())]
 
 
 def create_api(services: Services) -> Api:
@@ -109,7 +108,7 @@ def create_api(services: Services) -> Api:
 
 
 def _documents() -> Door:
-    door = Door("/api", "documentation")
+    door = Door("", "documentation", base="/api")
 
     @door.route("GET", "/openapi.json", Permission.PUBLIC, include_in_schema=False)
     async def description(request: Request) -> Response:

@@ -13,6 +13,7 @@ from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.services.access import demand
 
 F = TypeVar("F", bound=Callable[..., Any])
+PREFIX: Final = "/api/v1"
 _EXTRA: Final = "x-permission"
 
 
@@ -76,8 +77,8 @@ Who = Annotated[Principal, Depends(_who)]
 class Door:
     """Declares routes under one prefix; each names its permission."""
 
-    def __init__(self, prefix: str, tag: str) -> None:
-        self.router = APIRouter(prefix=prefix, tags=[tag], route_class=GuardedRoute)
+    def __init__(self, prefix: str, tag: str, base: str = PREFIX) -> None:
+        self.router = APIRouter(prefix=base + prefix, tags=[tag], route_class=GuardedRoute)
 
     def route(
         self, method: str, path: str, *permissions: Permission, status: int = 200, **options: Any
@@ -88,7 +89,10 @@ class Door:
             path, methods=[method], status_code=status, openapi_extra=extra, **options
         )
 
-
-def access_of(route: GuardedRoute) -> list[Access]:
-    """Return the rows of the access table that *route* stands for."""
-    return [Access(m, route.path, route.permissions) for m in sorted(route.methods or ())]
+    def access(self) -> list[Access]:
+        """Return the rows of the access table for this door."""
+        rows = []
+        for route in self.router.routes:
+            assert isinstance(route, GuardedRoute)  # the router makes no other
+            rows += [Access(m, route.path, route.permissions) for m in sorted(route.methods or ())]
+        return rows

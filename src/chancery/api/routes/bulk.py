@@ -1,6 +1,7 @@
 """Many submissions in one request: lines in, lines out, in order."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 import msgspec
 from fastapi.responses import StreamingResponse
@@ -46,8 +47,10 @@ _DESCRIBED = {
 def submit_many(who: Who, using: Using, body: RawBody) -> StreamingResponse:
     """Submit thousands of requests; one that fails does not stop the others."""
     lines = split(body)
-    answers = iterate_in_threadpool(_answers(using.registration, who, lines))
-    return StreamingResponse(answers, media_type="application/x-ndjson")
+    answers = _answers(using.registration, who, lines)
+    first = next(answers)  # what is wrong with all of it is said before the answer begins
+    stream = iterate_in_threadpool(chain([first], answers))
+    return StreamingResponse(stream, media_type="application/x-ndjson")
 
 
 def split(body: bytes) -> list[bytes]:
