@@ -150,6 +150,10 @@ def test_every_perfect_power_is_found(data: st.DataObject) -> None:
     assert not rsa_weaknesses.is_perfect_power(root**exponent + 2)
 
 
+def test_the_longest_modulus_is_searched_for_every_exponent() -> None:
+    assert not rsa_weaknesses.is_perfect_power((1 << 8191) + 1)
+
+
 @pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()])
 def test_nist_curves_pass(curve: ec.EllipticCurve) -> None:
     key_quality.check(ec.generate_private_key(curve).public_key())

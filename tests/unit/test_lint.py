@@ -118,6 +118,7 @@ class Draft:
     unique_id: bytes = b""
     extensions: tuple[bytes, ...] = tuple(EXTENSIONS.values())
     signature: bytes = b"\x00" + bytes(70)
+    tail: bytes = b""
 
     @property
     def der(self) -> bytes:
@@ -133,7 +134,7 @@ class Draft:
             self.unique_id,
             listed,
         )
-        return der.sequence(body, self.outer, der.tlv(0x03, self.signature))
+        return der.sequence(body, self.outer, der.tlv(0x03, self.signature), self.tail)
 
 
 def with_(**changed: bytes | None) -> tuple[bytes, ...]:
@@ -180,6 +181,17 @@ FRAME: dict[str, tuple[Draft, str]] = {
     "a key the profile does not list": (Draft(spki=MLDSA, extensions=with_(ski=ext("2.5.29.14", b"\x04\x14" + ski(MLDSA)))), "key.kind"),
     "no key": (Draft(spki=b"\x30\x00"), "der.malformed"),
     "a key of the wrong length": (Draft(spki=der.sequence(P256[2:23], der.bit_string(b"\x04" + bytes(63)))), "key.malformed"),
+    "an RSA key that is none": (Draft(spki=der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL), der.bit_string(b"\x30\x03\x04\x01\x01"))), "key.malformed"),
+    "two octets after the signature": (Draft(tail=b"\x05\x00"), "lint.der"),
+    "an empty list of extensions": (Draft(unique_id=b"\xa3\x02\x30\x00", extensions=()), "lint.der"),
+    "a wrapper longer than its list": (Draft(unique_id=b"\xa3\x04\x30\x00\x05\x00", extensions=()), "lint.der"),
+    "65 extensions": (Draft(extensions=(EXTENSIONS["ku"],) * 65), "lint.der"),
+    "an extension with a tail": (Draft(extensions=(der.sequence(der.oid("1.2.3"), b"\x04\x00", b"\x05\x00"),)), "lint.der"),
+    "64 KiB": (Draft(signature=bytes(65_600)), "lint.size"),
+    "a subject of 9 KB": (Draft(subject=encode_name(parse_text("CN=" + "x" * 3_000 + ",O=" + "x" * 999)) * 3), "lint.der"),
+    "a long subject": (Draft(subject=der.sequence(der.single(encode_name(parse_text("CN=" + "x" * 3_000)))[1] * 3)), "subject.long"),
+    "a CN in broken UTF-8": (Draft(subject=bytes.fromhex("300c310a300806035504030c01ff")), "subject.cn"),
+    "a CN that only looks like an address": (Draft(subject=encode_name(parse_text("CN=a:b"))), "subject.cn"),
     "an unknown key": (Draft(spki=der.sequence(der.sequence(der.oid("1.2.3")), der.bit_string(b"x"))), "key.kind"),
     "an empty attribute": (Draft(subject=bytes.fromhex("300b3109300706035504030c00")), "subject.empty-attribute"),
     "a subject that is no Name": (Draft(subject=bytes.fromhex("3003020101")), "subject.malformed"),
@@ -264,6 +276,22 @@ def test_malformed_names(name: bytes) -> None:
 )  # fmt: skip
 def test_well_formed_names(name: bytes) -> None:
     assert not codes(Draft(extensions=with_(san=san(dns("www.example.org"), name))).der)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        der.tlv(0xA0, der.oid("1.2.3")), der.tlv(0xA0, b""), b"\x88\x00", b"\x88\x01\x80",
+        der.tlv(0xA0, der.oid("1.2.3") + b"\x0c\x01a"),
+        der.tlv(0xA0, der.oid("1.2.3") + der.explicit(0, b"\x05\x00") + b"\x05\x00"),
+        der.tlv(0xA0, der.oid("1.2.3") + der.explicit(0, b"\x05\x00\x05\x00")),
+        b"\xa4\x02\x30\x00", b"\x86\x04path", b"\x86\x05a: bc",
+    ],
+)  # fmt: skip
+def test_malformed_names_of_rarer_kinds(name: bytes) -> None:
+    profile = replace(TLS, san=tuple(SanRule(kind) for kind in NameKind))
+    found = codes(Draft(extensions=with_(san=san(dns("www.example.org"), name))).der, profile)
+    assert found & {"san.name", "der.malformed"}
 
 
 def test_wildcards_need_the_profiles_word() -> None:
@@ -412,6 +440,14 @@ def test_our_own_encoder_satisfies_it(
 @pytest.mark.parametrize("key", [P256, P384], ids=["p256", "p384"])
 def test_a_ca_certificate_satisfies_it(key: bytes) -> None:
     assert codes(issue(CA, key), CA) == set()
+
+
+def test_an_unknown_policy_qualifier() -> None:
+    qualifier = der.sequence(der.oid("1.2.9"), der.NULL)
+    policies = der.sequence(der.sequence(der.oid("1.2.3"), der.sequence(qualifier)))
+    profile = replace(TLS, policies=(CertificatePolicy("1.2.3"),))
+    draft = Draft(extensions=with_(policies=ext("2.5.29.32", policies)))
+    assert codes(draft.der, profile) == {"policy.qualifier"}
 
 
 Change = Callable[[ExtensionProfile], ExtensionProfile]

@@ -132,19 +132,62 @@ def test_a_long_input_is_not_read_at_all() -> None:
     assert refused.value.rule == "csr.size"
 
 
-@pytest.mark.parametrize(
-    ("count", "rule"),
-    [(pkcs10.MAX_ATTRIBUTES + 1, "csr.attributes"), (5_000, "csr.attributes")],
-)
-def test_attributes_are_bounded(count: int, rule: str) -> None:
+def request_with(*attributes: bytes) -> bytes:
+    """An unsigned request with these attributes, in this order."""
     csr = pkcs10.decode(GOOD_DER["ec-p256"])
-    attributes = b"".join(der.sequence(der.oid(f"1.2.3.{n}"), der.set_of()) for n in range(count))
-    info = der.sequence(
-        der.integer(0), der.sequence(), csr.spki, der.implicit(0, attributes, constructed=True)
-    )
+    listed = der.implicit(0, b"".join(attributes), constructed=True)
+    info = der.sequence(der.integer(0), der.sequence(), csr.spki, listed)
+    return der.sequence(info, csr.signature_algorithm, der.bit_string(csr.signature))
+
+
+def attribute(oid: str, *values: bytes) -> bytes:
+    return der.sequence(der.oid(oid), der.set_of(*values))
+
+
+def test_attributes_are_bounded() -> None:
+    made = [attribute(f"1.2.3.{n}") for n in range(pkcs10.MAX_ATTRIBUTES + 1)]
+    pkcs10.decode(request_with(*made[1:]))
     with pytest.raises(BadRequest) as refused:
-        pkcs10.decode(der.sequence(info, csr.signature_algorithm, der.bit_string(csr.signature)))
-    assert refused.value.rule in (rule, "csr.size")
+        pkcs10.decode(request_with(*made))
+    assert refused.value.rule == "csr.attributes"
+
+
+def test_extensions_are_bounded() -> None:
+    made = [
+        der.sequence(der.oid(f"1.2.3.{n}"), der.octet_string(der.NULL))
+        for n in range(pkcs10.MAX_EXTENSIONS + 1)
+    ]
+    oid = "1.2.840.113549.1.9.14"
+    csr = pkcs10.decode(request_with(attribute(oid, der.sequence(*made[1:]))))
+    assert len(csr.extensions) == pkcs10.MAX_EXTENSIONS
+    with pytest.raises(BadRequest) as refused:
+        pkcs10.decode(request_with(attribute(oid, der.sequence(*made))))
+    assert refused.value.rule == "csr.extensions"
+
+
+CHALLENGES = {
+    "UTF8String": (b"\x0c\x04p\xc3\xa4x", "p\u00e4x"),
+    "PrintableString": (b"\x13\x03abc", "abc"),
+    "TeletexString": (b"\x14\x03a\xe4b", "a\u00e4b"),
+    "IA5String": (b"\x16\x03abc", "abc"),
+    "BMPString": (b"\x1e\x04\x00a\x00b", "ab"),
+    "UniversalString": (b"\x1c\x04\x00\x00\x00a", "a"),
+}
+
+
+@pytest.mark.parametrize(("value", "text"), CHALLENGES.values(), ids=CHALLENGES)
+def test_challenge_passwords_come_in_every_string_type(value: bytes, text: str) -> None:
+    csr = pkcs10.decode(request_with(attribute("1.2.840.113549.1.9.7", value)))
+    assert csr.challenge_password == text
+
+
+@pytest.mark.parametrize(
+    "value", [b"\x0c\x01\xff", b"\x13\x01\xe4", b"\x1e\x01a", der.tlv(0x0C, b"x" * 256)]
+)
+def test_broken_challenge_passwords(value: bytes) -> None:
+    with pytest.raises(BadRequest) as refused:
+        pkcs10.decode(request_with(attribute("1.2.840.113549.1.9.7", value)))
+    assert refused.value.rule == "csr.challenge-password"
 
 
 def test_a_private_key_gets_a_warning_of_its_own() -> None:

@@ -95,12 +95,30 @@ def _directory_fault(content: bytes) -> str | None:
     return "an empty directory name" if content[:2] == b"\x30\x00" else None
 
 
+def _other_fault(content: bytes) -> str | None:
+    """OtherName: an OID and [0] EXPLICIT one value (RFC 5280 §4.2.1.6)."""
+    oid, _, at = der.header(content, 0, len(content))
+    wrapper, start, end = der.header(content, at, len(content))
+    _, _, stop = der.header(content, start, end)
+    if (oid, wrapper) != (der.OID, 0xA0) or not stop == end == len(content):
+        return "not an OID and one value"
+    return None
+
+
+def _oid_fault(content: bytes) -> str | None:
+    der.decode_oid(content)
+    return None
+
+
 _FAULTS: Final[dict[NameKind | None, Callable[[bytes], str | None]]] = {
     NameKind.DNS: _dns_fault,
     NameKind.IP: _ip_fault,
     NameKind.EMAIL: _email_fault,
     NameKind.URI: _uri_fault,
     NameKind.DIRECTORY: _directory_fault,
+    NameKind.REGISTERED_ID: _oid_fault,
+    NameKind.UPN: _other_fault,
+    NameKind.OTHER: _other_fault,
 }
 
 
