@@ -44,6 +44,7 @@ class Office:
     catalogue: Catalogue
     identity: IdentityService
     audit: AuditService
+    audit_files: DirectoryPublisher
     profiles: ProfileService
     ras: RaService
     status: StatusService
@@ -79,6 +80,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         lint=compile_lint,
     )
     linter = PkiLinter()
+    audit_files = DirectoryPublisher(settings.audit.directory)
     office = Office(
         settings=settings,
         clock=clock,
@@ -101,9 +103,10 @@ def open_office(settings: Settings) -> Iterator[Office]:
             vault,
             settings.audit.key_id,
             settings.audit.origin,
-            DirectoryPublisher(settings.audit.directory),
+            audit_files,
             clock,
         ),
+        audit_files=audit_files,
         profiles=ProfileService(store, catalogue, ProfileLint(store, linter), clock),
         ras=RaService(store, catalogue, clock),
         status=status,
@@ -130,3 +133,4 @@ def open_office(settings: Settings) -> Iterator[Office]:
     finally:
         issuance.close()
         store.close()
+        vault.close()

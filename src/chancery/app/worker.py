@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import structlog
+from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
 from chancery.api.services import Services
@@ -79,11 +80,12 @@ def application(office: Office) -> Dispatcher:
             profiles=office.profiles,
             ras=office.ras,
             audit=office.audit,
+            audit_files=office.audit_files,
             store=office.store,
             clock=office.clock,
         )
     )
-    everywhere = {
+    everywhere: dict[str, ASGIApp] = {
         **status_apps(
             OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock)
         ),

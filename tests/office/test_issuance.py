@@ -1,0 +1,180 @@
+"""Issuance, and what start-up makes of what a crash left behind."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from chancery.app.office import Office
+from chancery.domain import errors
+from chancery.domain.certificate import CertificateStatus, Intent, RevocationReason
+from chancery.domain.identity import SYSTEM, Principal
+from chancery.domain.ids import new_id
+from chancery.domain.keys import CertificateOrder
+from chancery.domain.request import Approval, CertificateRequest, RequestState, Submission
+from chancery.services.preparation import Preparation
+from chancery.wire.tbs import assemble
+from services.csr import p256_csr
+
+Who = Callable[[str], Principal]
+
+
+def automatic(name: str = "auto.example.org") -> Submission:
+    return Submission("tls-server", ra="automatic", csr=p256_csr(name).encode())
+
+
+def test_bulk_answers_in_order_and_one_bad_piece_harms_no_other(office: Office, who: Who) -> None:
+    weak = errors.BadCSR("unreadable", field="csr")
+    submissions: list[Submission | errors.CAError] = [
+        automatic(f"bulk{n}.example.org") for n in range(20)
+    ]
+    submissions[7] = replace(automatic(), profile="no-such-profile")
+    submissions[11] = weak
+    submissions[13] = replace(automatic(), csr=b"garbage")
+    answers = list(office.registration.submit_many(who("requester"), submissions))
+    assert len(answers) == 20
+    for number, answer in enumerate(answers):
+        if number in (7, 11, 13):
+            assert isinstance(answer, errors.CAError)
+        else:
+            assert not isinstance(answer, errors.CAError)
+            assert answer.request.subject == f"CN=bulk{number}.example.org"
+            assert answer.certificate is not None
+    assert answers[11] is weak
+
+
+def test_a_compromised_key_is_blocked(office: Office, who: Who) -> None:
+    again = automatic()
+    issued = office.registration.submit(who("requester"), again)
+    office.certificates.revoke(
+        who("officer1"), issued.request.serial, RevocationReason.keyCompromise
+    )
+    with pytest.raises(errors.BadKey) as refusal:
+        office.registration.submit(who("requester"), again)
+    assert refusal.value.rule == "key.blocked"
+
+
+def test_revoked_stays_revoked_and_only_a_hold_is_lifted(office: Office, who: Who) -> None:
+    serial = office.registration.submit(who("requester"), automatic()).request.serial
+    officer = who("officer1")
+    assert office.certificates.hold(officer, serial).status is CertificateStatus.HELD
+    assert office.certificates.release(officer, serial).status is CertificateStatus.VALID
+    office.certificates.revoke(officer, serial.upper(), RevocationReason.superseded)
+    with pytest.raises(errors.AlreadyRevoked):
+        office.certificates.revoke(officer, serial, RevocationReason.keyCompromise)
+    with pytest.raises(errors.Conflict):
+        office.certificates.release(officer, serial)
+
+
+def test_a_key_made_here_leaves_once_as_pkcs12(office: Office, who: Who) -> None:
+    submitted = office.registration.submit(
+        who("requester"),
+        Submission(
+            "user",
+            ra="automatic",
+            server_key="ec-p256",
+            subject=(("CN", "Ada Lovelace"), ("emailAddress", "ada@example.org")),
+            names=(),
+        ),
+    )
+    data = office.delivery.download(
+        who("requester"), submitted.request.id, "p12", passphrase="correct horse battery"
+    ).data
+    key, certificate, chain = pkcs12.load_key_and_certificates(data, b"correct horse battery")
+    assert key is not None
+    assert certificate is not None
+    assert key.public_key() == certificate.public_key()
+    assert len(chain) == 2
+    with pytest.raises(errors.NotPermitted):
+        office.delivery.download(
+            who("officer1"), submitted.request.id, "p12", passphrase="correct horse battery"
+        )
+
+
+def test_renewal_waits_for_its_window(office: Office, who: Who) -> None:
+    serial = office.registration.submit(who("requester"), automatic()).request.serial
+    with pytest.raises(errors.WrongState) as refusal:
+        office.delivery.renew(who("requester"), serial)
+    assert refusal.value.rule == "renewal.window"
+    with pytest.raises(errors.NotPermitted):
+        office.delivery.renew(who("officer1"), serial)
+
+
+def left_behind(office: Office, who: Who, *, approved: bool) -> tuple[CertificateRequest, Intent]:
+    """A request and its intent, on record as if the process had died right after."""
+    preparation = Preparation(office.catalogue, office.vault, office.clock, secrets.token_bytes)
+    request = preparation.prepare(who("requester"), automatic("crash.example.org"))
+    now = office.clock.s()
+    authority = office.catalogue.authority(request.authority)
+    assert authority.key_id is not None
+    intent = Intent(
+        id=new_id(office.clock.ms(), secrets.token_bytes(10)),
+        authority=request.authority,
+        key_id=authority.key_id,
+        serial=request.serial,
+        tbs=assemble(request.tbs, *request.tbs.validity.starting(now)),
+        request_id=request.id,
+        profile_sha256=request.profile_sha256,
+        content_sha256=request.content_sha256,
+        created_at=now,
+    )
+
+    def unit(session: object) -> None:
+        session.requests.add([request])  # type: ignore[attr-defined]
+        session.certificates.intend([intent])  # type: ignore[attr-defined]
+        if approved:
+            session.requests.add_approval(  # type: ignore[attr-defined]
+                Approval(request.id, "officer1", request.content_sha256, now)
+            )
+
+    office.store.write(unit)
+    return request, intent
+
+
+def test_signed_before_the_crash_is_completed_from_the_journal(office: Office, who: Who) -> None:
+    request, intent = left_behind(office, who, approved=False)
+    order = CertificateOrder(
+        key_id=intent.key_id,
+        algorithm=office.catalogue.authority(intent.authority).signature_algorithm,
+        tbs=intent.tbs,
+        intent_id=intent.id,
+        serial=intent.serial,
+        tbs_sha256=hashlib.sha256(intent.tbs).hexdigest(),
+    )
+    (signature,) = office.vault.sign_certificates([order])
+
+    found = office.reconciliation.run()
+
+    assert (found.completed, found.abandoned) == (1, 0)
+    record = office.certificates.show(SYSTEM, request.serial)
+    parsed = x509.load_der_x509_certificate(record.der)
+    assert parsed.signature == signature
+    assert parsed.tbs_certificate_bytes == intent.tbs
+    shown = office.registration.show(SYSTEM, request.id).request
+    assert shown.state is RequestState.ISSUED
+    assert office.reconciliation.run().completed == 0
+
+
+def test_unsigned_and_unapproved_is_abandoned(office: Office, who: Who) -> None:
+    request, _ = left_behind(office, who, approved=False)
+    assert office.reconciliation.run().abandoned == 1
+    shown = office.registration.show(SYSTEM, request.id).request
+    assert shown.state is RequestState.FAILED
+    with pytest.raises(errors.NotFound):
+        office.certificates.show(SYSTEM, request.serial)
+
+
+def test_unsigned_but_approved_is_signed_now(office: Office, who: Who) -> None:
+    request, _ = left_behind(office, who, approved=True)
+    assert office.reconciliation.run().signed == 1
+    assert office.certificates.show(SYSTEM, request.serial).status is CertificateStatus.VALID
+
+
+def test_what_is_young_is_left_to_its_request(office: Office, who: Who) -> None:
+    left_behind(office, who, approved=False)
+    assert office.reconciliation.run(older_than_s=60).abandoned == 0
+    assert office.reconciliation.run().abandoned == 1
