@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -169,6 +169,7 @@ class SignerProcess:
 
     home: Path
     process: subprocess.Popen[str] | None = None
+    clients: list[SignerClient] = field(default_factory=list)
 
     @classmethod
     def create(cls, home: Path) -> "SignerProcess":
@@ -190,12 +191,10 @@ class SignerProcess:
         ]  # fmt: skip
 
     def start(self, *extra: str) -> None:
-        self.process = subprocess.Popen(
-            [*self.command, *extra],
-            stdout=subprocess.PIPE,
-            stderr=(self.home / "signer.log").open("a"),
-            text=True,
-        )
+        with (self.home / "signer.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [*self.command, *extra], stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line == "ready\n", (self.home / "signer.log").read_text()
@@ -216,7 +215,10 @@ class SignerProcess:
         assert self.process.stdout is not None
         self.process.stdout.close()
         self.process = None
+        for client in self.clients:
+            client.close()
         return status
 
     def client(self) -> SignerClient:
-        return SignerClient(self.home / "run" / "signer.sock")
+        self.clients.append(SignerClient(self.home / "run" / "signer.sock"))
+        return self.clients[-1]

@@ -205,3 +205,5 @@ def read(directory: Path) -> Iterator[JournalEntry]:
                 seq, prev, time_ms = entry.seq + 1, digest, entry.time_ms
         except Torn as torn:
             raise Broken(f"{path.name}: cut short at octet {torn.at}") from None
+        if seq == first:
+            raise Broken(f"{path.name} is empty")

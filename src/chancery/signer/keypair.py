@@ -98,21 +98,23 @@ def _signer(key: PrivateKey, name: SignatureAlgorithm) -> Sign:
         if name.value.startswith("rsa-pss-"):
             scheme = padding.PSS(padding.MGF1(digest), digest.digest_size)
         public = key.public_key()
-        return _checked(
+        return checked(
             lambda data: key.sign(data, scheme, digest),
             lambda signature, data: public.verify(signature, data, scheme, digest),
         )
     if isinstance(key, ec.EllipticCurvePrivateKey):
         how = ec.ECDSA(_HASHES[name.value.rpartition("-")[2]])
         point = key.public_key()
-        return _checked(
+        return checked(
             lambda data: key.sign(data, how),
             lambda signature, data: point.verify(signature, data, how),
         )
-    return _checked(key.sign, key.public_key().verify)
+    return checked(key.sign, key.public_key().verify)
 
 
-def _checked(sign: Sign, verify: Callable[[bytes, bytes], None]) -> Sign:
+def checked(sign: Sign, verify: Callable[[bytes, bytes], None]) -> Sign:
+    """*sign*, but a signature that does not *verify* is thrown away.  Raises Unavailable."""
+
     def signature(data: bytes) -> bytes:
         made = sign(data)
         try:

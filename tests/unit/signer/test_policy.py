@@ -109,7 +109,7 @@ def test_refuses_an_algorithm_the_key_does_not_have(signer: Signer) -> None:
 
 
 def test_refuses_an_end_entity_certificate_for_the_ca_key(signer: Signer) -> None:
-    info, root = s.make_root(signer, "root", "Root")
+    _, root = s.make_root(signer, "root", "Root")
     own = x509.load_der_x509_certificate(root).public_key()
     assert refused(signer, s.order("root", s.leaf(ROOT, key=own))) == "signer.own-key"
 
@@ -152,7 +152,7 @@ def test_counts_people_not_spellings(signer: Signer) -> None:
 
 
 def test_a_renewed_binding_never_loosens(signer: Signer) -> None:
-    info, root = s.make_root(signer, "root", "Root", ekus=(SERVER,))
+    _, root = s.make_root(signer, "root", "Root", ekus=(SERVER,))
     signer.bind("root", root, approvals=1)
     signer.bind("root", root)  # gives no limits: they stay
     order = s.order("root", s.leaf(ROOT, ekus=(CLIENT_AUTH,)), approvers=("alice",))
@@ -268,7 +268,7 @@ def test_checkpoints_only_grow(signer: Signer) -> None:
 
 def test_no_structure_passes_for_another(signer: Signer) -> None:
     """A key that signs one kind must not be tricked into another through the wrong call."""
-    info, _ = s.make_root(signer, "root", "Root")
+    s.make_root(signer, "root", "Root")
     tbs, ca = s.leaf(ROOT), s.ca_tbs("Sub", "Root", s.spki_of(s.LEAF))
     csr = s.x509.CertificateSigningRequestBuilder().subject_name(ROOT)
     info_der = csr.sign(s.THROWAWAY, s.hashes.SHA256()).tbs_certrequest_bytes
@@ -328,7 +328,7 @@ BOOLEANS = st.sampled_from(
 @given(
     value=st.one_of(
         st.binary(max_size=12),
-        st.builds(lambda a, b: der.sequence(a, b), BOOLEANS, BOOLEANS),
+        st.builds(der.sequence, BOOLEANS, BOOLEANS),
         st.builds(lambda a, n: der.sequence(a, der.integer(n)), BOOLEANS, st.integers(-2, 3)),
     )
 )
