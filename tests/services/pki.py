@@ -1,5 +1,6 @@
 """A CA house in one process plus its signer: the real parts, wired as ``chancery.app`` does."""
 
+import hashlib
 import secrets
 import subprocess
 import sys
@@ -9,17 +10,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.storage.migrate import migrate
 from chancery.adapters.storage.store import SqlStore, open_store
+from chancery.domain.certificate import (
+    CertificateRecord,
+    CertificateStatus,
+    Intent,
+    RevocationReason,
+)
 from chancery.domain.identity import GRANTS, SYSTEM, AuthMethod, Principal, Role
-from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, KeyUsage, ProfileVersion
+from chancery.domain.ids import new_id
+from chancery.domain.keys import CertificateOrder
+from chancery.domain.names import GeneralName, NameKind
+from chancery.domain.profile import EKU_NAMES, ExtensionProfile, ProfileVersion
+from chancery.domain.shipped import PROFILES
+from chancery.ports import Session
 from chancery.services.authority import AuthorityService
+from chancery.services.issuers import find, issuer_context
 from chancery.services.status import StatusService
 from chancery.signer.client import SignerClient
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import create
-from chancery.wire import documents
+from chancery.wire import documents, pem
+from chancery.wire.lint import compile_lint
+from chancery.wire.names import parse_text
+from chancery.wire.tbs import assemble, certificate, compile_profile
 
 HTTP = "http://pki.example.org"
 
@@ -45,15 +64,12 @@ def operator(name: str = "olga", *groups: str) -> Principal:
 
 
 def ocsp_profile() -> ProfileVersion:
-    profile = ExtensionProfile(
-        name="ocsp-signer",
-        validity_s=30 * DAY_S,
-        key_usage=(KeyUsage.DIGITAL_SIGNATURE,),
-        extended_key_usage=(EKU_NAMES["OCSPSigning"],),
-        cdp=(),
-        aia_ocsp=(),
-        ocsp_no_check=True,
-    )
+    profile = next(p for p in PROFILES if p.name == "ocsp-signer")
+    return ProfileVersion(profile, 1, documents.sha256(profile), 1_767_225_600, "test")
+
+
+def leaf_profile() -> ProfileVersion:
+    profile = ExtensionProfile(name="leaf", extended_key_usage=(EKU_NAMES["serverAuth"],))
     return ProfileVersion(profile, 1, documents.sha256(profile), 1_767_225_600, "test")
 
 
@@ -84,17 +100,13 @@ def signer(directory: Path) -> Iterator[SignerClient]:
             process.terminate()
 
 
-def clean(_: ProfileVersion) -> Callable[[bytes], Sequence[str]]:
-    return lambda _der: ()
-
-
 @dataclass
 class House:
     """Everything a test needs to be a CA."""
 
     directory: Path
     vault: SignerClient
-    lint: Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]] = clean
+    lint: Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]] = compile_lint
     vault_kind: str = "software"
     clock: MovableClock = field(default_factory=MovableClock)
 
@@ -127,3 +139,77 @@ class House:
 
     def close(self) -> None:
         self.store.close()
+
+    def leaf(self, ca: str, common_name: str) -> CertificateRecord:
+        """Issue an end-entity certificate the way issuance does, without its policy."""
+        with self.store.read() as session:
+            authority = find(session, ca)
+            certificates = session.authorities.certificates(ca)
+        context = issuer_context(authority, certificates, HTTP)
+        version = leaf_profile()
+        key = ec.generate_private_key(ec.SECP256R1()).public_key()
+        serial = int.from_bytes(secrets.token_bytes(16)) | 1 << 126
+        draft = compile_profile(version, context).build(
+            serial=serial,
+            subject=parse_text(f"CN={common_name}"),
+            spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            names=(GeneralName(NameKind.DNS, common_name),),
+            extensions=(),
+            lasting_s=version.profile.validity_s,
+        )
+        now = self.clock.s()
+        validity = draft.validity.starting(int(time.time()))
+        tbs = assemble(draft, *validity)
+        identity = new_id(self.clock.ms(), secrets.token_bytes(10))
+        key_id = authority.key_id
+        assert key_id is not None
+        digest = hashlib.sha256(tbs).hexdigest()
+        intent = Intent(
+            identity, ca, key_id, f"{serial:x}", tbs, identity, version.sha256, digest, now
+        )
+        self.store.write(lambda session: session.certificates.intend([intent]))
+        algorithm = authority.signature_algorithm
+        order = CertificateOrder(key_id, algorithm, tbs, identity, f"{serial:x}", digest)
+        (signature,) = self.vault.sign_certificates([order])
+        assert isinstance(signature, bytes), signature
+        der = certificate(tbs, algorithm, signature)
+        record = CertificateRecord(
+            id=identity,
+            authority=ca,
+            serial=f"{serial:x}",
+            subject=f"CN={common_name}",
+            names=(GeneralName(NameKind.DNS, common_name),),
+            not_before=validity[0],
+            not_after=validity[1],
+            key_sha256=digest,
+            sha256=hashlib.sha256(der).hexdigest(),
+            profile=version.profile.name,
+            profile_sha256=version.sha256,
+            request_id=identity,
+            requester="rita",
+            der=der,
+            issued_at=now,
+        )
+        self.store.write(lambda session: session.certificates.issue([record], [identity]))
+        return record
+
+    def revoke(self, record: CertificateRecord, reason: RevocationReason) -> None:
+        """Revoke, and wish for a CRL in the same unit, as the revocation service does."""
+
+        def unit(session: Session) -> None:
+            session.certificates.set_status(
+                record.id,
+                [CertificateStatus.VALID],
+                CertificateStatus.REVOKED,
+                revoked_at=self.clock.s(),
+                reason=reason,
+            )
+            session.crls.mark_due(record.authority, self.clock.s())
+
+        self.store.write(unit)
+
+    def pem(self, name: str, *ders: bytes) -> Path:
+        """Write certificates to a PEM file and return its path."""
+        path = self.directory / name
+        path.write_text("".join(pem.encode("CERTIFICATE", der) for der in ders))
+        return path

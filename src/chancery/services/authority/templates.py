@@ -1,6 +1,6 @@
 """CA certificates as extension profiles: the compiler of every other certificate makes them too."""
 
-from chancery.domain.algorithms import SignatureAlgorithm
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.names import DistinguishedName
 from chancery.domain.profile import (
     DAY_S,
@@ -17,6 +17,9 @@ _CDP = ("{http}/crl/{ca}.crl",)
 _AIA_OCSP = ("{http}/ocsp/{ca}",)
 _AIA_ISSUERS = ("{http}/ca/{ca}.cer",)
 
+_KEYS = ("rsa", *(key.value for key in KeyAlgorithm if not key.startswith("rsa-")))
+"""Keys of every kind we work with; the security level of the issuer says which sizes."""
+
 _BACKDATE_S = 60
 """Seconds: forgives slow clocks, and is the same for a root and a CA made right after it."""
 
@@ -29,6 +32,7 @@ def root(extensions: Extensions, now: int, author: str) -> ProfileVersion:
     """A self-signed certificate: no pointers, and no authorityKeyIdentifier (RFC 5280 §4.2.1.1)."""
     profile = ExtensionProfile(
         name="root-ca",
+        key_algorithms=_KEYS,
         validity_s=extensions.days * DAY_S,
         max_validity_s=extensions.days * DAY_S,
         backdate_s=_BACKDATE_S,
@@ -55,6 +59,7 @@ def subordinate(
         aia_ocsp = _AIA_OCSP if online else ()
     profile = ExtensionProfile(
         name="subordinate-ca",
+        key_algorithms=_KEYS,
         validity_s=extensions.days * DAY_S,
         max_validity_s=extensions.days * DAY_S,
         backdate_s=_BACKDATE_S,
