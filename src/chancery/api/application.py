@@ -23,6 +23,7 @@ from chancery.api.routes import (
     profiles,
     requests,
     session,
+    succession,
     users,
 )
 from chancery.api.routing import Access, Door
@@ -37,6 +38,7 @@ DOORS: Final = (
     certificates.door,
     authorities.door,
     authorities.containers,
+    succession.pending,
     profiles.profiles,
     profiles.dn_profiles,
     profiles.ras,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chancery.ports import Clock, Store
+from chancery.ports import Clock, Publisher, Store
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.certificates import CertificateService
@@ -18,7 +18,11 @@ from chancery.services.status import StatusService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each.  *store* and *clock* are for Idempotency-Key alone."""
+    """One of each.
+
+    *audit_files* holds the log's tiles.  *store* and *clock* are for
+    Idempotency-Key alone.
+    """
 
     identity: IdentityService
     registration: RegistrationService
@@ -31,5 +35,6 @@ class Services:
     profiles: ProfileService
     ras: RaService
     audit: AuditService
+    audit_files: Publisher
     store: Store
     clock: Clock

@@ -134,17 +134,26 @@ def decode_edit(body: bytes, before: Submission) -> Submission:
     return replace(before, **changes)  # type: ignore[arg-type]
 
 
-def csr_octets(text: str, field: str = "csr") -> bytes:
+def csr_octets(text: str) -> bytes:
     """Return the octets of a CSR given as PEM text or as base64 of its DER."""
+    return _octets(text, "csr", BadCSR)
+
+
+def octets(text: str, field: str) -> bytes:
+    """Return what *field* gives as PEM text or as base64."""
+    return _octets(text, field, BadRequest)
+
+
+def _octets(text: str, field: str, kind: type[BadRequest]) -> bytes:
     if text.lstrip().startswith("-----"):
         return text.encode()
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise BadCSR(
+        raise kind(
             "neither PEM nor base64",
             field=field,
-            rule="csr.encoding",
+            rule=f"{field}.encoding",
             remedy="send the PEM file's text, or base64 of the DER",
         ) from None
 

@@ -8,7 +8,6 @@ from starlette.types import Send
 _TITLES = {
     404: "Not found",
     405: "Method not allowed",
-    421: "Misdirected request",
     500: "Internal error",
 }
 

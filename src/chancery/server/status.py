@@ -64,7 +64,7 @@ def status_apps(ocsp: OcspHandler, files: FileHandler) -> dict[str, ASGIApp]:
 
 async def _bounded_body(receive: Receive, limit: int) -> bytes:
     """The body, or the first octets beyond *limit* of it: the handler refuses what is longer."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         body += message.get("body", b"")

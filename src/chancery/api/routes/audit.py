@@ -1,18 +1,21 @@
 """The audit log, for those who may read it, and its checkpoint for everyone."""
 
+import re
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
 from pydantic import Field
 
 from chancery.api.bodies import Using
 from chancery.api.models import Out
 from chancery.api.routing import Door, Who
 from chancery.domain.audit import AuditRecord
+from chancery.domain.errors import NotFound
 from chancery.domain.identity import Permission
 
 door = Door("/audit", "audit")
 
+_TILE = re.compile(r"tile/(?:[0-9]{1,2}|entries)(?:/x[0-9]{3})*/[0-9]{3}(?:\.p/[0-9]{1,3})?")
 Sequence = Annotated[int, Query(ge=0, le=2**62)]
 
 
@@ -89,7 +92,18 @@ def show_checkpoint(using: Using) -> Response:
     return Response(using.audit.published_checkpoint(), media_type="text/plain; charset=utf-8")
 
 
+@door.route("GET", "/tiles/{name:path}", Permission.AUDIT_READ, response_class=Response)
+def show_tile(using: Using, name: str) -> Response:
+    """Fetch a file of the log (C2SP tlog-tiles): ``tile/0/000``, ``tile/entries/000``."""
+    found = using.audit_files.published(name) if _TILE.fullmatch(name) else None
+    if found is None:
+        raise NotFound(f"the log has no file {name[:100]!r}", field="name", rule="tile.known")
+    return Response(found, media_type="application/octet-stream")
+
+
 @door.route("GET", "/inclusion/{seq}", Permission.AUDIT_READ)
-def prove_inclusion(who: Who, using: Using, seq: int) -> dict[str, Any]:
+def prove_inclusion(
+    who: Who, using: Using, seq: Annotated[int, Path(ge=0, le=2**62)]
+) -> dict[str, Any]:
     """Prove that the checkpoint covers a record."""
     return using.audit.inclusion(who, seq)

@@ -1,16 +1,19 @@
 """Certification authorities, their containers and their CRLs."""
 
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Query, Response
 from pydantic import Field
 
 from chancery.api.bodies import RawBody, Using, object_of, schema_of
 from chancery.api.models import In, Name, Out, Text
+from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
 from chancery.domain.authority import Authority, AuthorityCertificate, Container, CrlRecord
 from chancery.domain.errors import NotFound
 from chancery.domain.identity import Permission
 from chancery.services.authority import NewAuthority
-from chancery.wire import documents, pem
+from chancery.wire import crl, documents, pem
 
 door = Door("/authorities", "authorities")
 containers = Door("/containers", "authorities")
@@ -176,6 +179,29 @@ def authority_csr(who: Who, using: Using, name: str) -> Response:
     if csr is None:
         raise NotFound(f"{name} waits for no certificate", field="name", rule="authority.csr")
     return Response(pem_of(csr, "CERTIFICATE REQUEST"), media_type="application/x-pem-file")
+
+
+@door.route("GET", "/{name}/export", Permission.PUBLIC, response_class=Response)
+def export_authority(
+    using: Using,
+    name: str,
+    format: Annotated[str, Query(description="pem, der, p7 or chain")] = "pem",  # noqa: A002
+) -> Response:
+    """Fetch an authority's certificate as a file."""
+    return file_of(using.authorities.export(name, format))
+
+
+@door.route("GET", "/{name}/crl", Permission.AUTHORITY_READ)
+def show_crl(using: Using, name: str) -> CrlOut:
+    """Show the CRL in force."""
+    found = crl.decode(using.status.latest_crl(name))
+    return CrlOut(
+        authority=name,
+        number=found.number,
+        this_update=found.this_update,
+        next_update=found.next_update,
+        entries=found.entries,
+    )
 
 
 @door.route("POST", "/{name}/crl", Permission.CRL_ISSUE, status=201)

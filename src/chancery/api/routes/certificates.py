@@ -8,7 +8,7 @@ from pydantic import Field
 from chancery.api.bodies import Using
 from chancery.api.models import Cursor, In, Limit, Name, Out, PageOut
 from chancery.api.paging import page, paged
-from chancery.api.routes.requests import file_of
+from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
 from chancery.api.submission import csr_octets
 from chancery.api.submit import answer_of

@@ -9,12 +9,12 @@ from pydantic import Field
 from chancery.api.bodies import RawBody, Using
 from chancery.api.models import Cursor, In, Limit, Out, PageOut, Reason
 from chancery.api.paging import page, paged
+from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
 from chancery.api.submission import decode_edit
 from chancery.domain.identity import Permission
 from chancery.domain.request import CertificateRequest, RequestState, Submission
 from chancery.ports import RequestFilter
-from chancery.services.downloads import Download
 from chancery.services.registration import RequestView
 from chancery.wire import documents
 
@@ -111,16 +111,6 @@ def _detail(view: RequestView) -> RequestDetailOut:
             for a in view.approvals
         ],
         notes=[NoteOut(author=n.author, written_at=n.written_at, text=n.text) for n in view.notes],
-    )
-
-
-def file_of(download: Download) -> Response:
-    """Send a file as an attachment; its name was made safe by the service."""
-    disposition = f'attachment; filename="{download.filename}"'
-    return Response(
-        download.data,
-        media_type=download.media_type,
-        headers={"Content-Disposition": disposition},
     )
 
 
