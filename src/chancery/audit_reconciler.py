@@ -6,6 +6,7 @@ and CRL is what the records say.  Stand-alone, like its other half; reads
 SQLite, because the database of a PostgreSQL instance is not in its directory.
 """
 
+import base64
 import contextlib
 import hashlib
 import sqlite3
@@ -109,11 +110,11 @@ _UNSIGNED = """
 
 @dataclass
 class SignedCheckpoint:
-    """A checkpoint that the journal says was signed; *root* in base64."""
+    """A checkpoint that the journal says was signed."""
 
     origin: str
     size: int
-    root: str
+    root: bytes
     where: str
 
 
@@ -145,12 +146,16 @@ class Reconciler:
                 if operation == "checkpoint.signed":
                     size, root, origin = detail["checkpoint"].split(" ", 2)
                     where = f"journal record {seq}"
-                    found.append(SignedCheckpoint(origin, int(size), root, where))
+                    signed = SignedCheckpoint(origin, int(size), base64.b64decode(root), where)
+                    found.append(signed)
                 elif operation in {"certificate.signed", "ca-certificate.signed"}:
                     row = (seq, key_id, serial, tbs, signature, intent)
                     self._facts.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", row)
         except Flaw as flaw:
             self._find("journal.broken", *flaw.args)
+        except (ValueError, TypeError, KeyError, AttributeError, sqlite3.Error) as error:
+            # The chain holds, the content makes no sense: written by something else.
+            self._find("journal.broken", f"after {self._counts['journal records']}", repr(error))
         self._facts.execute("CREATE INDEX journal_tbs ON journal (tbs)")
         return found
 
@@ -227,7 +232,14 @@ class Flaw(Exception):
     """Why a journal cannot be read on: (where, what)."""
 
 
-_LONG = {0xC4: (bytes, 1), 0xC5: (bytes, 2), 0xD9: (str, 1), 0xDA: (str, 2), 0xDC: (list, 2)}
+_LONG: dict[int, tuple[type, int]] = {
+    0xC4: (bytes, 1),
+    0xC5: (bytes, 2),
+    0xD9: (str, 1),
+    0xDA: (str, 2),
+    0xDC: (list, 2),
+    0xDE: (dict, 2),
+}  # octets of the length that follows the code
 
 
 def unpack(data: bytes, at: int = 0) -> tuple[Any, int]:

@@ -253,7 +253,7 @@ class Audit:
         if self._database is None and len(ahead) == 1:
             ahead = []  # just signed, or a crash came before it was published: normal
         for one in [*(one for one in signed if one.size <= size), *ahead]:
-            self._want(one.size, unbase64(one.root), one.where)
+            self._want(one.size, one.root, one.where)
 
     def _want(self, size: int, root: bytes, where: str) -> None:
         self._wanted.setdefault(size, []).append((where, root))

@@ -604,6 +604,13 @@ def torn_journal(copy: Copy, _: Scene) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
 
+def forged_journal(copy: Copy, _: Scene) -> None:
+    """A record that the chain accepts, and that the signer would never write."""
+    journal = Journal(copy.home / "journal", now_ms=lambda: NOW_MS)
+    journal.append([Draft(Operation.CHECKPOINT, "audit", detail={"checkpoint": "one two"})])
+    journal.close()
+
+
 def ruined_database(copy: Copy, _: Scene) -> None:
     path = copy.home / "data" / "chancery.db"
     data = bytearray(path.read_bytes())
@@ -674,6 +681,7 @@ BOOKS: dict[str, tuple[Callable[[Copy, Scene], None], str, bool]] = {
     "no checkpoint": (no_checkpoint, "checkpoint.missing", False),
     "other key": (checkpoint_of_another_key, "checkpoint.invalid", False),
     "torn journal": (torn_journal, "journal.broken", False),
+    "forged journal": (forged_journal, "journal.broken", False),
     "ruined database": (ruined_database, "database.unreadable", False),
     "no table": (statement("DROP TABLE crl"), "database.unreadable", False),
 }  # fmt: skip
