@@ -191,6 +191,20 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
     assert start_fails(signer)["rule"] == "file.private"
 
 
+def test_a_vault_does_not_start_with_an_empty_journal(tmp_path: Path) -> None:
+    signer = s.SignerProcess.create(tmp_path)
+    signer.start()
+    signer.stop()
+    (tmp_path / "journal").rename(tmp_path / "lost")
+    assert start_fails(signer)["rule"] == "journal.foreign"
+    for file in (tmp_path / "journal").iterdir():
+        file.unlink()
+    (tmp_path / "journal").rmdir()
+    (tmp_path / "lost").rename(tmp_path / "journal")
+    signer.start()
+    signer.stop()
+
+
 def test_a_full_disk_releases_nothing(tmp_path: Path) -> None:
     """A limit on file size stands for the disk: writes are cut short, then refused."""
     signer = s.SignerProcess.create(tmp_path)

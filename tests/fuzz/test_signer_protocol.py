@@ -1,10 +1,17 @@
 """Whatever arrives on the signer's socket: an answer or the end of the connection, never a crash."""
 
+import os
 import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import get_args
 
 import msgspec
-from hypothesis import given
+import pytest
+import signing as s
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chancery.domain import errors
@@ -12,7 +19,13 @@ from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.errors import BadRequest, CAError, Unavailable
 from chancery.domain.keys import KeyPurpose
 from chancery.signer import protocol, tbs
+from chancery.signer.client import SignerClient
+from chancery.signer.journal import Journal
 from chancery.signer.protocol import Failure, Garbled
+from chancery.signer.server import Server
+from chancery.signer.service import Signer
+from chancery.signer.unseal.key_file import KeyFile
+from chancery.signer.vault import open_vault
 from chancery.wire.algorithms import SignatureAlgorithm
 
 VALUES = st.recursive(
@@ -99,3 +112,54 @@ def test_the_signers_own_parsers_refuse_what_they_do_not_know(data: bytes) -> No
             parse(data)
         except BadRequest:
             continue
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A server in this process; the path of its socket."""
+    home = s.SignerProcess.create(tmp_path_factory.mktemp("signer")).home
+    vault = open_vault(home / "vault", KeyFile(home / "unseal.key"))
+    journal = Journal(home / "journal")
+    signer = Signer(vault, journal)
+    signer.generate("k", KeyAlgorithm.EC_P256, KeyPurpose.OCSP)
+    server = Server(
+        signer, home / "run" / "signer.sock", uid=os.geteuid(), log=lambda event, **facts: None
+    )
+    runner = threading.Thread(target=server.run)
+    runner.start()
+    yield home / "run" / "signer.sock"
+    server.stop()
+    runner.join()
+    journal.close()
+
+
+FRAMES = st.one_of(
+    st.binary(max_size=200),
+    st.binary(max_size=200).map(lambda data: len(data).to_bytes(4) + data),
+    st.builds(
+        lambda tag, fields: framed(msgspec.msgpack.encode([tag, *fields])),
+        TAGS,
+        st.lists(VALUES, max_size=6),
+    ),
+)
+
+
+def framed(payload: bytes) -> bytes:
+    return len(payload).to_bytes(4) + payload
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(FRAMES, min_size=1, max_size=4))
+def test_no_frame_stops_the_server(door: Path, frames: list[bytes]) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(door))
+        try:
+            connection.sendall(b"".join(frames))
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65536):
+                pass
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    with closing(SignerClient(door)) as client:
+        assert client.key("k").key_id == "k"

@@ -16,6 +16,7 @@ from pathlib import Path
 from chancery.domain.errors import CAError
 from chancery.signer.hardening import die_with_parent, harden
 from chancery.signer.journal import Journal
+from chancery.signer.pairing import pair
 from chancery.signer.server import Server
 from chancery.signer.service import Signer
 from chancery.signer.unseal import UnsealSource
@@ -58,6 +59,7 @@ def main() -> int:
     try:
         vault = open_vault(options.vault, source)
         journal = Journal(options.journal)
+        pair(vault, journal, options.vault)
         server = Server(Signer(vault, journal), options.socket, uid=options.peer_uid, log=log)
     except (CAError, OSError) as error:
         rule = error.rule if isinstance(error, CAError) else "os"

@@ -90,6 +90,12 @@ def replace(path: Path, data: bytes, *, fresh: bool = False) -> None:
     sync_directory(path.parent)
 
 
+def sweep(directory: Path) -> None:
+    """Remove what a crash inside ``replace`` left behind."""
+    for path in directory.glob(".*.????????????????"):
+        path.unlink(missing_ok=True)
+
+
 def sync_directory(directory: Path) -> None:
     """Make names in *directory* durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -7,6 +7,7 @@ has a sorted index file beside it.  Both are bounded by SEGMENT_OCTETS.
 """
 
 import os
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,6 +38,7 @@ Some 100,000 certificates: 0.3 s to verify at start and 10 MB of index.
 MAX_CLOCK_STEP_MS: Final = 300_000
 """How far the clock may fall behind the newest record before signing stops (C24)."""
 
+_IDENTITY: Final = ""  # its place among the checkpoints: no key has an empty id
 _INDEXED: Final = frozenset({Operation.CERTIFICATE, Operation.CA_CERTIFICATE})
 
 
@@ -117,6 +119,11 @@ class Journal:
     def checkpoint(self, key_id: str) -> str | None:
         """The last checkpoint a key signed, as ``origin size root`` one a line; None if none."""
         return self._checkpoints.get(key_id)
+
+    @property
+    def identity(self) -> str:
+        """Hex chosen when the journal was begun."""
+        return self._checkpoints.get(_IDENTITY, "")
 
     @property
     def head(self) -> tuple[int, bytes]:
@@ -225,6 +232,8 @@ class Journal:
     def _open_segment(self, sealed: SealedSegment | None = None) -> None:
         """Make a segment whole with its first record, which carries what must not be forgotten."""
         path = self._directory / journal_format.segment_name(self._seq)
+        if self._seq == 0:
+            self._checkpoints[_IDENTITY] = secrets.token_hex(16)
         now_ms = max(self._now_ms(), self._time_ms)
         opening = Draft(Operation.SEGMENT, "", detail=dict(self._checkpoints))
         record, digest = journal_format.encode(opening.placed(self._seq, self._prev, now_ms))

@@ -52,15 +52,17 @@ class KeyKeeper:
                 field="algorithm",
                 rule="key.audit-algorithm",
             )
-        info = self._vault.add(key_id, private, algorithm, purpose, ca_approvals)
-        detail = {
-            "spki_sha256": hashlib.sha256(info.spki).hexdigest(),
-            "algorithm": algorithm.value,
-            "purpose": purpose.value,
-            "ca_approvals": str(ca_approvals),
-        }
-        self._journal.append([Draft(operation, key_id, detail=detail)])
-        return info
+
+        def record(info: KeyInfo) -> None:
+            detail = {
+                "spki_sha256": hashlib.sha256(info.spki).hexdigest(),
+                "algorithm": algorithm.value,
+                "purpose": purpose.value,
+                "ca_approvals": str(ca_approvals),
+            }
+            self._journal.append([Draft(operation, key_id, detail=detail)])
+
+        return self._vault.add(key_id, private, algorithm, purpose, ca_approvals, record)
 
     def key(self, key_id: str) -> KeyInfo:
         return self._vault.get(key_id).info
@@ -90,20 +92,22 @@ class KeyKeeper:
                 )
             spki = key.info.spki
             if key.binding is None:
-                return binding.bind(certificate, spki, limits, approvals)
-            return binding.renew(key.binding, certificate, spki, limits, approvals)
+                made = binding.bind(certificate, spki, limits, approvals)
+            else:
+                made = binding.renew(key.binding, certificate, spki, limits, approvals)
+            detail = {
+                "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
+                "ekus": "any" if made.ekus is None else " ".join(made.ekus),
+                "approvals": str(made.approvals),
+            }
+            self._journal.append([Draft(Operation.BOUND, key_id, detail=detail)])
+            return made
 
         try:
-            made = self._vault.bind(key_id, bound)
+            self._vault.bind(key_id, bound)
         except SignerRefused as error:
             self._journal.append([refusal(key_id, error)])
             raise
-        detail = {
-            "certificate_sha256": hashlib.sha256(certificate).hexdigest(),
-            "ekus": "any" if made.ekus is None else " ".join(made.ekus),
-            "approvals": str(made.approvals),
-        }
-        self._journal.append([Draft(Operation.BOUND, key_id, detail=detail)])
 
     def export_pkcs12(
         self, key_id: str, certificate: bytes, chain: Sequence[bytes], passphrase: str

@@ -7,6 +7,7 @@ authenticated with it, so an edited file does not open.
 """
 
 import json
+import os
 import secrets
 import threading
 import time
@@ -56,7 +57,7 @@ def create(directory: Path, unseal: UnsealSource) -> str:
     master = bytearray(secrets.token_bytes(sealing.KEY))
     try:
         header = {"metadata": metadata} | sealing.wrap(wrapping, master, metadata)
-        files.replace(directory / HEADER, _pretty(header), fresh=True)
+        files.replace(directory / HEADER, pretty(header), fresh=True)
     except FileExistsError:
         raise AlreadyExists(
             f"{directory} holds a vault already", field="vault", rule="vault.exists"
@@ -84,18 +85,22 @@ class Vault:
         algorithm: KeyAlgorithm,
         purpose: KeyPurpose,
         ca_approvals: int,
+        record: Callable[[KeyInfo], None],
     ) -> KeyInfo:
-        """Wrap and store a new key, durably; AlreadyExists if *key_id* is taken."""
+        """Wrap and store a new key, durably; AlreadyExists if *key_id* is taken.
+
+        *record* puts it on record, before it exists; if that raises, it never does.
+        """
         path = self._path(key_id)
         info = KeyInfo(key_id, algorithm, purpose, keypair.spki(private), int(time.time()))
         key = _ready(info, ca_approvals, None, private)
         with self._lock:
-            try:
-                files.replace(path, self._sealed(key), fresh=True)
-            except FileExistsError:
+            if path.exists():
                 raise AlreadyExists(
                     f"a key named {key_id} exists", field="key_id", rule="key.exists"
-                ) from None
+                )
+            record(info)
+            files.replace(path, self._sealed(key), fresh=True)
             self._keep(key)
         return info
 
@@ -112,16 +117,14 @@ class Vault:
             self._keep(key)
         return key
 
-    def bind(self, key_id: str, bound: Callable[[VaultKey], Binding]) -> Binding:
-        """Replace a key's binding by what *bound* makes of the key as it is now."""
+    def bind(self, key_id: str, bound: Callable[[VaultKey], Binding]) -> None:
+        """Replace a key's binding by what *bound* makes, and puts on record, of the key now."""
         self.get(key_id)
         with self._lock:
             key = self._open(self._path(key_id))
-            binding = bound(key)
-            key = replace(key, binding=binding)
+            key = replace(key, binding=bound(key))
             files.replace(self._path(key_id), self._sealed(key))
             self._keep(key)
-        return binding
 
     def destroy(self, key_id: str) -> None:
         """Remove a key's file, overwriting it first where the file system writes in place."""
@@ -132,10 +135,21 @@ class Vault:
                 with path.open("r+b") as file:
                     file.write(bytes(path.stat().st_size))
                     file.flush()
+                    os.fsync(file.fileno())
                 path.unlink()
             except FileNotFoundError:
                 raise _unknown(key_id) from None
             files.sync_directory(self._directory)
+
+    def wrap(self, plain: bytearray, metadata: Mapping[str, object]) -> dict[str, str]:
+        """Seal under the master key: the ``nonce`` and ``wrapped`` of an envelope."""
+        return sealing.wrap(self._master, plain, metadata)
+
+    def unwrap(self, envelope: Mapping[str, Any]) -> bytearray:
+        """Open an envelope.  Raises sealing.Tampered."""
+        return sealing.unwrap(
+            self._master, envelope["nonce"], envelope["wrapped"], envelope["metadata"]
+        )
 
     def close(self) -> None:
         """Forget the master key and every unwrapped key."""
@@ -166,15 +180,15 @@ class Vault:
         }
         plain = bytearray(keypair.pkcs8(key.private))
         try:
-            return _pretty({"metadata": metadata, **sealing.wrap(self._master, plain, metadata)})
+            return pretty({"metadata": metadata, **self.wrap(plain, metadata)})
         finally:
             files.wipe(plain)
 
     def _open(self, path: Path) -> VaultKey:
-        envelope = _envelope(path, _KEY_FORMAT)
+        envelope = read_envelope(path, _KEY_FORMAT)
         metadata = envelope["metadata"]
         try:
-            plain = sealing.unwrap(self._master, envelope["nonce"], envelope["wrapped"], metadata)
+            plain = self.unwrap(envelope)
         except sealing.Tampered:
             raise _tampered(path) from None
         try:
@@ -203,7 +217,7 @@ class Vault:
 def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
     """Unseal the vault in *directory*.  Unavailable says whether secret or file is wrong."""
     files.check_directory(directory)
-    header = _envelope(directory / HEADER, _VAULT_FORMAT)
+    header = read_envelope(directory / HEADER, _VAULT_FORMAT)
     metadata = header["metadata"]
     if metadata.get("unseal") != unseal.kind:
         raise Unavailable(
@@ -223,6 +237,7 @@ def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
         ) from None
     finally:
         files.wipe(wrapping)
+    files.sweep(directory)
     return Vault(directory, master, metadata["vault"])
 
 
@@ -233,7 +248,7 @@ def _ready(
     return VaultKey(info, ca_approvals, binding, private, ways)
 
 
-def _envelope(path: Path, form: str) -> dict[str, Any]:
+def read_envelope(path: Path, form: str) -> dict[str, Any]:
     """Read a sealed file's outer shape; what is inside is believed only once it unwraps."""
     raw = files.read_private(path, limit=_MAX_FILE)
     try:
@@ -267,5 +282,6 @@ def _tampered(path: Path) -> Unavailable:
     )
 
 
-def _pretty(document: Mapping[str, object]) -> bytes:
+def pretty(document: Mapping[str, object]) -> bytes:
+    """JSON for a file that people look at."""
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"

@@ -35,7 +35,7 @@ def opened(home: Path) -> Vault:
 
 def add(store: Vault, key_id: str, algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256) -> bytes:
     key = keypair.make(algorithm)
-    store.add(key_id, key, algorithm, KeyPurpose.AUTHORITY, 1)
+    store.add(key_id, key, algorithm, KeyPurpose.AUTHORITY, 1, lambda _: None)
     return keypair.pkcs8(key)
 
 
@@ -173,6 +173,26 @@ def test_does_not_follow_a_link_to_a_secret(home: Path) -> None:
     (home / "unseal.key").symlink_to(home / "real.key")
     with pytest.raises(Unavailable):
         opened(home)
+
+
+def test_a_key_that_cannot_be_recorded_never_exists(home: Path) -> None:
+    def record(_: object) -> None:
+        raise Unavailable("the journal is full")
+
+    store = opened(home)
+    key = keypair.make(KeyAlgorithm.EC_P256)
+    with pytest.raises(Unavailable):
+        store.add("k", key, KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY, 1, record)
+    for again in (store, opened(home)):
+        with pytest.raises(NotFound):
+            again.get("k")
+
+
+def test_what_a_crash_left_is_swept_away(home: Path) -> None:
+    left = home / "vault" / ".k.key.json.0123456789abcdef"
+    secret(left, b"half a fi")
+    opened(home)
+    assert not left.exists()
 
 
 def test_makes_nothing_twice(home: Path) -> None:
