@@ -15,10 +15,11 @@ REASONS: Final = {reason.value: reason for reason in RevocationReason}
 _B: Final = schema.blocked_key
 _CHUNK: Final = 10_000
 
+# `|| ''`: see certificates._INTEND.
 _STATUS: Final = """
 SELECT coalesce(r.status, 'valid'), r.revoked_at, r.reason, r.invalidity_date
 FROM certificate c LEFT JOIN revocation r ON r.authority = c.authority AND r.serial = c.serial
-WHERE c.serial = ? AND c.authority = ?
+WHERE c.serial = ? AND c.authority || '' = ?
 UNION ALL
 SELECT CASE WHEN abandoned_at IS NULL THEN 'intended' ELSE 'abandoned' END, NULL, NULL, NULL
 FROM intent WHERE serial = ? AND authority = ?
