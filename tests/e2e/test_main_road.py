@@ -39,7 +39,9 @@ def test_the_main_road(instance: Instance, tmp_path: Path, kind: str) -> None:
     )
     assert submitted["state"] == "pending"
     request, code = submitted["id"], submitted["code"]
-    assert request in [r["id"] for r in instance.json("request", "list", "--state", "pending", user="officer1")]
+    assert request in [
+        r["id"] for r in instance.json("request", "list", "--state", "pending", user="officer1")
+    ]
     shown = instance.json("request", "show", request, user="officer1")
     assert "dns:localhost" in json.dumps(shown["content"])
 
@@ -52,21 +54,35 @@ def test_the_main_road(instance: Instance, tmp_path: Path, kind: str) -> None:
 
     leaf, chain = tmp_path / "leaf.pem", tmp_path / "chain.pem"
     for form, path in (("pem", leaf), ("chain", chain)):
-        done = instance.run("request", "download", request, "--code", code, "--format", form, "-o", str(path))
+        done = instance.run(
+            "request", "download", request, "--code", code, "--format", form, "-o", str(path)
+        )
         assert done.returncode == 0, done.stderr
     root, issuing = tmp_path / "root.pem", tmp_path / "issuing.pem"
     for name, path in ((instance.facts["root"], root), (instance.facts["issuing"], issuing)):
         done = instance.run("ca", "export", name, "--format", "pem", "-o", str(path))
         assert done.returncode == 0, done.stderr
 
-    verified = openssl("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", str(root), "-untrusted", str(chain), str(leaf))
+    verified = openssl(
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-CAfile",
+        str(root),
+        "-untrusted",
+        str(chain),
+        str(leaf),
+    )
     assert verified.strip().endswith("OK")
     handshake(key, chain, root)
 
     serial = openssl("x509", "-in", str(leaf), "-noout", "-serial").strip().removeprefix("serial=")
     status = ocsp(instance, issuing, root, serial)
     assert "good" in status
-    revoked = instance.json("certificate", "revoke", serial, "--reason", "keyCompromise", user="officer1")
+    revoked = instance.json(
+        "certificate", "revoke", serial, "--reason", "keyCompromise", user="officer1"
+    )
     assert revoked["status"] == "revoked"
     status = ocsp(instance, issuing, root, serial)
     assert "revoked" in status
@@ -117,7 +133,9 @@ def refused_by_crl(
 
 def test_the_requester_cannot_approve(instance: Instance, tmp_path: Path) -> None:
     _, csr = make_csr(tmp_path, "ec")
-    submitted = instance.json("request", "submit", str(csr), "--profile", "tls-server", user="officer1")
+    submitted = instance.json(
+        "request", "submit", str(csr), "--profile", "tls-server", user="officer1"
+    )
     done = instance.run("request", "approve", submitted["id"], user="officer1")
     assert done.returncode == 5, done.stderr
     assert "approval.not-own" in done.stderr
@@ -125,8 +143,12 @@ def test_the_requester_cannot_approve(instance: Instance, tmp_path: Path) -> Non
 
 def test_a_denied_request_gives_the_reason(instance: Instance, tmp_path: Path) -> None:
     _, csr = make_csr(tmp_path, "ec")
-    submitted = instance.json("request", "submit", str(csr), "--profile", "tls-server", user="requester")
-    instance.json("request", "deny", submitted["id"], "--reason", "not in the plan", user="officer2")
+    submitted = instance.json(
+        "request", "submit", str(csr), "--profile", "tls-server", user="requester"
+    )
+    instance.json(
+        "request", "deny", submitted["id"], "--reason", "not in the plan", user="officer2"
+    )
     shown = instance.json("request", "show", submitted["id"], user="requester")
     assert shown["state"] == "denied"
     assert shown["decision_reason"] == "not in the plan"

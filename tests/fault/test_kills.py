@@ -12,6 +12,7 @@ confidence.  ``CHANCERY_KILLS`` sets N: CI runs 200, ``make kill-test`` 10,000.
 import json
 import os
 import random
+import signal
 import ssl
 import threading
 import time
@@ -78,16 +79,31 @@ class Client:
                 self.acknowledged[document["serial"]] = document["certificate"]
 
 
+TARGETS = ("chancery.app.worker", "chancery.signer", "chancery.app.jobs", "everything")
+
+
 def kill_something(instance: Instance, dice: random.Random) -> None:
-    match dice.choice(["worker", "signer", "jobs", "everything"]):
-        case "worker":
-            os.kill(instance.child("chancery.app.worker"), 9)
-        case "signer":
-            os.kill(instance.child("chancery.signer"), 9)
-        case "jobs":
-            os.kill(instance.child("chancery.app.jobs"), 9)
-        case "everything":
+    target = dice.choice(TARGETS)
+    if target == "everything":
+        instance.kill()
+    elif (pid := instance.child(target)) is not None:
+        os.kill(pid, signal.SIGKILL)
+
+
+def revive(instance: Instance) -> None:
+    """Wait until it serves again; start it if nothing is left.
+
+    ``serve`` gives up when a child dies before everything was up the first
+    time (all or nothing): then somebody starts it again, as an init system would.
+    """
+    for _ in range(5):
+        if instance.process is not None and instance.process.poll() is not None:
             instance.kill()
+        if instance.process is None:
+            instance.launch()
+        if instance.becomes_ready():
+            return
+    raise AssertionError(f"it does not come back: {instance.log.read_text()[-3000:]}")
 
 
 def test_nothing_is_lost_and_nothing_unrecorded(automatic: Instance) -> None:
@@ -108,10 +124,7 @@ def test_nothing_is_lost_and_nothing_unrecorded(automatic: Instance) -> None:
                 time.sleep(dice.uniform(0.0, 0.3))
                 kill_something(automatic, dice)
                 kills += 1
-                if automatic.process is None:
-                    automatic.start()
-                else:
-                    automatic.wait_ready()
+                revive(automatic)
         finally:
             stop.set()
             for thread in threads:

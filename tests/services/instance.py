@@ -52,26 +52,31 @@ class Instance:
         return cls(directory, facts, log=directory.parent / f"{directory.name}.log")
 
     def start(self, *, timeout_s: float = 30) -> None:
+        self.launch()
+        self.wait_ready(timeout_s)
+
+    def launch(self) -> None:
+        """Start ``chancery serve`` without waiting for it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [CHANCERY, "serve", "--config", str(self.directory / "chancery.toml")],
                 stdout=log,
                 stderr=log,
                 env=clean_environment(),
-                start_new_session=True,  # so that the whole family can be killed at once
             )
-        self.wait_ready(timeout_s)
 
     def wait_ready(self, timeout_s: float = 30) -> None:
+        assert self.becomes_ready(timeout_s), f"not ready: {self.log.read_text()[-4000:]}"
+
+    def becomes_ready(self, timeout_s: float = 30) -> bool:
+        """Whether it answers before it ends or *timeout_s* is over."""
+        assert self.process is not None
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            assert self.process is not None
-            if self.process.poll() is not None:
-                raise AssertionError(f"serve ended: {self.log.read_text()[-4000:]}")
+        while time.monotonic() < deadline and self.process.poll() is None:
             if self.ready():
-                return
+                return True
             time.sleep(0.05)
-        raise AssertionError(f"not ready in {timeout_s} s: {self.log.read_text()[-4000:]}")
+        return False
 
     def ready(self) -> bool:
         try:
@@ -109,12 +114,21 @@ class Instance:
                 found += [int(child) for child in children.read_text().split()]
         return found
 
-    def child(self, module: str) -> int:
-        """Pid of the child that runs ``python -m MODULE``."""
-        for pid in self.family()[1:]:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if module.encode() in words:
-                return pid
+    def child(self, module: str) -> int | None:
+        """Pid of the child that runs ``python -m MODULE``; waits while it is being restarted.
+
+        None if ``serve`` itself has ended.
+        """
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if self.process is None or self.process.poll() is not None:
+                return None
+            for pid in self.family()[1:]:
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    if module.encode() in words:
+                        return pid
+            time.sleep(0.02)
         raise AssertionError(f"no {module} among the children")
 
     @contextmanager

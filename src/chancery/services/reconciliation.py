@@ -64,7 +64,12 @@ class Reconciliation:
         """
         horizon = self._clock.s() - older_than_s
         with self._store.read() as session:
-            intents = [i for i in session.certificates.intents() if i.created_at <= horizon]
+            # CA and responder certificates have no request; their own services settle theirs.
+            intents = [
+                intent
+                for intent in session.certificates.intents()
+                if intent.created_at <= horizon and ":" not in intent.request_id
+            ]
         by_key: defaultdict[str, list[Intent]] = defaultdict(list)
         for intent in intents:
             by_key[intent.key_id].append(intent)
