@@ -79,9 +79,8 @@ def _limited(items: Iterable[Mapping[str, Any]], limit: int | None) -> Iterator[
 def console() -> "Console":
     from rich.console import Console  # noqa: PLC0415 - JSON must not wait for rich
 
-    if sys.stdout.isatty():
-        return Console(highlight=False, markup=False, emoji=False)
-    return Console(highlight=False, markup=False, emoji=False, width=_PIPE_WIDTH)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def table(items: list[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
@@ -93,15 +92,22 @@ def table(items: list[Mapping[str, Any]], columns: tuple[str, ...]) -> None:
     if not items:
         note("nothing found")
         return
-    grid = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    grid.box = box.SIMPLE_HEAD if sys.stdout.isatty() else None
+    terminal, now = sys.stdout.isatty(), time.time()
+    grid = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, show_edge=False)
     for column in columns:
-        grid.add_column(_heading(column).upper(), overflow="fold", no_wrap=not sys.stdout.isatty())
-    now = time.time()
+        grid.add_column(_heading(column).upper(), overflow="fold", no_wrap=not terminal)
     for item in items:
-        cells = (_shorten(phrase(column, _dig(item, column), now)) for column in columns)
-        grid.add_row(*(Text(cell, style=_STATES.get(cell, "")) for cell in cells))
-    console().print(grid)
+        cells = [phrase(column, _dig(item, column), now) for column in columns]
+        texts = map(_shorten, cells) if terminal else cells
+        grid.add_row(*(Text(cell, style=_STATES.get(cell, "")) for cell in texts))
+    out = console()
+    if terminal:
+        out.print(grid)
+        return
+    with out.capture() as capture:
+        out.print(grid)
+    for row in capture.get().splitlines():
+        print(row.rstrip())
 
 
 def record(value: Mapping[str, Any], *, heading: str | None = None) -> None:

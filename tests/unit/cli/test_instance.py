@@ -1,0 +1,34 @@
+"""Making an instance from the command line, and what it says of secrets."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def test_quickstart_tells_everything_but_secrets(tmp_path: Path, alone: Any) -> None:
+    directory = tmp_path / "demo"
+
+    made = alone("quickstart", directory, "--https-port", "18444", "--json")
+
+    assert (made.code, made.err) == (0, "")
+    facts = json.loads((directory / "quickstart.json").read_text())
+    passwords = [user["password"] for user in facts["users"].values()]
+    assert passwords
+    assert not any(password in made.out for password in passwords)
+    assert made.json["https"].endswith(":18444")
+    assert made.json["facts_file"] == str(directory / "quickstart.json")
+    token_file = Path(made.json["users"]["admin"]["token_file"])
+    assert token_file.read_text().strip() not in made.out
+
+    checked = alone("config", "check", "--config", directory / "chancery.toml")
+    assert (checked.code, "no findings" in checked.out) == (0, True)
+
+    again = alone("quickstart", directory)
+    assert (again.code, again.out) == (6, "")
+
+
+def test_a_configuration_that_is_not_there(tmp_path: Path, alone: Any) -> None:
+    finished = alone("config", "check", "--config", tmp_path / "no.toml", "--json")
+
+    assert finished.code == 2
+    assert finished.json
