@@ -122,8 +122,8 @@ class SqlCertificates(SqlRevocations):
         cursor = self._link.driver(
             "SELECT c.id, c.key_sha256 FROM certificate c LEFT JOIN revocation r"
             " ON r.authority = c.authority AND r.serial = c.serial WHERE c.subject = ?"
-            " AND c.authority || '' = ? AND c.not_after >= ? AND (r.status IS NULL OR r.status = 'held')"
-            " ORDER BY c.id",
+            " AND c.authority || '' = ? AND c.not_after >= ?"
+            " AND (r.status IS NULL OR r.status = 'held') ORDER BY c.id",
             (subject, authority, now),
         )
         return [(row[0], row[1]) for row in cursor]
