@@ -15,6 +15,7 @@ from chancery.domain.profile import (
     NameConstraints,
     SanRule,
 )
+from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Submission
 from chancery.domain.shipped import DN_PROFILES, PROFILES
 from chancery.wire import documents
@@ -33,10 +34,11 @@ SUBMISSION = Submission(
     subject=(("CN", "x"),),
     extensions=(("1.2.3", b"\x05\x00"),),
 )
+RA = RegistrationAuthority("web", ("tls-server",), ("issuing",), "officers", 1, anonymous=False)
 
 
 @pytest.mark.parametrize(
-    "value", [PROFILE, SUBMISSION, *PROFILES, *DN_PROFILES], ids=lambda v: type(v).__name__
+    "value", [PROFILE, SUBMISSION, RA, *PROFILES, *DN_PROFILES], ids=lambda v: type(v).__name__
 )
 def test_documents_survive(value: object) -> None:
     assert documents.decode(type(value), documents.encode(value), "document") == value

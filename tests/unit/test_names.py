@@ -146,3 +146,11 @@ def test_reads_multi_valued_rdns() -> None:
 def test_refuses_other_text(text: str) -> None:
     with pytest.raises(BadRequest):
         parse_text(text)
+
+
+@pytest.mark.parametrize(
+    "value", [" ", "  ", "#", "# ", " a ", "\\", "\\ ", 'a,b+c"d;e<f>g=h', "a\nb\x00", ""]
+)
+def test_our_own_text_is_read_back(value: str) -> None:
+    name = DistinguishedName(((Attribute(CN, value, Syntax.UTF8),),))
+    assert parse_text(name.text) == name
