@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from chancery import __version__
 from chancery.api import submit
+from chancery.api.models import Problem
 from chancery.api.submission import EditBody, SubmitBody
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.profile import ExtensionProfile
@@ -63,6 +64,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         _DOCUMENTS, ref_template="#/components/schemas/{name}"
     )
     components = document.setdefault("components", {})
+    schemas["Problem"] = Problem.model_json_schema()
     components["schemas"] = {**components.get("schemas", {}), **schemas}
     components["securitySchemes"] = _SCHEMES
     document["paths"].setdefault(submit.PATH, {})["post"] = _submission()

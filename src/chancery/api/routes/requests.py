@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Response
 from pydantic import Field
 
-from chancery.api.bodies import RawBody, Using
+from chancery.api.bodies import RawBody, Using, schema_of
 from chancery.api.models import Cursor, In, Limit, Out, PageOut, Reason
 from chancery.api.paging import page, paged
 from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
-from chancery.api.submission import decode_edit
+from chancery.api.submission import EditBody, decode_edit
 from chancery.domain.identity import Permission
 from chancery.domain.request import CertificateRequest, RequestState, Submission
 from chancery.ports import RequestFilter
@@ -139,7 +139,7 @@ def show_request(who: Who, using: Using, request_id: str, code: Code = None) -> 
     return _detail(using.registration.show(who, request_id, code))
 
 
-@door.route("PATCH", "/{request_id}", Permission.REQUEST_SUBMIT)
+@door.route("PATCH", "/{request_id}", Permission.REQUEST_SUBMIT, openapi_extra=schema_of(EditBody))
 def edit_request(who: Who, using: Using, request_id: str, body: RawBody) -> RequestOut:
     """Change a pending request of one's own; the approvals it had are void."""
     before = using.registration.show(who, request_id).request

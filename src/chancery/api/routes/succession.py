@@ -32,7 +32,7 @@ class UploadIn(In):
     chain: Certificates | None = None
 
 
-class RenewIn(In):
+class RenewAuthorityIn(In):
     """Without *days* the validity and path length stay as they were."""
 
     new_key: bool = False
@@ -78,11 +78,11 @@ class PendingOut(Out):
     created_at: int
 
 
-class ApproveIn(In):
+class ApprovePendingIn(In):
     tbs_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class RejectIn(In):
+class RejectPendingIn(In):
     reason: Reason
 
 
@@ -123,9 +123,11 @@ def upload_certificate(who: Who, using: Using, name: str, body: UploadIn) -> Aut
 
 
 @door.route("POST", "/{name}/renew", Permission.AUTHORITY_MANAGE)
-def renew_authority(who: Who, using: Using, name: str, body: RenewIn | None = None) -> AuthorityOut:
+def renew_authority(
+    who: Who, using: Using, name: str, body: RenewAuthorityIn | None = None
+) -> AuthorityOut:
     """Give an authority a new certificate, from the same issuer as before."""
-    body = body or RenewIn()
+    body = body or RenewAuthorityIn()
     extensions = _extensions(days=body.days, path_length=body.path_length)
     return authority_out(
         using.authorities.renew(
@@ -160,13 +162,15 @@ def list_pending(who: Who, using: Using) -> list[PendingOut]:
 
 
 @pending.route("POST", "/{pending_id}/approve", Permission.AUTHORITY_MANAGE)
-def approve_pending(who: Who, using: Using, pending_id: str, body: ApproveIn) -> CrossSignedOut:
+def approve_pending(
+    who: Who, using: Using, pending_id: str, body: ApprovePendingIn
+) -> CrossSignedOut:
     """Approve exactly this certificate; the last approval that was missing signs it."""
     return _signed(using.authorities.approve(who, pending_id, body.tbs_sha256))
 
 
 @pending.route("POST", "/{pending_id}/reject", Permission.AUTHORITY_MANAGE, status=204)
-def reject_pending(who: Who, using: Using, pending_id: str, body: RejectIn) -> None:
+def reject_pending(who: Who, using: Using, pending_id: str, body: RejectPendingIn) -> None:
     """Give a pending CA certificate up."""
     using.authorities.reject(who, pending_id, body.reason)
 
