@@ -81,12 +81,21 @@ class KeyVault(Protocol):
         """Describe a key; NotFound if there is none."""
         ...
 
-    def bind(self, key_id: str, certificate: bytes, ekus: Sequence[str] | None = None) -> None:
+    def bind(
+        self,
+        key_id: str,
+        certificate: bytes,
+        ekus: Sequence[str] | None = None,
+        *,
+        approvals: int = 0,
+    ) -> None:
         """Tie an AUTHORITY key to its CA certificate (DER), and to an EKU list if given.
 
         The vault takes issuer name, validity, path length and EKU limits from
         the certificate after checking that it certifies this key.  Binding
-        again (renewal) must keep the subject.
+        again (renewal) must keep the subject and may only tighten: limits that
+        are not given stay.  Each CertificateOrder must then name *approvals*
+        distinct approvers.
         """
         ...
 

@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import signing as s
@@ -157,7 +158,7 @@ def test_a_subordinate_issues_below_its_root(keys: KeyVault, key_id: str) -> Non
     s.make_root(keys, key_id, key_id, path_length=1)
     below = key_id + "-sub"
     info = keys.generate(below, KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY)
-    tbs = s.ca_tbs(below, key_id, info.spki, path_length=0, lasting=s.timedelta(days=365))
+    tbs = s.ca_tbs(below, key_id, info.spki, path_length=0, lasting=timedelta(days=365))
     made = keys.sign_ca_certificate(key_id, ECDSA, tbs, s.authorise(tbs))
     keys.bind(below, s.certificate(tbs, ECDSA, made))
     (signature,) = keys.sign_certificates([s.order(below, s.leaf(s.name(below)))])
@@ -185,7 +186,7 @@ def crl(issuer: str) -> bytes:
         x509.CertificateRevocationListBuilder()
         .issuer_name(s.name(issuer))
         .last_update(s.now())
-        .next_update(s.now() + s.timedelta(days=7))
+        .next_update(s.now() + timedelta(days=7))
         .add_extension(x509.CRLNumber(3), critical=False)
         .add_revoked_certificate(revoked)
         .sign(s.THROWAWAY, hashes.SHA256())
@@ -207,7 +208,7 @@ def response_data() -> bytes:
     tbs = s.leaf(s.name("X"), key=s.THROWAWAY.public_key())
     signature = s.THROWAWAY.sign(tbs, ec.ECDSA(hashes.SHA256()))
     one = x509.load_der_x509_certificate(s.certificate(tbs, ECDSA, signature))
-    start, end = s.now(), s.now() + s.timedelta(hours=1)
+    start, end = s.now(), s.now() + timedelta(hours=1)
     good = ocsp.OCSPCertStatus.GOOD
     return (
         ocsp.OCSPResponseBuilder()
@@ -310,7 +311,7 @@ def test_signs_from_many_threads_at_once(keys: KeyVault, key_id: str) -> None:
 def test_one_serial_is_signed_once_however_many_ask(keys: KeyVault, key_id: str) -> None:
     s.make_root(keys, key_id, key_id)
     orders = [
-        s.order(key_id, s.leaf(s.name(key_id), serial=99, start=s.timedelta(minutes=-n)))
+        s.order(key_id, s.leaf(s.name(key_id), serial=99, start=timedelta(minutes=-n)))
         for n in range(24)
     ]
     with ThreadPoolExecutor(8) as pool:

@@ -9,6 +9,7 @@ import pytest
 import signing as s
 
 from chancery.domain.errors import Unavailable
+from chancery.domain.keys import CertificateOrder
 from chancery.signer.client import SignerClient
 from chancery.signer.journal import Operation, read
 
@@ -52,7 +53,7 @@ def test_nothing_acknowledged_is_ever_lost(tmp_path: Path) -> None:
 
 def sign_until_killed(
     client: SignerClient,
-    orders: list[s.CertificateOrder],
+    orders: list[CertificateOrder],
     acknowledged: dict[str, bytes],
     in_doubt: set[str],
 ) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import signing as s
 
-from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import SignerRefused, TooLarge, Unavailable
-from chancery.domain.keys import KeyPurpose
+from chancery.domain.keys import CertificateOrder, KeyPurpose
 from chancery.signer import protocol
 from chancery.signer.client import SignerClient
 from chancery.signer.journal import Operation, read
@@ -95,7 +95,7 @@ def test_an_oversized_frame_ends_the_connection_and_nothing_else(signer: s.Signe
             connection.sendall(header)
             assert connection.recv(1) == b""
     with pytest.raises(TooLarge):
-        signer.client().sign_csr("root", s.SignatureAlgorithm.ECDSA_SHA256, bytes(17 << 20))
+        signer.client().sign_csr("root", SignatureAlgorithm.ECDSA_SHA256, bytes(17 << 20))
     assert signer.client().generate("k", KeyAlgorithm.EC_P256, KeyPurpose.OCSP)
 
 
@@ -104,6 +104,14 @@ def test_a_frame_cut_short_ends_the_connection_and_nothing_else(signer: s.Signer
         with connect(signer) as connection:
             connection.sendall(part)
     assert signer.client().generate("k", KeyAlgorithm.EC_P256, KeyPurpose.OCSP)
+
+
+def test_a_silent_connection_does_not_delay_the_end(signer: s.SignerProcess) -> None:
+    with connect(signer), connect(signer) as half:
+        half.sendall(b"\0\0")  # a frame begun and never finished
+        started = time.monotonic()
+        assert signer.stop() == 0
+        assert time.monotonic() - started < 5
 
 
 def test_a_client_finds_a_signer_that_restarted(signer: s.SignerProcess) -> None:
@@ -233,7 +241,7 @@ def test_a_full_disk_releases_nothing(tmp_path: Path) -> None:
     assert recorded == acknowledged | {order.serial for order in refused}
 
 
-def sign_until_full(client: SignerClient) -> tuple[set[str], list[s.CertificateOrder], str | None]:
+def sign_until_full(client: SignerClient) -> tuple[set[str], list[CertificateOrder], str | None]:
     acknowledged: set[str] = set()
     for _ in range(100):
         batch = [s.order("root", s.leaf(s.name("Root"))) for _ in range(10)]

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chancery.domain import errors
-from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import BadRequest, CAError, Unavailable
 from chancery.domain.keys import KeyPurpose
 from chancery.signer import protocol, tbs
@@ -26,7 +26,6 @@ from chancery.signer.server import Server
 from chancery.signer.service import Signer
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import open_vault
-from chancery.wire.algorithms import SignatureAlgorithm
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20)

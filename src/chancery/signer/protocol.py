@@ -26,8 +26,8 @@ from chancery.domain.keys import (
 MAX_FRAME: Final = 16 * 1024 * 1024
 """Octets of one frame: a CRL of some 400,000 entries, or a batch of 10,000 orders."""
 
-MAX_SERIALS: Final = 100_000
-"""Serials in one look-up, so that its answer fits a frame too."""
+MAX_SERIALS: Final = 2_000
+"""Serials in one look-up, so that its answer fits a frame (ML-DSA-87: 4,627 octets each)."""
 
 
 class _Message(Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):

@@ -1,22 +1,25 @@
 """The signer's door: a Unix socket, one thread a connection, one request at a time on each."""
 
 import os
+import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from chancery.domain.errors import CAError, TooLarge, Unavailable
+from chancery.domain.errors import CAError, Unavailable
 from chancery.signer import protocol
 from chancery.signer.dispatch import perform
-from chancery.signer.protocol import Failure, Request
+from chancery.signer.protocol import Batch, Failure, Request
 from chancery.signer.service import Signer
 
 MAX_CONNECTIONS: Final = 128
 SLOW_PEER_S: Final = 30.0
-"""How long a peer may take over the rest of a frame it began, or over taking an answer."""
+"""How long a peer may pause inside a frame that it began, or before it takes an answer."""
 _STACK: Final = 1024 * 1024
 _UCRED: Final = struct.Struct("=iII")
 
@@ -47,6 +50,7 @@ class Server:
                 if self._stopping:
                     return
                 self._log("accept-failed", error=error.strerror)
+                time.sleep(0.1)  # out of descriptors: others must first let go of some
                 continue
             self._admit(connection)
 
@@ -59,7 +63,8 @@ class Server:
         with self._lock:
             open_now = dict(self._connections)
             for connection in open_now:
-                connection.shutdown(socket.SHUT_RD)
+                with suppress(OSError):  # the peer may have gone in this very moment
+                    connection.shutdown(socket.SHUT_RD)
         for thread in open_now.values():
             thread.join(patience_s)
 
@@ -78,11 +83,15 @@ class Server:
                 return
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._connections[connection] = thread
-        thread.start()
+            thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(SLOW_PEER_S)
+        begun = select.poll()
+        begun.register(connection, select.POLLIN)
         try:
-            while (frame := protocol.receive(connection)) is not None:
+            # Between frames a peer may be silent as long as it likes.
+            while begun.poll() and (frame := protocol.receive(connection)) is not None:
                 request = protocol.decode_request(frame)
                 protocol.send(connection, self._answer(request))
         except protocol.Garbled as garbled:
@@ -96,8 +105,14 @@ class Server:
 
     def _answer(self, request: Request) -> bytes:
         try:
-            return protocol.encode(perform(self._signer, request))
-        except (CAError, TooLarge) as error:
+            answer = perform(self._signer, request)
+            if isinstance(answer, Batch):
+                for one in answer.results:
+                    if isinstance(one, Failure):
+                        self._log("refused", operation="SignCertificates", rule=one.rule)
+            return protocol.encode(answer)
+        except CAError as error:
+            self._log("refused", operation=type(request).__name__, rule=error.rule)
             return protocol.encode(Failure.of(error))
         except Exception as error:  # noqa: BLE001 - a bug must not end the process, nor tell its text
             self._log("bug", operation=type(request).__name__, error=type(error).__name__)

@@ -1,5 +1,6 @@
 """The journal shows every change of what was written, and loses only what was never released."""
 
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -125,7 +126,7 @@ def reseal(path: Path) -> None:
     a = 36 + int.from_bytes(data[:4])
     b = a + 36 + int.from_bytes(data[a : a + 4])
     payload = data[a + 4 : b - 32].replace(b"signature", b"SIGNATURE")
-    digest = journal_format.hashlib.sha256(payload).digest()
+    digest = hashlib.sha256(payload).digest()
     path.write_bytes(data[: a + 4] + payload + digest + data[b:])
 
 
