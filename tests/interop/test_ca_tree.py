@@ -130,7 +130,10 @@ def test_gnutls_reads_the_crl(house: House, kind: str) -> None:
 @pytest.mark.parametrize("level", ["root", "policy", "issuing"])
 def test_pkilint_finds_nothing_in_the_crl(house: House, kind: str, level: str) -> None:
     path = house.directory / "public" / "crl" / f"{kind}-{level}.crl"
-    assert run(LINTERS / "lint_crl", "lint", "-t", "CRL", "-p", "PKIX", "-s", "WARNING", path).strip() == ""
+    assert (
+        run(LINTERS / "lint_crl", "lint", "-t", "CRL", "-p", "PKIX", "-s", "WARNING", path).strip()
+        == ""
+    )
 
 
 @pytest.mark.parametrize("kind", CLASSICAL)

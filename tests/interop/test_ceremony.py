@@ -43,9 +43,7 @@ def test_an_offline_root_and_an_issuing_ca_of_the_server(tmp_path: Path) -> None
             SYSTEM, NewAuthority("issuing", "lab", "CN=Issuing,O=Example,C=DE", external=True)
         )
         csr = tmp_path / "issuing.csr"
-        csr.write_text(
-            pem.encode("CERTIFICATE REQUEST", house.authorities.csr(SYSTEM, "issuing"))
-        )
+        csr.write_text(pem.encode("CERTIFICATE REQUEST", house.authorities.csr(SYSTEM, "issuing")))
         chain = tmp_path / "issuing-chain.pem"
         sign_subordinate(
             vault, csr=csr, out=chain, path_length=0, years=5, operator=("ada", "grace")
@@ -138,5 +136,3 @@ def test_a_changed_register_is_noticed(office: Path) -> None:
             pass
     finally:
         register.write_bytes(kept)
-
-

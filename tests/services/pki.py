@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,7 +26,7 @@ from chancery.domain.identity import GRANTS, SYSTEM, AuthMethod, Principal, Role
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.names import GeneralName, NameKind
-from chancery.domain.profile import EKU_NAMES, ExtensionProfile, ProfileVersion
+from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, ProfileVersion
 from chancery.domain.shipped import PROFILES
 from chancery.ports import Session
 from chancery.services.authority import AuthorityService
@@ -63,8 +63,9 @@ def operator(name: str = "olga", *groups: str) -> Principal:
     )
 
 
-def ocsp_profile() -> ProfileVersion:
-    profile = next(p for p in PROFILES if p.name == "ocsp-signer")
+def ocsp_profile(lasting_s: int = 30 * DAY_S) -> ProfileVersion:
+    shipped = next(p for p in PROFILES if p.name == "ocsp-signer")
+    profile = replace(shipped, validity_s=lasting_s)
     return ProfileVersion(profile, 1, documents.sha256(profile), 1_767_225_600, "test")
 
 
@@ -108,9 +109,11 @@ class House:
     vault: SignerClient
     lint: Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]] = compile_lint
     vault_kind: str = "software"
+    responder_s: int = 30 * DAY_S
     clock: MovableClock = field(default_factory=MovableClock)
 
     def __post_init__(self) -> None:
+        self.directory.mkdir(exist_ok=True)
         url = f"sqlite:///{self.directory / 'chancery.db'}"
         migrate(url)
         self.store: SqlStore = open_store(url, clock=self.clock)
@@ -122,7 +125,7 @@ class House:
             secrets.token_bytes,
             self.publisher,
             http=HTTP,
-            responder_profile=ocsp_profile,
+            responder_profile=lambda: ocsp_profile(self.responder_s),
             lint=self.lint,
         )
         self.authorities = AuthorityService(
@@ -140,7 +143,7 @@ class House:
     def close(self) -> None:
         self.store.close()
 
-    def leaf(self, ca: str, common_name: str) -> CertificateRecord:
+    def leaf(self, ca: str, common_name: str, *, lasting_s: int | None = None) -> CertificateRecord:
         """Issue an end-entity certificate the way issuance does, without its policy."""
         with self.store.read() as session:
             authority = find(session, ca)
@@ -155,7 +158,7 @@ class House:
             spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             names=(GeneralName(NameKind.DNS, common_name),),
             extensions=(),
-            lasting_s=version.profile.validity_s,
+            lasting_s=lasting_s or version.profile.validity_s,
         )
         now = self.clock.s()
         validity = draft.validity.starting(int(time.time()))

@@ -8,6 +8,7 @@ therefore has a *label* of its own in URLs: the CA's name for the first,
 ``name.2``, ``name.3`` for its successors.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,8 @@ from chancery.wire import ca_certificate
 from chancery.wire.algorithms import load_key
 from chancery.wire.ca_certificate import CaCertificate
 from chancery.wire.tbs import IssuerContext
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[1-9][0-9]{0,3})?")
 
 decode = lru_cache(maxsize=1024)(ca_certificate.decode)
 """Decode a CA certificate, once each."""
@@ -50,6 +53,11 @@ def label(name: str, generation: int) -> str:
 def split_label(text: str) -> str:
     """The authority's name in a label; slugs hold no dot."""
     return text.partition(".")[0]
+
+
+def is_label(text: str) -> bool:
+    """Whether *text*, which comes from a URL, can be a label at all."""
+    return _LABEL.fullmatch(text) is not None
 
 
 def ca_keys(certificates: Sequence[AuthorityCertificate]) -> list[CaKey]:

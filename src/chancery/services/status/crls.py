@@ -11,6 +11,7 @@ none gets lost, although signing happens outside any transaction:
    wish left in step 1 gives way to the regular next date.
 """
 
+import hashlib
 import logging
 import threading
 import time
@@ -280,6 +281,7 @@ def _issued(
             "authority": record.authority,
             "key": key.label,
             "number": record.number,
+            "sha256": hashlib.sha256(record.der).hexdigest(),
             "entries": record.entries,
             "next_update": record.next_update,
         },

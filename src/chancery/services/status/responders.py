@@ -193,7 +193,12 @@ class Responders:
             method=SYSTEM.method.value,
             origin=SYSTEM.origin,
             subject_id=f"{authority.name}/{intent.serial}",
-            details={"authority": authority.name, "serial": intent.serial, "profile": PROFILE},
+            details={
+                "authority": authority.name,
+                "serial": intent.serial,
+                "sha256": record.sha256,
+                "profile": PROFILE,
+            },
         )
         current = authority.key_id == intent.key_id
 

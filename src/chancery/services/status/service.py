@@ -10,7 +10,7 @@ from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Publisher, Session, Store
 from chancery.services.access import demand
-from chancery.services.issuers import ca_keys, find
+from chancery.services.issuers import ca_keys, find, is_label
 from chancery.services.status.crls import RETRY_S, CrlIssuer
 from chancery.services.status.ocsp import Answer, OcspResponder
 from chancery.services.status.responders import Lint, Responders
@@ -70,14 +70,14 @@ class StatusService:
 
     def latest_crl(self, label: str) -> bytes:
         """The CRL in force (DER) for an authority's key; *label* is the name in its URL."""
-        found = self._crls.latest(label)
+        found = self._crls.latest(label) if is_label(label) else None
         if found is None:
             raise NotFound(f"no CRL for {label!r}", field="authority", rule="crl.known")
         return found
 
     def authority_certificate(self, label: str) -> bytes:
         """The current certificate (DER) of an authority's key: what AIA points to."""
-        found = self._publisher.published(certificate_name(label))
+        found = self._publisher.published(certificate_name(label)) if is_label(label) else None
         if found is None:
             raise NotFound(f"no authority {label!r}", field="authority", rule="authority.known")
         return found

@@ -1,0 +1,385 @@
+"""What the CA tree promises, checked on the real store and the real signer."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    load_pem_private_key,
+    pkcs12,
+)
+from cryptography.x509 import load_pem_x509_certificate
+
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.authority import AuthorityCertificateKind, AuthorityState, SecurityLevel
+from chancery.domain.errors import (
+    AlreadyExists,
+    BadKey,
+    BadRequest,
+    CAError,
+    Conflict,
+    NotFound,
+    NotPermitted,
+    Unavailable,
+    WrongState,
+)
+from chancery.domain.identity import SYSTEM, anonymous
+from chancery.domain.profile import NameConstraints
+from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
+from chancery.wire import ca_certificate, pem, pkcs7
+from services.pki import House, operator, signer
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    directory = tmp_path_factory.mktemp("house")
+    with signer(directory) as vault:
+        house = House(directory, vault)
+        house.authorities.create(SYSTEM, new("root", None))
+        yield house
+        house.close()
+
+
+def new(name: str, parent: str | None, /, **changes: object) -> NewAuthority:
+    wanted = NewAuthority(
+        name, "lab", f"CN={name},O=Example", parent=parent, key_algorithm=KeyAlgorithm.EC_P256,
+        extensions=Extensions(days=3650 if parent is None else 1000),
+    )  # fmt: skip
+    return replace(wanted, **changes)  # type: ignore[arg-type]
+
+
+def openssl(*words: str | Path) -> None:
+    done = subprocess.run(
+        ["openssl", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_new_authority_has_certificate_crl_and_responder_at_once(house: House) -> None:
+    made = house.authorities.create(operator(), new("complete", "root"))
+    assert made.state is AuthorityState.ACTIVE
+    assert made.chain == (house.authorities.show(SYSTEM, "root").certificate,)
+    assert made.ocsp_certificate is not None
+    assert house.status.latest_crl("complete")
+    assert house.status.authority_certificate("complete") == made.certificate
+
+
+def test_the_certificate_of_a_subordinate_is_on_record_with_its_audit_leaf(house: House) -> None:
+    made = house.authorities.create(operator("otto"), new("recorded", "root"))
+    serial = ca_certificate.decode(made.certificate or b"").serial
+    with house.store.read() as session:
+        (record,) = session.certificates.by_serial(serial, "root")
+        (leaf,) = session.audit.find(action="certificate.issued", subject_id=f"root/{serial}")
+    assert (record.profile, record.requester) == ("subordinate-ca", "otto")
+    assert leaf.event.details["approvers"] == ["otto"]
+    assert leaf.event.details["sha256"] == record.sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "rule"),
+    [
+        ({"name": "Bad Name"}, CAError, "name.slug"),
+        ({"subject": ""}, CAError, "name.empty"),
+        ({"parent": "nowhere"}, NotFound, "authority.known"),
+        ({"container": "nowhere"}, NotFound, "container.known"),
+        ({"external": True}, BadRequest, "authority.issuer"),
+        ({"security_level": SecurityLevel.HIGH}, BadRequest, "level.vault"),
+        ({"key_algorithm": KeyAlgorithm.RSA_2048}, BadKey, "level.key-size"),
+        ({"signature_algorithm": SignatureAlgorithm.ED25519}, BadRequest, "signature.key"),
+        ({"crl_every_s": 10}, BadRequest, "crl.schedule"),
+        ({"extensions": Extensions(days=9999)}, BadRequest, "validity.within-issuer"),
+    ],
+)
+def test_refuses(house: House, changes: dict[str, object], kind: type[CAError], rule: str) -> None:
+    with pytest.raises(kind) as caught:
+        house.authorities.create(SYSTEM, new("refused", "root", **changes))
+    assert caught.value.rule == rule
+    assert caught.value.field
+    assert caught.value.remedy
+
+
+def test_a_name_is_taken_once(house: House) -> None:
+    with pytest.raises(AlreadyExists):
+        house.authorities.create(SYSTEM, new("root", None))
+
+
+def test_path_lengths_shrink_downwards(house: House) -> None:
+    house.authorities.create(SYSTEM, new("two", "root", extensions=Extensions(900, 1)))
+    below = house.authorities.create(SYSTEM, new("one", "two", extensions=Extensions(800)))
+    assert ca_certificate.decode(below.certificate or b"").path_length == 0
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.create(SYSTEM, new("none", "one", extensions=Extensions(700)))
+    assert caught.value.rule == "path-length.parent"
+    with pytest.raises(BadRequest):
+        house.authorities.create(SYSTEM, new("long", "two", extensions=Extensions(700, 1)))
+
+
+def test_name_constraints_bind(house: House, tmp_path: Path) -> None:
+    extensions = Extensions(900, name_constraints=NameConstraints(("dns:example.com",)))
+    made = house.authorities.create(SYSTEM, new("bounded", "root", extensions=extensions))
+    leaf = house.pem("outside.pem", house.leaf("bounded", "www.example.org").der)
+    done = subprocess.run(
+        ["openssl", "verify", "-CAfile", house.pem("nc-root.pem", *made.chain), "-untrusted",
+         house.pem("nc.pem", made.certificate or b""), leaf],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "permitted subtree violation" in done.stderr
+
+
+def test_a_container_belongs_to_its_group(house: House) -> None:
+    from chancery.domain.identity import Group, Role, RoleClass
+
+    group = Group(
+        "keepers", "", frozenset({Role.CA_OPERATOR}), RoleClass.CA_OPERATIONS, frozenset()
+    )
+    house.store.write(lambda session: session.identities.add_group(group))
+    house.authorities.create_container(SYSTEM, "vaulted", "keepers")
+    with pytest.raises(NotPermitted) as caught:
+        house.authorities.create(operator("olga"), new("kept", None, container="vaulted"))
+    assert caught.value.rule == "container.owner"
+    made = house.authorities.create(
+        operator("karl", "keepers"), new("kept", None, container="vaulted")
+    )
+    assert made.container == "vaulted"
+
+
+def test_nobody_in_particular_manages_nothing(house: House) -> None:
+    with pytest.raises(CAError):
+        house.authorities.create(anonymous("192.0.2.7"), new("sneaky", "root"))
+    with pytest.raises(CAError):
+        house.authorities.disable(anonymous("192.0.2.7"), "root")
+
+
+def test_a_disabled_authority_issues_nothing_but_status(house: House) -> None:
+    house.authorities.create(SYSTEM, new("asleep", "root"))
+    assert house.authorities.disable(operator(), "asleep").state is AuthorityState.DISABLED
+    with pytest.raises(WrongState):
+        house.authorities.create(SYSTEM, new("orphan", "asleep", extensions=Extensions(10)))
+    before = house.status.issue_crl(operator(), "asleep").number
+    assert house.status.issue_crl(operator(), "asleep").number == before + 1
+    assert house.authorities.enable(operator(), "asleep").state is AuthorityState.ACTIVE
+    with pytest.raises(WrongState):
+        house.authorities.enable(operator(), "asleep")
+
+
+def test_renewal_with_the_same_key_keeps_everything_below_valid(
+    house: House, tmp_path: Path
+) -> None:
+    house.authorities.create(SYSTEM, new("evergreen", "root"))
+    house.authorities.create(SYSTEM, new("below", "evergreen", extensions=Extensions(100)))
+    leaf = house.leaf("below", "www.example.org")
+    before = house.authorities.show(SYSTEM, "evergreen")
+    after = house.authorities.renew(operator(), "evergreen")
+    assert after.certificate != before.certificate
+    assert after.key_id == before.key_id
+    assert house.authorities.show(SYSTEM, "below").chain[0] == after.certificate
+    chain = house.authorities.export("below", "chain")
+    (house.directory / "renewed.pem").write_bytes(chain.data)
+    root = house.pem("renewed-root.pem", after.chain[0])
+    openssl("verify", "-x509_strict", "-CAfile", root, "-untrusted",
+            house.directory / "renewed.pem", house.pem("renewed-leaf.pem", leaf.der))  # fmt: skip
+    kept = house.authorities.certificates(SYSTEM, "evergreen")
+    assert [item.current for item in kept] == [False, True]
+
+
+def test_a_new_key_gets_a_label_and_the_old_one_goes_on_for_its_certificates(house: House) -> None:
+    house.authorities.create(SYSTEM, new("rolling", "root"))
+    old = house.authorities.show(SYSTEM, "rolling")
+    early = house.leaf("rolling", "early.example.org")
+    new_one = house.authorities.renew(
+        operator(), "rolling", new_key=True, key_algorithm=KeyAlgorithm.EC_P384
+    )
+    assert new_one.key_id != old.key_id
+    assert new_one.key_algorithm is KeyAlgorithm.EC_P384
+    late = house.leaf("rolling", "late.example.org")
+    for label, authority, leaf in (("rolling", old, early), ("rolling.2", new_one, late)):
+        crl = house.directory / f"{label}.crl.pem"
+        crl.write_text(pem.encode("X509 CRL", house.status.latest_crl(label)))
+        openssl("verify", "-crl_check", "-CRLfile", crl, "-partial_chain", "-trusted",
+                house.pem(f"{label}.ca.pem", authority.certificate or b""),
+                house.pem(f"{label}.leaf.pem", leaf.der))  # fmt: skip
+    assert b"rolling.2.crl" in late.der
+    assert b"rolling.crl" in early.der
+
+
+def test_a_root_takes_a_new_key_too(house: House) -> None:
+    house.authorities.create(SYSTEM, new("old-root", None))
+    renewed = house.authorities.renew(operator(), "old-root", new_key=True)
+    certificate = ca_certificate.decode(renewed.certificate or b"")
+    assert certificate.signed_by(certificate)
+    assert renewed.chain == ()
+
+
+def test_cross_signing_a_sibling_joins_two_trees(house: House) -> None:
+    house.authorities.create(SYSTEM, new("island", None))
+    house.authorities.create(SYSTEM, new("village", "island"))
+    leaf = house.leaf("village", "www.example.org")
+    record = house.authorities.cross_sign(operator(), "root", b"island", Extensions(500))
+    assert record is not None
+    root = house.authorities.show(SYSTEM, "root").certificate or b""
+    village = house.authorities.show(SYSTEM, "village").certificate or b""
+    openssl("verify", "-x509_strict", "-CAfile", house.pem("x-root.pem", root), "-untrusted",
+            house.pem("x-chain.pem", village, record.der), house.pem("x-leaf.pem", leaf.der))  # fmt: skip
+    kinds = [c.kind for c in house.authorities.certificates(SYSTEM, "island")]
+    assert kinds == [AuthorityCertificateKind.SELF_SIGNED, AuthorityCertificateKind.CROSS]
+    # A cross-certificate never becomes the current one.
+    assert house.authorities.show(SYSTEM, "island").chain == ()
+
+
+def foreign_ca(directory: Path, name: str) -> tuple[Path, Path]:
+    """A CA that OpenSSL made: key and certificate."""
+    key, certificate = directory / f"{name}.key", directory / f"{name}.crt"
+    openssl("req", "-x509", "-newkey", "rsa:3072", "-nodes", "-days", "3000", "-subj",
+            f"/O=Elsewhere/CN={name}", "-keyout", key, "-out", certificate,
+            "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+    return key, certificate
+
+
+def test_cross_signing_a_foreign_ca(house: House, tmp_path: Path) -> None:
+    _, certificate = foreign_ca(tmp_path, "partner")
+    record = house.authorities.cross_sign(operator(), "root", certificate.read_bytes())
+    assert record is not None
+    assert record.subject == "CN=partner,O=Elsewhere"
+    with pytest.raises(BadRequest):
+        house.authorities.cross_sign(operator(), "root", house.leaf("root", "no.ca").der)
+
+
+def test_import_with_pkcs8_and_with_pkcs12(house: House, tmp_path: Path) -> None:
+    key, certificate = foreign_ca(tmp_path, "moved")
+    moved = house.authorities.import_authority(
+        operator(),
+        ImportedAuthority(
+            "moved", "lab", certificate=certificate.read_bytes(), key=key.read_bytes()
+        ),
+    )
+    assert moved.state is AuthorityState.ACTIVE
+    openssl("verify", "-CAfile", certificate,
+            house.pem("moved.pem", house.leaf("moved", "www.example.org").der))  # fmt: skip
+    key, certificate = foreign_ca(tmp_path, "bagged")
+    private = load_pem_private_key(key.read_bytes(), None)
+    bag = pkcs12.serialize_key_and_certificates(
+        b"x", private, load_pem_x509_certificate(certificate.read_bytes()), None,  # type: ignore[arg-type]
+        BestAvailableEncryption(b"secret phrase"),
+    )  # fmt: skip
+    wanted = ImportedAuthority("bagged", "lab", pkcs12=bag, passphrase="wrong")
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.import_authority(operator(), wanted)
+    assert caught.value.rule == "import.unreadable"
+    house.authorities.import_authority(operator(), replace(wanted, passphrase="secret phrase"))
+    assert house.leaf("bagged", "www.example.org")
+
+
+def test_import_refuses_a_key_that_does_not_belong(house: House, tmp_path: Path) -> None:
+    key, _ = foreign_ca(tmp_path, "one")
+    _, certificate = foreign_ca(tmp_path, "other")
+    with pytest.raises(BadKey):
+        house.authorities.import_authority(
+            operator(),
+            ImportedAuthority(
+                "mixed", "lab", certificate=certificate.read_bytes(), key=key.read_bytes()
+            ),
+        )
+
+
+def test_an_external_ca_signs_our_csr_and_renews_it(house: House, tmp_path: Path) -> None:
+    key, certificate = foreign_ca(tmp_path, "outside")
+    waiting = house.authorities.create(operator(), new("hosted", None, external=True))
+    assert waiting.state is AuthorityState.AWAITING_CERTIFICATE
+
+    def sign(name: str) -> bytes:
+        csr, out = tmp_path / f"{name}.csr", tmp_path / f"{name}.crt"
+        csr.write_text(
+            pem.encode("CERTIFICATE REQUEST", house.authorities.csr(operator(), "hosted"))
+        )
+        openssl("x509", "-req", "-in", csr, "-CA", certificate, "-CAkey", key, "-days", "1000",
+                "-copy_extensions", "copyall", "-out", out)  # fmt: skip
+        return out.read_bytes()
+
+    first = sign("first")
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.upload_certificate(operator(), "hosted", first)
+    assert caught.value.rule == "chain.missing"
+    other = house.authorities.export("root", "pem").data
+    with pytest.raises(BadRequest):
+        house.authorities.upload_certificate(operator(), "hosted", other)
+    active = house.authorities.upload_certificate(
+        operator(), "hosted", first, certificate.read_bytes()
+    )
+    assert active.state is AuthorityState.ACTIVE
+    assert active.csr is None
+    house.leaf("hosted", "www.example.org")
+
+    house.authorities.renew(operator(), "hosted", new_key=True)
+    assert house.authorities.show(SYSTEM, "hosted").key_id == active.key_id
+    again = house.authorities.upload_certificate(
+        operator(), "hosted", sign("second"), certificate.read_bytes()
+    )
+    assert again.key_id != active.key_id
+    assert house.status.latest_crl("hosted.2")
+
+
+def test_an_offline_authority_never_signs_here(house: House, tmp_path: Path) -> None:
+    _, certificate = foreign_ca(tmp_path, "far-away")
+    wanted = ImportedAuthority("far-away", "lab", certificate=certificate.read_bytes())
+    assert house.authorities.import_authority(operator(), wanted).offline
+    with pytest.raises(Unavailable) as caught:
+        house.authorities.create(SYSTEM, new("child", "far-away", extensions=Extensions(10)))
+    assert caught.value.rule == "authority.offline"
+    with pytest.raises(Conflict):
+        house.status.issue_crl(operator(), "far-away")
+    with pytest.raises(WrongState):
+        house.authorities.renew(operator(), "far-away")
+
+
+def test_exports(house: House) -> None:
+    house.authorities.create(SYSTEM, new("shown", "root"))
+    made = house.authorities.show(SYSTEM, "shown")
+    assert house.authorities.export("shown", "der").data == made.certificate
+    assert house.authorities.export("shown", "pem").data.count(b"BEGIN CERT") == 1
+    assert house.authorities.export("shown", "chain").data.count(b"BEGIN CERT") == 2
+    p7 = pkcs7.certificates(house.authorities.export("shown", "p7").data)
+    assert set(p7) == {made.certificate, *made.chain}
+    with pytest.raises(BadRequest):
+        house.authorities.export("shown", "docx")
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[House]:
+    """A house that claims to have an HSM, so that level high is possible."""
+    with signer(tmp_path) as vault:
+        house = House(tmp_path, vault, vault_kind="pkcs11")
+        yield house
+        house.close()
+
+
+def test_level_high_wants_two_people_and_the_very_content(strict: House) -> None:
+    wanted = new("guarded", None, security_level=SecurityLevel.HIGH,
+                 key_algorithm=KeyAlgorithm.EC_P384)  # fmt: skip
+    made = strict.authorities.create(operator("olga"), wanted)
+    assert made.state is AuthorityState.AWAITING_CERTIFICATE
+    (pending,) = strict.authorities.pending(operator())
+    assert (pending.approvers, pending.approvals_needed) == (("olga",), 2)
+    with pytest.raises(Conflict):
+        strict.authorities.approve(operator("olga"), pending.id, pending.tbs_sha256)
+    with pytest.raises(Conflict):
+        strict.authorities.approve(operator("otto"), pending.id, "00" * 32)
+    record = strict.authorities.approve(operator("otto"), pending.id, pending.tbs_sha256)
+    assert record is not None
+    assert strict.authorities.show(SYSTEM, "guarded").state is AuthorityState.ACTIVE
+    assert not strict.authorities.pending(operator())
+    assert strict.status.latest_crl("guarded")
+
+
+def test_a_rejected_certificate_is_given_up(strict: House) -> None:
+    wanted = new("doubted", None, security_level=SecurityLevel.HIGH,
+                 key_algorithm=KeyAlgorithm.EC_P384)  # fmt: skip
+    strict.authorities.create(operator("olga"), wanted)
+    (pending,) = strict.authorities.pending(operator())
+    strict.authorities.reject(operator("otto"), pending.id, "wrong name")
+    assert not strict.authorities.pending(operator())
+    with pytest.raises(NotFound):
+        strict.authorities.approve(operator("otto"), pending.id, pending.tbs_sha256)

@@ -1,0 +1,343 @@
+"""What certificate status promises, checked on the real store, signer and published files."""
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+
+from chancery.adapters.storage import open_store
+from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.certificate import CertificateRecord, RevocationReason
+from chancery.domain.errors import BadRequest, CAError, NotFound, Unavailable
+from chancery.domain.identity import SYSTEM, anonymous
+from chancery.domain.profile import DAY_S
+from chancery.ports import Store
+from chancery.protocols.crl import FileHandler
+from chancery.protocols.ocsp import OcspHandler
+from chancery.services.authority import Extensions, NewAuthority
+from chancery.services.status import StatusService
+from chancery.wire import crl
+from services.pki import HTTP, House, ocsp_profile, operator, signer
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with signer(tmp_path) as vault:
+        house = House(tmp_path, vault)
+        make(house, "root", None)
+        make(house, "issuing", "root")
+        yield house
+        house.close()
+
+
+def make(house: House, name: str, parent: str | None) -> None:
+    days = 3650 if parent is None else 1000
+    house.authorities.create(
+        SYSTEM,
+        NewAuthority(
+            name, "lab", f"CN={name}", parent=parent, key_algorithm=KeyAlgorithm.EC_P256,
+            extensions=Extensions(days=days),
+        ),
+    )  # fmt: skip
+
+
+def listed(house: House, name: str = "issuing") -> set[str]:
+    parsed = x509.load_der_x509_crl(house.status.latest_crl(name))
+    return {f"{entry.serial_number:x}" for entry in parsed}
+
+
+# CRLs
+
+
+def test_one_crl_answers_many_revocations(house: House) -> None:
+    leaves = [house.leaf("issuing", f"w{n}.example.org") for n in range(5)]
+    assert house.status.run_due() == []
+    for leaf in leaves:
+        house.revoke(leaf, RevocationReason.superseded)
+    (record,) = house.status.run_due()
+    assert (record.authority, record.entries) == ("issuing", 5)
+    assert listed(house) == {leaf.serial for leaf in leaves}
+    assert house.status.run_due() == []
+
+
+def test_a_revocation_during_signing_gets_its_own_crl(house: House) -> None:
+    """The wish outlives the CRL that was begun before it."""
+    first, second = (house.leaf("issuing", f"w{n}.example.org") for n in range(2))
+    house.revoke(first, RevocationReason.superseded)
+    sign = house.vault.sign_crl
+
+    def slow(*arguments: object) -> bytes:
+        if not signing.is_set():
+            signing.set()
+            house.revoke(second, RevocationReason.superseded)
+        return sign(*arguments)  # type: ignore[arg-type]
+
+    signing = threading.Event()
+    house.vault.sign_crl = slow  # type: ignore[method-assign, assignment]
+    try:
+        house.status.run_due()
+        house.status.run_due()
+    finally:
+        del house.vault.sign_crl
+    assert listed(house) == {first.serial, second.serial}
+
+
+def test_a_failed_crl_is_tried_again(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    house.revoke(leaf, RevocationReason.superseded)
+
+    def away(*_: object) -> bytes:
+        raise Unavailable("the signer is away")
+
+    house.vault.sign_crl = away  # type: ignore[method-assign, assignment]
+    assert house.status.run_due() == []
+    del house.vault.sign_crl
+    house.clock.ahead_s += 60
+    assert [r.authority for r in house.status.run_due()] == ["issuing"]
+    assert listed(house) == {leaf.serial}
+
+
+def test_the_schedule_comes_round(house: House) -> None:
+    assert house.status.run_due() == []
+    house.clock.ahead_s += DAY_S
+    assert {r.authority for r in house.status.run_due()} == {"root", "issuing"}
+    assert house.status.run_due() == []
+
+
+def test_an_entry_stays_for_one_crl_beyond_expiry(house: House) -> None:
+    """RFC 5280 §3.3."""
+    house.authorities.create(
+        SYSTEM,
+        NewAuthority(
+            "brisk", "lab", "CN=brisk", parent="root", key_algorithm=KeyAlgorithm.EC_P256,
+            extensions=Extensions(days=100), crl_lifetime_s=600, crl_every_s=60,
+        ),
+    )  # fmt: skip
+    leaf = house.leaf("brisk", "www.example.org", lasting_s=160)  # of which 60 s are past
+    house.revoke(leaf, RevocationReason.superseded)
+    for ahead, on_it in ((0, True), (50, True), (110, True), (180, False)):
+        house.clock.ahead_s = ahead
+        house.status.issue_crl(operator(), "brisk")
+        assert (leaf.serial in listed(house, "brisk")) is on_it, f"{ahead} s later"
+
+
+def test_numbers_rise_even_after_an_old_backup_came_back(house: House) -> None:
+    """Incident I23: the database forgets, the published files do not."""
+    url = f"sqlite:///{house.directory / 'backup.db'}"
+    with sqlite3.connect(house.directory / "chancery.db") as database:
+        database.execute("VACUUM INTO ?", (str(house.directory / "backup.db"),))
+    database.close()
+    for _ in range(4):
+        highest = house.status.issue_crl(operator(), "issuing").number
+    store = open_store(url, clock=house.clock)
+    assert service(house, store).issue_crl(operator(), "issuing").number > highest
+    store.close()
+
+
+def service(house: House, store: Store) -> StatusService:
+    """Another process's service over the same files and signer."""
+    return StatusService(
+        store, house.vault, house.clock, secrets.token_bytes, house.publisher,
+        http=HTTP, responder_profile=ocsp_profile, lint=house.lint,
+    )  # fmt: skip
+
+
+def test_another_cas_crl_is_never_published(house: House) -> None:
+    """Incident I7."""
+    before = house.status.latest_crl("issuing")
+    with pytest.raises(BadRequest) as caught:
+        house.status.accept_crl(operator(), "issuing", house.status.latest_crl("root"))
+    assert caught.value.rule == "crl.authority-key"
+    assert house.status.latest_crl("issuing") == before
+
+
+def test_a_crl_whose_signature_is_wrong_is_never_published(house: House) -> None:
+    forged = bytearray(house.status.latest_crl("issuing"))
+    forged[-1] ^= 1
+    with pytest.raises(CAError) as caught:
+        house.status.accept_crl(operator(), "issuing", bytes(forged))
+    assert caught.value.rule == "crl.signature"
+
+
+def test_an_older_crl_never_replaces_a_newer_one(house: House) -> None:
+    older = house.status.latest_crl("issuing")
+    house.status.issue_crl(operator(), "issuing")
+    with pytest.raises(CAError) as caught:
+        house.status.accept_crl(operator(), "issuing", older)
+    assert caught.value.rule == "crl.number"
+
+
+def test_who_may_not_issue_a_crl(house: House) -> None:
+    with pytest.raises(CAError):
+        house.status.issue_crl(anonymous("192.0.2.9"), "issuing")
+
+
+# OCSP
+
+
+def ask(
+    house: House, leaf: CertificateRecord, *, nonce: bytes | None = None, issuer: str = "issuing"
+) -> ocsp.OCSPResponse:
+    authority = x509.load_der_x509_certificate(house.status.authority_certificate(issuer))
+    builder = ocsp.OCSPRequestBuilder().add_certificate(
+        x509.load_der_x509_certificate(leaf.der), authority, hashes.SHA256()
+    )
+    if nonce is not None:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
+    request = builder.build().public_bytes(Encoding.DER)
+    return ocsp.load_der_ocsp_response(house.status.ocsp(issuer.partition(".")[0], request).der)
+
+
+def test_a_revocation_shows_at_once_in_a_cached_answer(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    first = ask(house, leaf)
+    assert first.certificate_status is ocsp.OCSPCertStatus.GOOD
+    assert ask(house, leaf).signature == first.signature, "an answer without nonce is reused"
+    house.revoke(leaf, RevocationReason.keyCompromise)
+    after = ask(house, leaf)
+    assert after.certificate_status is ocsp.OCSPCertStatus.REVOKED
+    assert after.revocation_reason is x509.ReasonFlags.key_compromise
+
+
+def test_the_nonce_comes_back(house: House) -> None:
+    response = ask(house, house.leaf("issuing", "www.example.org"), nonce=b"n" * 32)
+    (extension,) = list(response.extensions)
+    assert extension.value == x509.OCSPNonce(b"n" * 32)
+
+
+def test_a_responder_is_renewed_at_half_its_life(house: House) -> None:
+    brief = House(house.directory / "brief", house.vault, responder_s=3600)
+    make(brief, "issuing", None)
+    leaf = brief.leaf("issuing", "www.example.org")
+    first = ask(brief, leaf).certificates[0]
+    for ahead, same in ((1500, True), (1900, False)):
+        brief.clock.ahead_s = ahead
+        brief.status.rotate_responders()
+        now = ask(brief, leaf, nonce=b"n").certificates[0]
+        assert (now == first) is same, f"{ahead} s later"
+    assert now.public_key() == first.public_key()
+    kept = brief.authorities.show(SYSTEM, "issuing")
+    assert kept.ocsp_certificate == now.public_bytes(Encoding.DER)
+    brief.close()
+
+
+def test_another_process_uses_the_responder_on_record(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    first = ask(house, leaf).certificates[0]
+    house.status = service(house, house.store)
+    assert ask(house, leaf).certificates[0] == first
+
+
+def test_certificates_of_a_former_key_hear_from_its_own_responder(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    house.authorities.renew(operator(), "issuing", new_key=True)
+    response = ask(house, leaf)
+    assert response.certificate_status is ocsp.OCSPCertStatus.GOOD
+    former = x509.load_der_x509_certificate(house.status.authority_certificate("issuing"))
+    response.certificates[0].verify_directly_issued_by(former)
+    late = house.leaf("issuing", "late.example.org")
+    answered = ask(house, late, issuer="issuing.2")
+    newer = x509.load_der_x509_certificate(house.status.authority_certificate("issuing.2"))
+    answered.certificates[0].verify_directly_issued_by(newer)
+
+
+# Over HTTP
+
+
+def test_crl_file_answers_like_a_file(house: House) -> None:
+    handler = FileHandler(house.status, house.clock)
+    status, headers, body = handler.crl("GET", "issuing")
+    named = dict(headers)
+    assert (status, body) == (200, house.status.latest_crl("issuing"))
+    assert named["Content-Type"] == "application/pkix-crl"
+    assert named["Content-Length"] == str(len(body))
+    assert named["Cache-Control"].startswith("max-age=300")
+    assert handler.crl("HEAD", "issuing")[2] == b""
+    assert handler.crl("GET", "issuing", none_match=named["ETag"])[0] == 304
+    assert handler.crl("GET", "issuing", since=named["Last-Modified"])[0] == 304
+    assert (
+        handler.crl("GET", "issuing", none_match='"other"', since=named["Last-Modified"])[0] == 200
+    )
+    assert handler.crl("POST", "issuing")[0] == 405
+    assert handler.crl("GET", "nowhere")[0] == 404
+    assert handler.certificate("GET", "issuing")[0] == 200
+
+
+@pytest.mark.parametrize("label", ["../root", "a/b", "", ".", "x\x00y", "issuing/../root"])
+def test_a_name_that_is_none_is_not_found(house: House, label: str) -> None:
+    handler = FileHandler(house.status, house.clock)
+    assert handler.crl("GET", label)[0] == 404
+    assert handler.certificate("GET", label)[0] == 404
+    with pytest.raises(NotFound):
+        house.status.latest_crl(label)
+
+
+@pytest.mark.parametrize(
+    ("method", "tail", "body", "answer"),
+    [
+        ("POST", "issuing", b"", b"\x30\x03\x0a\x01\x01"),
+        ("POST", "issuing", b"\x30\x80", b"\x30\x03\x0a\x01\x01"),
+        ("POST", "issuing", b"\x30" * 9000, b"\x30\x03\x0a\x01\x01"),
+        ("GET", "issuing/!!!", b"", b"\x30\x03\x0a\x01\x01"),
+        ("GET", "issuing", b"", b"\x30\x03\x0a\x01\x01"),
+    ],
+)
+def test_what_is_no_request_is_malformed(
+    house: House, method: str, tail: str, body: bytes, answer: bytes
+) -> None:
+    status, headers, data = OcspHandler(house.status, house.clock).handle(method, tail, body)
+    assert (status, data) == (200, answer)
+    assert ("Content-Type", "application/ocsp-response") in headers
+
+
+def test_someone_elses_certificate_is_not_ours_to_answer_for(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    root = x509.load_der_x509_certificate(house.status.authority_certificate("issuing"))
+    request = (
+        ocsp.OCSPRequestBuilder()
+        .add_certificate(x509.load_der_x509_certificate(leaf.der), root, hashes.SHA1())
+        .build()
+        .public_bytes(Encoding.DER)
+    )
+    handler = OcspHandler(house.status, house.clock)
+    assert handler.handle("POST", "root", request)[2] == b"\x30\x03\x0a\x01\x06"
+    assert handler.handle("POST", "nowhere", request)[2] == b"\x30\x03\x0a\x01\x06"
+    assert handler.handle("PUT", "root", request)[0] == 405
+    assert handler.handle("POST", "root", request, "text/plain")[0] == 415
+    good = ocsp.load_der_ocsp_response(handler.handle("POST", "issuing", request)[2])
+    assert good.certificate_status is ocsp.OCSPCertStatus.GOOD
+
+
+def test_a_signer_that_is_away_means_try_later(house: House) -> None:
+    leaf = house.leaf("issuing", "www.example.org")
+    ask(house, leaf)
+
+    def away(*_: object) -> bytes:
+        raise Unavailable("the signer is away")
+
+    house.vault.sign_ocsp = away  # type: ignore[method-assign, assignment]
+    request = (
+        ocsp.OCSPRequestBuilder()
+        .add_certificate(
+            x509.load_der_x509_certificate(leaf.der),
+            x509.load_der_x509_certificate(house.status.authority_certificate("issuing")),
+            hashes.SHA1(),
+        )
+        .build()
+        .public_bytes(Encoding.DER)
+    )
+    handler = OcspHandler(house.status, house.clock)
+    assert handler.handle("POST", "issuing", request)[2] == b"\x30\x03\x0a\x01\x03"
+    del house.vault.sign_ocsp
+
+
+def test_decoded_crl_says_what_was_asked_for(house: House) -> None:
+    decoded = crl.decode(house.status.latest_crl("issuing"))
+    assert decoded.next_update - decoded.this_update == 7 * DAY_S
