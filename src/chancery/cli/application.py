@@ -36,6 +36,7 @@ GROUPS: Final = (
     ("profile", "profile", "Certificate profiles: what a certificate may say.", _OFFICE),
     ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
+    ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
     ("user", "user", "Accounts.", _PEOPLE),
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),

@@ -1,12 +1,14 @@
 """``chancery ca``: certification authorities and their certificates."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from chancery.cli import files, output, tree
 from chancery.cli.application import group
-from chancery.cli.arguments import Excluded, Permitted, Texts
+from chancery.cli.arguments import Excluded, Permitted
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 
@@ -16,8 +18,10 @@ app.command("chancery.cli.ca_new:import_", name="import")
 
 _COLUMNS: Final = ("name", "state", "parent", "container", "subject", "security_level")
 _CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current")
+_PENDING: Final = ("id", "issuer", "authority", "subject", "approvers", "approvals_needed")
 _MAX_CERTIFICATES: Final = 1_024 * 1_024  # octets: a certificate with its chain
 
+PendingId = Annotated[str, Parameter(help="Id, as `ca pending` shows it.")]
 Name = Annotated[str, Parameter(help="Name of the CA.")]
 
 
@@ -95,14 +99,19 @@ def csr(
 
 
 @app.command
-def upload(name: Name, certificate: files.Input, /, *, api: Connection = DEFAULT) -> None:
+def upload(
+    name: Name,
+    certificate: files.Input,
+    /,
+    *,
+    chain: Annotated[Path | None, Parameter(help="Certificates above it, if not in there.")] = None,
+    api: Connection = DEFAULT,
+) -> None:
     """Hand in the certificate that an external CA has made, with its chain (PEM, DER or p7)."""
-    data = files.read(certificate, _MAX_CERTIFICATES)
-    with api.open() as server:
-        answer = server.post(
-            "authorities", name, "certificate", body={"certificate": files.pem_or_base64(data)}
-        )
-    output.show(answer, as_json=api.as_json)
+    body = {"certificate": files.pem_or_base64(files.read(certificate, _MAX_CERTIFICATES))}
+    if chain is not None:
+        body["chain"] = files.pem_or_base64(files.read(chain, _MAX_CERTIFICATES))
+    output.show(_post(name, "certificate", body, api), as_json=api.as_json)
 
 
 @app.command
@@ -111,15 +120,15 @@ def renew(
     /,
     *,
     days: Annotated[int | None, Parameter(help="Validity; else as long as before.")] = None,
-    reason: Annotated[str | None, Parameter(help="Why, for the record of the signer.")] = None,
-    approvers: Annotated[
-        Texts, Parameter(name="--approver", help="Who approved; repeatable.")
-    ] = (),
+    path_length: Annotated[int | None, Parameter(help="CAs allowed below; else as before.")] = None,
+    new_key: Annotated[bool, Parameter(help="Make a new key, too.")] = False,
+    key_algorithm: Annotated[str | None, Parameter(help="Kind of the new key.")] = None,
     api: Connection = DEFAULT,
 ) -> None:
-    """Renew the certificate of an authority, with the same key and name."""
-    body: Json = {"days": days, "reason": reason, "approvers": list(approvers) or None}
-    _post(name, "renew", body, api)
+    """Give an authority a new certificate from the same issuer."""
+    body = {"days": days, "path_length": path_length, "key_algorithm": key_algorithm}
+    answer = _post(name, "renew", body | {"new_key": new_key or None}, api)
+    output.show(answer, as_json=api.as_json)
 
 
 @app.command
@@ -132,45 +141,88 @@ def cross_sign(
     path_length: Annotated[int | None, Parameter(help="CAs allowed below the other one.")] = None,
     permitted: Permitted = (),
     excluded: Excluded = (),
-    reason: Annotated[str | None, Parameter(help="Why, for the record of the signer.")] = None,
     to: files.Output = None,
     force: files.Force = False,
     api: Connection = DEFAULT,
 ) -> None:
-    """Certify the key of another CA by NAME: CERTIFICATE is that CA's own certificate."""
+    """Certify the key of another CA by NAME: CERTIFICATE is that CA's own certificate.
+
+    Where people must approve, it is pending first: see `ca pending`.
+    """
     files.check_free(to, force=force)
-    data = files.read(certificate, _MAX_CERTIFICATES)
     body: Json = {
-        "certificate": files.pem_or_base64(data),
+        "certificate": files.pem_or_base64(files.read(certificate, _MAX_CERTIFICATES)),
         "days": days,
         "path_length": path_length,
-        "reason": reason,
     }
     if permitted or excluded:
         body["name_constraints"] = {"permitted": list(permitted), "excluded": list(excluded)}
-    answer = _post(name, "cross-sign", body, api, quiet=to is not None)
-    if to is not None:
-        made = str(answer["certificate"]).encode()
-        files.deliver(made, to, force=force)
-        output.delivered(to, len(made), as_json=api.as_json)
+    _signed(_post(name, "cross-sign", body, api), to, api, force=force)
+
+
+@app.command
+def pending(*, api: Connection = DEFAULT) -> None:
+    """List the CA certificates that wait for approvals."""
+    with api.open() as server:
+        items = server.items("pending-certificates", limit=None)
+        output.listing(items, _PENDING, as_json=api.as_json)
+
+
+@app.command
+def approve(
+    pending_id: PendingId,
+    /,
+    *,
+    tbs_sha256: Annotated[str, Parameter(help="Hash of exactly what you approve.")],
+    to: files.Output = None,
+    force: files.Force = False,
+    api: Connection = DEFAULT,
+) -> None:
+    """Approve a pending CA certificate.  The last approval that was missing signs it."""
+    files.check_free(to, force=force)
+    with api.open() as server:
+        answer = server.post(
+            "pending-certificates", pending_id, "approve", body={"tbs_sha256": tbs_sha256.lower()}
+        )
+    _signed(answer, to, api, force=force)
+
+
+@app.command
+def reject(
+    pending_id: PendingId,
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why, for the record.")],
+    api: Connection = DEFAULT,
+) -> None:
+    """Give a pending CA certificate up."""
+    with api.open() as server:
+        server.post("pending-certificates", pending_id, "reject", body={"reason": reason})
+    output.done(pending_id, "rejected", as_json=api.as_json)
 
 
 @app.command
 def disable(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Stop an authority from issuing.  CRLs and OCSP answers for it go on."""
-    _post(name, "disable", {}, api)
+    output.show(_post(name, "disable", {}, api), as_json=api.as_json)
 
 
 @app.command
 def enable(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Let a disabled authority issue again."""
-    _post(name, "enable", {}, api)
+    output.show(_post(name, "enable", {}, api), as_json=api.as_json)
 
 
-def _post(name: str, verb: str, body: Json, api: Connection, *, quiet: bool = False) -> Json:
-    given = {key: value for key, value in body.items() if value is not None}
+def _post(name: str, verb: str, body: Mapping[str, object], api: Connection) -> Json:
     with api.open() as server:
-        answer: Json = server.post("authorities", name, verb, body=given)
-    if not quiet:
-        output.show(answer, as_json=api.as_json)
+        answer: Json = server.post("authorities", name, verb, body=output.given(body))
     return answer
+
+
+def _signed(answer: Json, to: Path | None, api: Connection, *, force: bool) -> None:
+    """Show what became of a CA certificate, and keep it if there is one."""
+    certificate = answer.get("certificate")
+    if to is not None and isinstance(certificate, str):
+        files.deliver(certificate.encode(), to, force=force)
+        answer = answer | {"file": str(to)}
+    output.show(answer, as_json=api.as_json)

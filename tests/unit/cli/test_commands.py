@@ -159,6 +159,28 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"certificate": CSR, "path_length": 1},
     ),
+    (
+        "ca renew a --new-key --key-algorithm ec-p384 --path-length 0",
+        "POST",
+        "/authorities/a/renew",
+        {},
+        {"new_key": True, "key_algorithm": "ec-p384", "path_length": 0},
+    ),
+    ("ca pending", "GET", "/pending-certificates", {"limit": "500"}, None),
+    (
+        "ca approve P --tbs-sha256 FF",
+        "POST",
+        "/pending-certificates/P/approve",
+        {},
+        {"tbs_sha256": "ff"},
+    ),
+    (
+        "ca reject P --reason no",
+        "POST",
+        "/pending-certificates/P/reject",
+        {},
+        {"reason": "no"},
+    ),
     ("ca disable a", "POST", "/authorities/a/disable", {}, {}),
     ("ca enable a", "POST", "/authorities/a/enable", {}, {}),
     ("ca export a --format chain", "GET", "/authorities/a/export", {"format": "chain"}, None),
@@ -254,7 +276,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {"label": "l", "days": 3, "scopes": ["request.submit"]},
     ),
 ]
-_LISTS = ("list", "tree", "versions", "certificates", "lint")
+_LISTS = ("list", "tree", "versions", "certificates", "lint", "pending")
 
 
 @pytest.fixture

@@ -32,3 +32,19 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, alone: Any) -> None:
 
     assert finished.code == 2
     assert finished.json
+
+
+def test_ceremony(tmp_path: Path, alone: Any) -> None:
+    root, secret = tmp_path / "root", tmp_path / "passphrase"
+    secret.write_text("correct horse battery staple\n")
+    secret.chmod(0o600)
+    argv = ("--operator", "ann", "--operator", "bob", "--passphrase-file", secret)
+
+    made = alone("ceremony", "init-root", root, "--subject", "CN=Root", *argv)
+    assert (made.code, made.err) == (0, "")
+    assert made.json["subject"] == "CN=Root"
+
+    listed = alone("ceremony", "crl", root, "-o", tmp_path / "root.crl", *argv)
+    assert listed.json["entries"] == 0
+    again = alone("ceremony", "crl", root, "-o", tmp_path / "root.crl", *argv)
+    assert again.code == 6  # the file is there
