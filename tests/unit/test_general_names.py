@@ -29,6 +29,7 @@ CANONICAL = {
     "uri:http://[2001:db8::1]:8080/": "uri:http://[2001:db8::1]:8080/",
     "upn:Zoë@corp.example.org": "upn:Zoë@corp.example.org",
     "directory:O=Example, CN=x": "directory:O=Example,CN=x",
+    "directory:CN=\\ ": "directory:CN=\\ ",
     "registered-id:1.2.3.4": "registered-id:1.2.3.4",
     "other:1.2.3;0C0161": "other:1.2.3;0c0161",
 }

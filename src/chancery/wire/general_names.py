@@ -190,4 +190,6 @@ def parse(text: str) -> GeneralName:
             "name.kind",
             "write kind:value, with one of " + ", ".join(NameKind),
         ) from None
-    return normalise(GeneralName(parsed, value.strip()))
+    if parsed is not NameKind.DIRECTORY:  # where a space at the end may be an escaped one
+        value = value.strip()
+    return normalise(GeneralName(parsed, value))
