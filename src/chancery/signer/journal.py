@@ -121,6 +121,11 @@ class Journal:
         return self._checkpoints.get(key_id)
 
     @property
+    def checkpoint_keys(self) -> int:
+        """How many keys have signed checkpoints: each segment begins with the last of each."""
+        return len(self._checkpoints) - 1
+
+    @property
     def identity(self) -> str:
         """Hex chosen when the journal was begun."""
         return self._checkpoints.get(_IDENTITY, "")
@@ -220,14 +225,18 @@ class Journal:
     def _rotate(self) -> None:
         """Close the segment and open the next.
 
-        If the disk is full the old one just goes on; the next commit tries again.
+        If the disk is full the old one just goes on and the next commit tries
+        again; but once the next one exists, a record more in the old one would
+        fork the journal.
         """
         path, offsets = self._live
+        following = self._directory / journal_format.segment_name(self._seq)
         try:
             sealed = SealedSegment.seal(path, offsets, self._seq, self._prev, self._size)
             self._open_segment(sealed)
-        except OSError:
-            return
+        except OSError as error:
+            if following.exists():
+                self._failed = _no_room(error)
 
     def _open_segment(self, sealed: SealedSegment | None = None) -> None:
         """Make a segment whole with its first record, which carries what must not be forgotten."""

@@ -13,6 +13,7 @@ from chancery.signer.pkcs12 import package
 from chancery.signer.vault import Vault, VaultKey
 
 MAX_APPROVALS: Final = 16
+MAX_EKUS: Final = 32
 
 
 class KeyKeeper:
@@ -82,6 +83,12 @@ class KeyKeeper:
         limits = None if ekus is None else tuple(ekus)
         if not 0 <= approvals <= MAX_APPROVALS:
             raise _bad_approvals("approvals", 0)
+        if limits is not None and not 0 < len(limits) <= MAX_EKUS:
+            raise SignerRefused(
+                f"a list of key purposes has 1 to {MAX_EKUS} entries",
+                field="ekus",
+                rule="bind.ekus",
+            )
 
         def bound(key: VaultKey) -> binding.Binding:
             if key.info.purpose is not KeyPurpose.AUTHORITY:

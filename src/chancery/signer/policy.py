@@ -25,7 +25,7 @@ EPOCH_S: Final = 1_767_225_600
 """2026-01-01: this code did not exist before, so an earlier clock is wrong."""
 MAX_TEXT: Final = 256
 """Characters of an intent id, an approver's name or a reason: they go into the journal."""
-MAX_APPROVERS: Final = 64
+MAX_APPROVERS: Final = 32
 
 _CHECKPOINT = re.compile(
     r"(?P<origin>[^\x00-\x1f\x7f]{1,256})\n(?P<size>0|[1-9][0-9]{0,18})\n"

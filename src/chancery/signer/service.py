@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.errors import CAError, SignerRefused
@@ -18,6 +19,9 @@ from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.journal_index import fingerprint
 from chancery.signer.keeper import KeyKeeper, refusal
 from chancery.signer.vault import Vault, VaultKey
+
+MAX_LOGS: Final = 32
+"""Audit keys that may sign: the journal repeats the last checkpoint of each in every segment."""
 
 
 @dataclass(slots=True)
@@ -120,6 +124,13 @@ class Signer(KeyKeeper):
 
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         def decide(key: VaultKey) -> Draft:
+            if self._journal.checkpoint_keys >= MAX_LOGS and not self._journal.checkpoint(key_id):
+                raise SignerRefused(
+                    f"more than {MAX_LOGS} logs",
+                    field="key_id",
+                    rule="signer.logs",
+                    remedy="keep one log: its key can go on signing",
+                )
             state = policy.checkpoint(key, text, self._journal.checkpoint(key_id))
             return Draft(Operation.CHECKPOINT, key_id, detail={"checkpoint": state})
 

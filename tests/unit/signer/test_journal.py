@@ -76,6 +76,35 @@ def test_remembers_checkpoints_across_segments(directory: Path) -> None:
     journal.close()
 
 
+def test_a_rotation_that_fails_is_tried_again(directory: Path) -> None:
+    journal = Journal(directory, segment_octets=500)
+    (first,) = segments(directory)
+    obstacle = first.with_name(f"{first.name}.index")
+    obstacle.mkdir()
+    for number in range(5):
+        journal.append([draft(number)])
+    assert segments(directory) == [first]
+    obstacle.rmdir()
+    journal.append([draft(5)])
+    assert len(segments(directory)) == 2
+    journal.close()
+    assert len(list(read(directory))) == 8
+
+
+def test_it_stops_rather_than_fork(directory: Path) -> None:
+    journal = Journal(directory, segment_octets=500)
+    for number in range(20):
+        (directory / journal_format.segment_name(journal.head[0] + 1)).touch(0o600)
+        try:
+            journal.append([draft(number)])
+            (directory / journal_format.segment_name(journal.head[0])).unlink()
+        except Unavailable:
+            break
+    else:
+        pytest.fail("it went on")
+    journal.close()
+
+
 def test_a_lost_index_is_rebuilt(directory: Path) -> None:
     fill(directory, 30, segment_octets=1000)
     indexes = sorted(directory.glob("*.index"))

@@ -271,6 +271,16 @@ def test_checkpoints_only_grow(signer: Signer) -> None:
         assert caught.value.rule == rule
 
 
+def test_the_number_of_logs_is_bounded(signer: Signer) -> None:
+    for number in range(33):
+        signer.generate(f"audit-{number}", KeyAlgorithm.ED25519, KeyPurpose.AUDIT)
+        if number < 32:
+            signer.sign_checkpoint(f"audit-{number}", checkpoint(1))
+    with pytest.raises(SignerRefused, match="32 logs"):
+        signer.sign_checkpoint("audit-32", checkpoint(1))
+    assert signer.sign_checkpoint("audit-0", checkpoint(2))
+
+
 def test_no_structure_passes_for_another(signer: Signer) -> None:
     """A key that signs one kind must not be tricked into another through the wrong call."""
     s.make_root(signer, "root", "Root")
