@@ -320,7 +320,7 @@ class Certificates(Protocol):
         ...
 
     def valid_subject(self, authority: str, subject: str, now: int) -> list[tuple[str, str]]:
-        """(certificate id, key_sha256) of valid certificates with this subject (uniqueness)."""
+        """(id, key_sha256) of certificates with this subject, valid or about to be signed."""
         ...
 
     def keys_blocked(self, key_sha256s: Sequence[str]) -> Mapping[str, str]:

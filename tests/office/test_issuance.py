@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from chancery.app.office import Office
 from chancery.domain import errors
 from chancery.domain.certificate import CertificateStatus, Intent, RevocationReason
+from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
@@ -178,3 +179,45 @@ def test_what_is_young_is_left_to_its_request(office: Office, who: Who) -> None:
     left_behind(office, who, approved=False)
     assert office.reconciliation.run(older_than_s=60).abandoned == 0
     assert office.reconciliation.run().abandoned == 1
+
+
+@pytest.mark.parametrize("rule", [Uniqueness.SUBJECT, Uniqueness.SUBJECT_AND_KEY])
+def test_a_unique_subject_has_one_holder(office: Office, who: Who, rule: Uniqueness) -> None:
+    name = f"unique-{rule.value}"
+    base = office.profiles.dn_show(SYSTEM, "any-subject")
+    office.profiles.dn_put(SYSTEM, replace(base, name=name, uniqueness=rule))
+    tls = office.profiles.show(SYSTEM, "tls-server").profile
+    office.profiles.put(SYSTEM, replace(tls, name=name, dn_profile=name))
+    ra = office.ras.show(SYSTEM, "automatic")
+    office.ras.put(SYSTEM, replace(ra, name=name, profiles=(name,)))
+
+    def ask(csr: str) -> CertificateRequest:
+        asked = Submission(name, ra=name, csr=csr.encode())
+        return office.registration.submit(who("requester"), asked).request
+
+    first = p256_csr(f"{name}.example.org")
+    serial = ask(first).serial
+    with pytest.raises(errors.AlreadyExists) as refusal:
+        ask(p256_csr(f"{name}.example.org"))
+    assert refusal.value.rule == f"subject.unique.{rule.value}"
+    if rule is Uniqueness.SUBJECT_AND_KEY:
+        assert ask(first).state is RequestState.ISSUED
+    else:
+        office.certificates.revoke(who("officer1"), serial, RevocationReason.superseded)
+        assert ask(p256_csr(f"{name}.example.org")).state is RequestState.ISSUED
+
+
+def test_a_unique_subject_has_one_holder_in_one_batch(office: Office, who: Who) -> None:
+    name = "unique-batch"
+    base = office.profiles.dn_show(SYSTEM, "any-subject")
+    office.profiles.dn_put(SYSTEM, replace(base, name=name, uniqueness=Uniqueness.SUBJECT))
+    tls = office.profiles.show(SYSTEM, "tls-server").profile
+    office.profiles.put(SYSTEM, replace(tls, name=name, dn_profile=name))
+    ra = office.ras.show(SYSTEM, "automatic")
+    office.ras.put(SYSTEM, replace(ra, name=name, profiles=(name,)))
+    same = [
+        Submission(name, ra=name, csr=p256_csr("batch.example.org").encode()) for _ in range(20)
+    ]
+    answers = list(office.registration.submit_many(who("requester"), same))
+    issued = [answer for answer in answers if not isinstance(answer, errors.CAError)]
+    assert len(issued) == 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateRecord, Intent
+from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.ids import new_id
@@ -23,6 +24,7 @@ from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue, Template
+from chancery.services.uniqueness import SubjectsTaken
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
 
@@ -60,6 +62,7 @@ class _Intended:
     intent: Intent
     template: Template
     validity: tuple[int, int]
+    uniqueness: Uniqueness
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,8 @@ class Issuance:
             content_sha256=request.content_sha256,
             created_at=now // 1000,
         )
-        return _Intended(intent, template, validity)
+        uniqueness = self._catalogue.dn_profile(version.profile.dn_profile).uniqueness
+        return _Intended(intent, template, validity, uniqueness)
 
     def _put_on_record(self, pieces: list[_Piece]) -> None:
         """One durable commit: requests, intents and their audit leaves."""
@@ -181,6 +185,9 @@ class Issuance:
                     raise BadKey(f"this key is blocked: {why}", field="csr", rule="key.blocked")
                 session.requests.add([piece.request for piece in fresh])
                 session.audit.append([_submitted(piece) for piece in fresh], self._clock.ms())
+            taken = SubjectsTaken(session, self._clock.s())
+            for piece in approved:
+                taken.take(piece.request, piece.certain.uniqueness)
             session.certificates.intend([piece.certain.intent for piece in approved])
 
         def committed(future: "Future[None]") -> None:

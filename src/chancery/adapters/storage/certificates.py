@@ -123,8 +123,11 @@ class SqlCertificates(SqlRevocations):
             "SELECT c.id, c.key_sha256 FROM certificate c LEFT JOIN revocation r"
             " ON r.authority = c.authority AND r.serial = c.serial WHERE c.subject = ?"
             " AND c.authority || '' = ? AND c.not_after >= ?"
-            " AND (r.status IS NULL OR r.status = 'held') ORDER BY c.id",
-            (subject, authority, now),
+            " AND (r.status IS NULL OR r.status = 'held')"
+            " UNION ALL SELECT i.id, q.key_sha256 FROM intent i"
+            " JOIN request q ON q.id = i.request_id"
+            " WHERE i.authority = ? AND i.abandoned_at IS NULL AND q.subject = ?",
+            (subject, authority, now, authority, subject),
         )
         return [(row[0], row[1]) for row in cursor]
 
