@@ -12,14 +12,18 @@ import binascii
 import hashlib
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import Scope
 
-from chancery.domain.errors import BadRequest, NotAuthenticated
+from chancery.domain.errors import BadRequest, NotAuthenticated, Unavailable
 from chancery.domain.identity import Principal, anonymous
 from chancery.services.identity import IdentityService
 
 _MAX_CREDENTIAL = 8 * 1024  # octets of the Authorization field; a password has 1024 characters
+
+_PASSWORD_THREADS = 4
+_MAX_WAITING = 64  # logins; at about 30 ms each for two at once, the last waits a second
 
 
 class Authenticator:
@@ -27,6 +31,9 @@ class Authenticator:
 
     def __init__(self, identity: IdentityService) -> None:
         self._identity = identity
+        # Passwords wait in a queue of their own: a flood of them costs nobody else a thread.
+        self._passwords = ThreadPoolExecutor(_PASSWORD_THREADS, "password")
+        self._waiting = 0
 
     def at_once(self, scope: Scope, authorization: bytes | None) -> Principal | None:
         """Return the principal if that takes no I/O: no credential, or a token seen just now."""
@@ -42,7 +49,21 @@ class Authenticator:
         known = self.at_once(scope, authorization)
         if known is not None:
             return known
-        return await asyncio.to_thread(self._prove, scope, authorization)
+        if authorization is None or authorization[:6].lower() != b"basic ":
+            return await asyncio.to_thread(self._prove, scope, authorization)
+        if self._waiting >= _MAX_WAITING:
+            raise Unavailable(
+                "too many logins at this moment",
+                field="authorization",
+                rule="password.queue",
+                remedy="try again in a few seconds, or use an API token",
+            )
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._passwords, self._prove, scope, authorization)
+        finally:
+            self._waiting -= 1
 
     def _prove(self, scope: Scope, authorization: bytes | None) -> Principal:
         origin = origin_of(scope)

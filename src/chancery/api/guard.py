@@ -4,6 +4,7 @@ import logging
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chancery.api.problems import Invalid, ProblemAnswer, http_problem, problem
@@ -63,6 +64,8 @@ class Guard:
             if declared_length(scope) > limit:
                 raise HTTPException(413)
             await self._app(scope, bounded, guarded)
+        except ClientDisconnect:
+            return  # nobody is left to answer
         except Exception as error:
             if started:  # too late to say it: the connection is cut, so nobody takes it for whole
                 raise

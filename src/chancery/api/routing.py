@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 
 from chancery.api.authentication import Authenticator
+from chancery.api.problems import Invalid
 from chancery.domain.errors import NotAuthenticated
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.services.access import demand
@@ -41,6 +42,15 @@ def admit(principal: Principal, permissions: Sequence[Permission]) -> None:
     demand(principal, permissions[0])
 
 
+def refuse_nul(octets: bytes, where: str) -> None:
+    """Raise Invalid for a NUL, as it stands in a path, a query or JSON.
+
+    No name or text of ours has one, and PostgreSQL's text type cannot hold it.
+    """
+    if b"\\u0000" in octets or b"%00" in octets or b"\x00" in octets:
+        raise Invalid("text may not contain NUL", where, "text.nul")
+
+
 class GuardedRoute(APIRoute):
     """Authenticates and checks permission before the body is even read."""
 
@@ -59,6 +69,9 @@ class GuardedRoute(APIRoute):
             authenticator: Authenticator = request.app.state.authenticator
             principal = await authenticator.principal(request.scope)
             admit(principal, permissions)
+            refuse_nul(request.scope["path"].encode("utf-8", "replace"), "path")
+            refuse_nul(request.scope["query_string"], "query")
+            refuse_nul(await request.body(), "body")
             request.scope["chancery.principal"] = principal
             return await serve(request)
 

@@ -8,11 +8,12 @@ import asyncio
 from typing import Final
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from chancery.api.authentication import Authenticator
 from chancery.api.idempotency import Idempotency
-from chancery.api.routing import Access
+from chancery.api.routing import Access, refuse_nul
 from chancery.api.submission import decode
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import Submission
@@ -75,6 +76,7 @@ class SubmitEndpoint:
         if principal.method is not AuthMethod.NONE:
             demand(principal, Permission.REQUEST_SUBMIT)
         body = await read_body(receive)
+        refuse_nul(body, "body")
         key = _key(scope)
         submission = decode(body)
         if key is None:
@@ -102,15 +104,14 @@ class SubmitEndpoint:
 
 async def read_body(receive: Receive) -> bytes:
     """Return the whole body; ``Guard`` bounds it."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    parts = [body]
-    while message.get("more_body", False):
+    parts = []
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect  # half a body could be taken for a whole one
         parts.append(message.get("body", b""))
-    return b"".join(parts)
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
 def _key(scope: Scope) -> bytes | None:

@@ -66,6 +66,8 @@ def test_unknown_routes_and_methods(house: Any, method: str, path: str, status: 
         ({"name": "rita", "roles": ["king"]}, 422, "roles.0", "enum"),
         ({"name": "R"}, 400, "name", "name.syntax"),
         (b"[" * 100_000, 400, None, None),
+        ({"name": "rita", "email": "a\0b"}, 422, "body", "text.nul"),
+        (b'{"name": "rita", "email": "\\ud800"}', 422, "email", "string_unicode"),
     ],
 )
 def test_bad_bodies_name_field_and_rule(
@@ -76,6 +78,14 @@ def test_bad_bodies_name_field_and_rule(
     assert answer.is_problem
     if field is not None:
         assert (answer.json["field"], answer.json["rule"]) == (field, rule)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/users/%00", "/api/v1/users?cursor=%00", "/api/v1/users/a%00"]
+)
+def test_nul_is_nowhere(house: Any, path: str) -> None:
+    answer = house.by("administrator").get(path)
+    assert (answer.status, answer.json["rule"]) == (422, "text.nul")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/users", "/api/v1/requests", "/api/v1/session/token"])

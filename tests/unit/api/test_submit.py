@@ -116,6 +116,8 @@ def test_a_body_in_pieces(house: Any) -> None:
         (b'{"profile": "\xff"}', 400, "body", "json"),
         (b"[" * 100_000, 422, "body", "type"),
         (b"[]", 422, "body", "type"),
+        ({"profile": "x", "note": "a\0b"}, 422, "body", "text.nul"),
+        (b'{"profile": "x", "note": "\\ud800"}', 400, "body", "json"),
         ({}, 422, "profile", "required"),
         ({"profile": 5}, 422, "profile", "type"),
         ({"profile": ""}, 422, "profile", "length"),
