@@ -49,6 +49,7 @@ def test_nothing_acknowledged_is_ever_lost(tmp_path: Path) -> None:
         check(client, acknowledged, in_doubt, tmp_path / "journal", number)
     assert signer.stop() == 0
     assert len(acknowledged) > KILLS
+    assert len(in_doubt) > KILLS, "the kills fell beside the work"
 
 
 def sign_until_killed(

@@ -215,6 +215,9 @@ def revocation_list(
         raise _unreadable(error) from None
     if facts.issuer != binding.facts.subject:
         raise _refused("it names another issuer than the key's own", "signer.issuer")
+    usage = binding.facts.key_usage
+    if usage is not None and not usage & tbs.CRL_SIGN:
+        raise _refused("the CA certificate does not let its key sign CRLs", "signer.key-usage")
     if facts.this_update > now + MAX_POSTDATE_S:
         raise _refused("it begins too far in the future", "signer.postdate")
     return facts
