@@ -26,11 +26,11 @@ from chancery.domain.errors import (
     Unavailable,
     WrongState,
 )
-from chancery.domain.identity import SYSTEM, anonymous
+from chancery.domain.identity import SYSTEM, Group, Role, RoleClass, anonymous
 from chancery.domain.profile import NameConstraints
 from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
 from chancery.wire import ca_certificate, pem, pkcs7
-from services.pki import House, operator, signer
+from services.pki import House, Wavering, operator, signer
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +130,6 @@ def test_name_constraints_bind(house: House, tmp_path: Path) -> None:
 
 
 def test_a_container_belongs_to_its_group(house: House) -> None:
-    from chancery.domain.identity import Group, Role, RoleClass
-
     group = Group(
         "keepers", "", frozenset({Role.CA_OPERATOR}), RoleClass.CA_OPERATIONS, frozenset()
     )
@@ -383,3 +381,48 @@ def test_a_rejected_certificate_is_given_up(strict: House) -> None:
     assert not strict.authorities.pending(operator())
     with pytest.raises(NotFound):
         strict.authorities.approve(operator("otto"), pending.id, pending.tbs_sha256)
+
+
+class PowerCut(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize(("step", "when"), [("sign_ca_certificate", "after"), ("bind", "before")])
+def test_a_crash_in_the_middle_is_made_good_at_the_next_start(
+    tmp_path: Path, step: str, when: str
+) -> None:
+    """Signed and not recorded, or recorded and not bound: nothing signed is ever lost."""
+    with signer(tmp_path) as client:
+        vault = Wavering(client)
+        house = House(tmp_path, vault)
+
+        def cut() -> None:
+            raise PowerCut
+
+        getattr(vault, when)[step] = cut
+        with pytest.raises(PowerCut):
+            house.authorities.create(SYSTEM, new("root", None))
+        house.authorities.recover()
+        assert house.authorities.show(SYSTEM, "root").state is AuthorityState.ACTIVE
+        house.status.run_due()
+        assert house.status.latest_crl("root")
+        assert house.status.authority_certificate("root")
+        assert house.leaf("root", "www.example.org")
+        house.close()
+
+
+def test_an_intent_that_was_never_signed_waits(tmp_path: Path) -> None:
+    with signer(tmp_path) as client:
+        vault = Wavering(client)
+        house = House(tmp_path, vault)
+
+        def cut() -> None:
+            raise PowerCut
+
+        vault.before["sign_ca_certificate"] = cut
+        with pytest.raises(PowerCut):
+            house.authorities.create(operator("olga"), new("root", None))
+        assert house.authorities.recover() == 0
+        (pending,) = house.authorities.pending(operator())
+        assert house.authorities.approve(operator("otto"), pending.id, pending.tbs_sha256)
+        house.close()

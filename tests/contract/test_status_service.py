@@ -2,7 +2,6 @@
 
 import secrets
 import sqlite3
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from cryptography.x509 import ocsp
 from chancery.adapters.storage import open_store
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.certificate import CertificateRecord, RevocationReason
-from chancery.domain.errors import BadRequest, CAError, NotFound, Unavailable
+from chancery.domain.errors import BadRequest, CAError, NotFound
 from chancery.domain.identity import SYSTEM, anonymous
 from chancery.domain.profile import DAY_S
 from chancery.ports import Store
@@ -24,17 +23,22 @@ from chancery.protocols.ocsp import OcspHandler
 from chancery.services.authority import Extensions, NewAuthority
 from chancery.services.status import StatusService
 from chancery.wire import crl
-from services.pki import HTTP, House, ocsp_profile, operator, signer
+from services.pki import HTTP, House, Wavering, away, ocsp_profile, operator, signer
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with signer(tmp_path) as vault:
-        house = House(tmp_path, vault)
-        make(house, "root", None)
-        make(house, "issuing", "root")
-        yield house
-        house.close()
+def vault(tmp_path: Path) -> Iterator[Wavering]:
+    with signer(tmp_path) as client:
+        yield Wavering(client)
+
+
+@pytest.fixture
+def house(tmp_path: Path, vault: Wavering) -> Iterator[House]:
+    house = House(tmp_path, vault)
+    make(house, "root", None)
+    make(house, "issuing", "root")
+    yield house
+    house.close()
 
 
 def make(house: House, name: str, parent: str | None) -> None:
@@ -67,38 +71,23 @@ def test_one_crl_answers_many_revocations(house: House) -> None:
     assert house.status.run_due() == []
 
 
-def test_a_revocation_during_signing_gets_its_own_crl(house: House) -> None:
+def test_a_revocation_during_signing_gets_its_own_crl(house: House, vault: Wavering) -> None:
     """The wish outlives the CRL that was begun before it."""
     first, second = (house.leaf("issuing", f"w{n}.example.org") for n in range(2))
     house.revoke(first, RevocationReason.superseded)
-    sign = house.vault.sign_crl
-
-    def slow(*arguments: object) -> bytes:
-        if not signing.is_set():
-            signing.set()
-            house.revoke(second, RevocationReason.superseded)
-        return sign(*arguments)  # type: ignore[arg-type]
-
-    signing = threading.Event()
-    house.vault.sign_crl = slow  # type: ignore[method-assign, assignment]
-    try:
-        house.status.run_due()
-        house.status.run_due()
-    finally:
-        del house.vault.sign_crl
+    vault.before["sign_crl"] = lambda: house.revoke(second, RevocationReason.superseded)
+    assert len(house.status.run_due()) == 1
+    assert listed(house) == {first.serial}
+    assert len(house.status.run_due()) == 1
     assert listed(house) == {first.serial, second.serial}
+    assert house.status.run_due() == []
 
 
-def test_a_failed_crl_is_tried_again(house: House) -> None:
+def test_a_failed_crl_is_tried_again(house: House, vault: Wavering) -> None:
     leaf = house.leaf("issuing", "www.example.org")
     house.revoke(leaf, RevocationReason.superseded)
-
-    def away(*_: object) -> bytes:
-        raise Unavailable("the signer is away")
-
-    house.vault.sign_crl = away  # type: ignore[method-assign, assignment]
+    vault.before["sign_crl"] = away
     assert house.status.run_due() == []
-    del house.vault.sign_crl
     house.clock.ahead_s += 60
     assert [r.authority for r in house.status.run_due()] == ["issuing"]
     assert listed(house) == {leaf.serial}
@@ -297,15 +286,15 @@ def test_what_is_no_request_is_malformed(
     assert ("Content-Type", "application/ocsp-response") in headers
 
 
+def request_for(house: House, leaf: CertificateRecord) -> bytes:
+    issuer = x509.load_der_x509_certificate(house.status.authority_certificate("issuing"))
+    certificate = x509.load_der_x509_certificate(leaf.der)
+    builder = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1())
+    return builder.build().public_bytes(Encoding.DER)
+
+
 def test_someone_elses_certificate_is_not_ours_to_answer_for(house: House) -> None:
-    leaf = house.leaf("issuing", "www.example.org")
-    root = x509.load_der_x509_certificate(house.status.authority_certificate("issuing"))
-    request = (
-        ocsp.OCSPRequestBuilder()
-        .add_certificate(x509.load_der_x509_certificate(leaf.der), root, hashes.SHA1())
-        .build()
-        .public_bytes(Encoding.DER)
-    )
+    request = request_for(house, house.leaf("issuing", "www.example.org"))
     handler = OcspHandler(house.status, house.clock)
     assert handler.handle("POST", "root", request)[2] == b"\x30\x03\x0a\x01\x06"
     assert handler.handle("POST", "nowhere", request)[2] == b"\x30\x03\x0a\x01\x06"
@@ -315,27 +304,11 @@ def test_someone_elses_certificate_is_not_ours_to_answer_for(house: House) -> No
     assert good.certificate_status is ocsp.OCSPCertStatus.GOOD
 
 
-def test_a_signer_that_is_away_means_try_later(house: House) -> None:
-    leaf = house.leaf("issuing", "www.example.org")
-    ask(house, leaf)
-
-    def away(*_: object) -> bytes:
-        raise Unavailable("the signer is away")
-
-    house.vault.sign_ocsp = away  # type: ignore[method-assign, assignment]
-    request = (
-        ocsp.OCSPRequestBuilder()
-        .add_certificate(
-            x509.load_der_x509_certificate(leaf.der),
-            x509.load_der_x509_certificate(house.status.authority_certificate("issuing")),
-            hashes.SHA1(),
-        )
-        .build()
-        .public_bytes(Encoding.DER)
-    )
+def test_a_signer_that_is_away_means_try_later(house: House, vault: Wavering) -> None:
+    request = request_for(house, house.leaf("issuing", "www.example.org"))
+    vault.before["sign_ocsp"] = away
     handler = OcspHandler(house.status, house.clock)
     assert handler.handle("POST", "issuing", request)[2] == b"\x30\x03\x0a\x01\x03"
-    del house.vault.sign_ocsp
 
 
 def test_decoded_crl_says_what_was_asked_for(house: House) -> None:

@@ -13,6 +13,7 @@ from chancery.domain.errors import Conflict, SignerRefused, Unavailable
 from chancery.domain.identity import SYSTEM
 from chancery.services.authority import ImportedAuthority, NewAuthority
 from chancery.wire import ca_certificate, pem
+from chancery.wire import crl as crl_format
 from services.pki import HTTP, House, signer
 
 pytestmark = pytest.mark.interop
@@ -115,8 +116,6 @@ def test_only_what_was_signed_is_revoked_and_once(office: Path) -> None:
 
 
 def test_crl_numbers_rise_over_ceremonies(office: Path) -> None:
-    from chancery.wire import crl as crl_format
-
     numbers = []
     for _ in range(2):
         with open_ceremony(office, operators=("ada", "grace")) as ceremony:

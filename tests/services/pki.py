@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -22,13 +23,14 @@ from chancery.domain.certificate import (
     Intent,
     RevocationReason,
 )
+from chancery.domain.errors import Unavailable
 from chancery.domain.identity import GRANTS, SYSTEM, AuthMethod, Principal, Role
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, ProfileVersion
 from chancery.domain.shipped import PROFILES
-from chancery.ports import Session
+from chancery.ports import KeyVault, Session
 from chancery.services.authority import AuthorityService
 from chancery.services.issuers import find, issuer_context
 from chancery.services.status import StatusService
@@ -101,12 +103,36 @@ def signer(directory: Path) -> Iterator[SignerClient]:
             process.terminate()
 
 
+class Wavering:
+    """A vault with something that happens at a call: before it, or after it and before the answer."""
+
+    def __init__(self, vault: SignerClient) -> None:
+        self._vault = vault
+        self.before: dict[str, Callable[[], object]] = {}
+        self.after: dict[str, Callable[[], object]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._vault, name)
+
+        def call(*arguments: object, **named: object) -> object:
+            self.before.pop(name, lambda: None)()
+            answer = method(*arguments, **named)
+            self.after.pop(name, lambda: None)()
+            return answer
+
+        return call
+
+
+def away() -> None:
+    raise Unavailable("the signer is away")
+
+
 @dataclass
 class House:
     """Everything a test needs to be a CA."""
 
     directory: Path
-    vault: SignerClient
+    vault: KeyVault
     lint: Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]] = compile_lint
     vault_kind: str = "software"
     responder_s: int = 30 * DAY_S

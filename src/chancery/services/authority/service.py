@@ -102,11 +102,7 @@ class AuthorityService(Creation, Succession, Foreign):
         return changed
 
     def recover(self) -> int:
-        """At start-up: complete CA certificates that a crash left half done."""
+        """At start-up: complete CA certificates that a crash left half done; how many."""
         completed = self._certification.recover(SYSTEM)
-        if completed:
-            with self._store.read() as session:
-                names = [a.name for a in session.authorities.all() if a.certificate]
-            for name in names:
-                self._status.activated(SYSTEM, name)
+        self._status.restore()
         return completed

@@ -15,6 +15,7 @@ import hashlib
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chancery.domain.audit import AuditEvent
@@ -223,6 +224,15 @@ class CrlIssuer:
         self._publisher.publish(_mark_name(key.label), str(number).encode())
         self._publisher.publish(file_name(key.label), der)
         self._latest[key.label] = _Published(str(number).encode(), der, time.monotonic())
+
+    def put_back(self, keys: Sequence[CaKey], record: CrlRecord) -> None:
+        """Publish a CRL on record if its file is missing, and only then."""
+        identifier = crl.decode(record.der).key_identifier
+        for key in keys:
+            missing = self._publisher.published(file_name(key.label)) is None
+            if key.certificate.key_identifier == identifier and missing:
+                self._publisher.publish(_mark_name(key.label), str(record.number).encode())
+                self._publisher.publish(file_name(key.label), record.der)
 
     def accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
         """Take in a CRL that an offline authority signed elsewhere."""

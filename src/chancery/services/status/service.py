@@ -99,6 +99,19 @@ class StatusService:
         self._crls.issue(principal, name)
         self._rotate(authority)
 
+    def restore(self) -> None:
+        """At start-up: put certificates and CRLs that are on record back where they are missing."""
+        with self._store.read() as session:
+            for authority in session.authorities.all():
+                keys = ca_keys(session.authorities.certificates(authority.name))
+                for key in keys:
+                    name, der = certificate_name(key.label), key.certificate.der
+                    if self._publisher.published(name) != der:
+                        self._publisher.publish(name, der)
+                latest = session.crls.latest(authority.name)
+                if latest is not None:
+                    self._crls.put_back(keys, latest)
+
     def run_due(self) -> list[CrlRecord]:
         """Issue every CRL that was asked for or whose day has come.
 

@@ -1,0 +1,123 @@
+"""CRLs as bytes: what pyca reads in them is what was put in."""
+
+from datetime import UTC, datetime
+
+import pytest
+from asn1crypto import crl as asn1_crl
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chancery.domain.algorithms import SignatureAlgorithm
+from chancery.domain.certificate import RevocationReason, RevokedEntry
+from chancery.domain.errors import BadRequest
+from chancery.wire import crl
+from chancery.wire.names import encode_name, parse_text
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+NOW = 1_800_000_000
+ALGORITHM = SignatureAlgorithm.ECDSA_SHA256
+
+serials = st.integers(1, (1 << 159) - 1).map(lambda n: f"{n:x}")
+times = st.integers(1_700_000_000, 2_600_000_000)
+entries = st.builds(
+    RevokedEntry, serials, times, st.sampled_from(RevocationReason), st.none() | times
+)
+
+
+def signed(*revoked: RevokedEntry, scope: crl.Scope | None = None, number: int = 7) -> bytes:
+    tbs = crl.tbs(
+        issuer=encode_name(parse_text("CN=Issuing,O=Example")),
+        key_identifier=b"k" * 20,
+        algorithm=ALGORITHM,
+        number=number,
+        this_update=NOW,
+        next_update=NOW + 86_400,
+        entries=[crl.entry(item) for item in revoked],
+        scope=scope,
+    )
+    return crl.join(tbs, ALGORITHM, KEY.sign(tbs, ec.ECDSA(hashes.SHA256())))
+
+
+@given(st.lists(entries, max_size=5, unique_by=lambda item: item.serial))
+def test_pyca_reads_what_was_written(revoked: list[RevokedEntry]) -> None:
+    parsed = x509.load_der_x509_crl(signed(*revoked))
+    assert parsed.is_signature_valid(KEY.public_key())
+    assert len(parsed) == len(revoked)
+    for entry, wanted in zip(parsed, revoked, strict=True):
+        assert f"{entry.serial_number:x}" == wanted.serial
+        assert entry.revocation_date_utc == datetime.fromtimestamp(wanted.revoked_at, UTC)
+        found = {e.oid: e.value for e in entry.extensions}
+        reason = found.get(x509.CRLReason.oid)
+        if wanted.reason is RevocationReason.unspecified:
+            assert reason is None, "RFC 5280 §5.3.1: absent rather than unspecified"
+        else:
+            assert isinstance(reason, x509.CRLReason)
+            assert reason.reason.value == wanted.reason.name
+        date = found.get(x509.InvalidityDate.oid)
+        if wanted.invalidity_date is None:
+            assert date is None
+        else:
+            assert isinstance(date, x509.InvalidityDate)
+            assert date.invalidity_date_utc.timestamp() == wanted.invalidity_date
+
+
+def test_an_empty_crl_has_no_list() -> None:
+    """RFC 5280 §5.1.2.6: it MUST be absent."""
+    parsed = asn1_crl.CertificateList.load(signed())
+    assert parsed["tbs_cert_list"]["revoked_certificates"].native is None
+    assert parsed["tbs_cert_list"]["version"].native == "v2"
+
+
+@pytest.mark.parametrize(
+    ("scope", "fields"),
+    [
+        (crl.Scope(("http://pki.example.org/crl/a.crl",)), {"distribution_point"}),
+        (crl.Scope(only_user_certificates=True), {"only_contains_user_certs"}),
+        (crl.Scope(only_ca_certificates=True), {"only_contains_ca_certs"}),
+    ],
+)
+def test_the_scope_is_a_critical_extension(scope: crl.Scope, fields: set[str]) -> None:
+    parsed = asn1_crl.CertificateList.load(signed(scope=scope))
+    point = parsed.issuing_distribution_point_value.native
+    assert {name for name, value in point.items() if value} == fields
+    assert "issuing_distribution_point" in parsed.critical_extensions
+    pyca = x509.load_der_x509_crl(signed(scope=scope)).extensions
+    assert pyca.get_extension_for_class(x509.IssuingDistributionPoint).critical
+
+
+def test_a_scope_cannot_be_empty_handed() -> None:
+    with pytest.raises(BadRequest):
+        crl.Scope(only_user_certificates=True, only_ca_certificates=True)
+
+
+@given(st.integers(0, 1 << 150))
+def test_decodes(number: int) -> None:
+    decoded = crl.decode(signed(number=number))
+    assert decoded.number == number
+    assert decoded.key_identifier == b"k" * 20
+    assert decoded.issuer == encode_name(parse_text("CN=Issuing,O=Example"))
+    assert (decoded.this_update, decoded.next_update) == (NOW, NOW + 86_400)
+    assert decoded.algorithm is ALGORITHM
+
+
+@given(st.binary())
+def test_never_fails_in_an_unplanned_way(data: bytes) -> None:
+    with pytest.raises(BadRequest):
+        crl.decode(data)
+
+
+WHOLE = signed(RevokedEntry("1f", NOW, RevocationReason.superseded, NOW))
+
+
+@given(st.data())
+def test_nor_for_a_damaged_crl(data: st.DataObject) -> None:
+    damaged = bytearray(WHOLE)
+    at = data.draw(st.integers(0, len(damaged) - 1))
+    damaged[at] = data.draw(st.integers(0, 255))
+    try:
+        crl.decode(bytes(damaged))
+    except BadRequest:
+        return
