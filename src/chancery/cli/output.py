@@ -168,7 +168,7 @@ def _pairs(value: Mapping[str, Any], now: float) -> str:
 
 
 def _heading(key: str) -> str:
-    return key.removesuffix("_s").rpartition(".")[2].replace("_", " ")
+    return key.removesuffix("_ms").removesuffix("_s").rpartition(".")[2].replace("_", " ")
 
 
 def _dig(item: Mapping[str, Any], path: str) -> Any:
