@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from chancery.domain.errors import Unavailable
-from chancery.signer import files, journal_format
+from chancery.signer import files, journal_errors, journal_format
 from chancery.signer.group_commit import GroupCommit
 from chancery.signer.journal_format import (
     GENESIS,
@@ -73,17 +73,14 @@ class Journal:
         """Octets of an incomplete last record that this start removed."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         files.check_directory(directory)
-        self._held = _take_over(directory)
+        self._held = files.hold(directory / "lock")
+        if self._held is None:
+            raise journal_errors.in_use()
         try:
             self._recover()
-        except Broken as broken:
+        except Broken as flaw:
             self._release()
-            raise Unavailable(
-                f"the signer's journal is not as it was written: {broken}",
-                field="journal",
-                rule="journal.broken",
-                remedy="do not delete it: restore it from a backup, and find out who changed it",
-            ) from None
+            raise journal_errors.broken(flaw) from None
         except BaseException:
             self._release()
             raise
@@ -91,7 +88,9 @@ class Journal:
     def append(self, drafts: Sequence[Draft]) -> None:
         """Put entries on record, in order.  Returns once they are durable.
 
-        Raises Unavailable if they are not; then none of them is on record.
+        Raises Unavailable if they are not.  Then none of them is on record;
+        only after a failed sync may some be, and nothing more is taken until a
+        restart has read the file again.
         """
         if drafts:
             self._group.submit(drafts)
@@ -158,11 +157,7 @@ class Journal:
             raise self._failed
         now_ms = self._now_ms()
         if now_ms < self._time_ms - MAX_CLOCK_STEP_MS:
-            raise Unavailable(
-                "the clock is behind the signer's newest record",
-                rule="journal.clock",
-                remedy="set the machine's clock",
-            )
+            raise journal_errors.clock_behind()
         now_ms = max(now_ms, self._time_ms)
         seq, prev, at = self._seq, self._prev, self._size
         places: list[tuple[Draft, int]] = []
@@ -192,13 +187,13 @@ class Journal:
                 done += os.pwrite(self._file, view[done:], self._size + done)
         except OSError as error:
             self._undo()
-            raise _no_room(error) from None
+            raise journal_errors.unwritable(error) from None
         try:
             os.fdatasync(self._file)
         except OSError as error:
             # The kernel may have dropped the pages and will report success next
             # time, so what is on disk is unknown until the file is read again.
-            self._failed = _no_room(error)
+            self._failed = journal_errors.unwritable(error)
             raise self._failed from None
 
     def _undo(self) -> None:
@@ -206,7 +201,7 @@ class Journal:
         try:
             os.ftruncate(self._file, self._size)
         except OSError as error:
-            self._failed = _no_room(error)
+            self._failed = journal_errors.unwritable(error)
 
     def _note(
         self,
@@ -238,7 +233,7 @@ class Journal:
             self._open_segment(sealed)
         except OSError as error:
             if following.exists():
-                self._failed = _no_room(error)
+                self._failed = journal_errors.unwritable(error)
 
     def _open_segment(self, sealed: SealedSegment | None = None) -> None:
         """Make a segment whole with its first record, which carries what must not be forgotten."""
@@ -303,23 +298,3 @@ def _entry_at(path: Path, at: int) -> JournalEntry:
         file.seek(at)
         length = int.from_bytes(file.read(4))
         return journal_format.decode(file.read(min(length, MAX_PAYLOAD)))
-
-
-def _no_room(error: OSError) -> Unavailable:
-    return Unavailable(
-        f"the signer's journal cannot be written ({error.strerror}); nothing was signed",
-        rule="journal.write",
-        remedy="make room on its disk",
-    )
-
-
-def _take_over(directory: Path) -> int:
-    held = files.hold(directory / "lock")
-    if held is None:
-        raise Unavailable(
-            "another signer is using this journal",
-            field="journal",
-            rule="journal.locked",
-            remedy="stop it first: two signers would not know of each other's serials",
-        )
-    return held
