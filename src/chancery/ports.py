@@ -31,7 +31,7 @@ from chancery.domain.keys import (
     KeyPurpose,
     SignatureOnRecord,
 )
-from chancery.domain.profile import ExtensionProfile, ProfileVersion
+from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 
@@ -511,7 +511,7 @@ class Publisher(Protocol):
 class Linter(Protocol):
     """A full linter (pkilint): findings as ``severity code: message`` texts, empty when clean."""
 
-    def __call__(self, certificate: bytes, *, profile: ExtensionProfile) -> Sequence[str]: ...
+    def __call__(self, certificate: bytes) -> Sequence[str]: ...
 
 
 class PasswordHasher(Protocol):

@@ -76,10 +76,10 @@ class Login(_Section):
     hashes_at_once: Annotated[int, Field(ge=1, le=64)] = 2
 
 
-class Jobs(_Section):
-    lint_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        1.0, description="Share of issued certificates that pkilint looks at afterwards."
-    )
+class Keys(_Section):
+    """*debian_weak_keys*: lists of the package openssl-blacklist, or of the same form."""
+
+    debian_weak_keys: tuple[Path, ...] = ()
 
 
 class Settings(_Section):
@@ -95,7 +95,7 @@ class Settings(_Section):
     audit: Audit
     publication: Publication
     login: Login = Login()
-    jobs: Jobs = Jobs()
+    keys: Keys = Keys()
 
 
 def load(config: Path) -> Settings:
@@ -129,6 +129,7 @@ _PATHS = {
     "tls": ("certificate", "key", "client_ca"),
     "audit": ("directory",),
     "publication": ("directory",),
+    "keys": ("debian_weak_keys",),
 }
 
 
@@ -138,6 +139,9 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
         table = document.get(section)
         if isinstance(table, dict):
             for key in keys:
-                if isinstance(table.get(key), str):
-                    table[key] = base / table[key]
+                value = table.get(key)
+                if isinstance(value, str):
+                    table[key] = base / value
+                elif isinstance(value, list):
+                    table[key] = tuple(base / one for one in value if isinstance(one, str))
     return document

@@ -7,8 +7,6 @@ in the background, what was issued; ``wire.lint`` stands in the hot path.
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from chancery.domain.profile import ExtensionProfile
-
 _Findings = Callable[[bytes], Iterator[str]]
 
 
@@ -19,12 +17,7 @@ class PkiLinter:
     not pay for it.
     """
 
-    def __call__(
-        self,
-        certificate: bytes,
-        *,
-        profile: ExtensionProfile,  # noqa: ARG002 - RFC 5280 says the same to every profile
-    ) -> Sequence[str]:
+    def __call__(self, certificate: bytes) -> Sequence[str]:
         """``severity code: message`` texts; that pkilint cannot read it is a finding, too."""
         return tuple(_pkix()(certificate))
 

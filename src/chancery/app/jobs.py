@@ -93,9 +93,7 @@ def lint_some(office: Office, stop: threading.Event, limit: int = 50) -> int:
     for record in records:
         if stop.is_set():
             break
-        findings = office.linter(
-            record.der, profile=office.catalogue.pinned(record.profile_sha256).profile
-        )
+        findings = office.linter(record.der)
         if findings:
             _log.error("lint.findings", serial=record.serial, findings=findings)
         note = partial(_note, record.id, findings, office.clock.s())

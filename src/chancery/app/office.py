@@ -1,7 +1,7 @@
 """Every service of one process, put together from the settings."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.app.signer_process import socket_path
+from chancery.domain.weak_keys import debian_list
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.catalogue import Catalogue
@@ -67,7 +68,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
     http = settings.listen.http_url
     catalogue = Catalogue(store, clock, http=http)
     issuance = Issuance(store, vault, catalogue, clock, entropy)
-    preparation = Preparation(catalogue, vault, clock, entropy)
+    preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
     registration = RegistrationService(store, catalogue, preparation, issuance, clock, entropy)
     status = StatusService(
         store,
@@ -134,3 +135,11 @@ def open_office(settings: Settings) -> Iterator[Office]:
         issuance.close()
         store.close()
         vault.close()
+
+
+def _debian(settings: Settings) -> Callable[[bytes], bool] | None:
+    """The look-up of Debian's weak keys, if the operator has its lists."""
+    paths = settings.keys.debian_weak_keys
+    if not paths:
+        return None
+    return debian_list(line for path in paths for line in path.read_text().splitlines())

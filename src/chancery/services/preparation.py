@@ -4,6 +4,7 @@ Every door ends here, so no path can forget a check (incident I9).
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -46,12 +47,19 @@ class Preparation:
     """Applies RA, profile, DN profile and key rules to submissions."""
 
     def __init__(
-        self, catalogue: Catalogue, vault: KeyVault, clock: Clock, entropy: Entropy
+        self,
+        catalogue: Catalogue,
+        vault: KeyVault,
+        clock: Clock,
+        entropy: Entropy,
+        debian: Callable[[bytes], bool] | None = None,
     ) -> None:
+        """*debian* knows the weak keys of Debian's broken generator by their fingerprints."""
         self._catalogue = catalogue
         self._vault = vault
         self._clock = clock
         self._entropy = entropy
+        self._debian = debian
 
     def prepare(
         self, principal: Principal, submission: Submission, *, request_id: str | None = None
@@ -164,10 +172,11 @@ class Preparation:
         if submission.csr is None:
             return self._server_key(str(submission.server_key), profile)
         csr = pkcs10.decode(submission.csr)
+        # The key first: a signature by a key we refuse is not worth verifying.
+        key_quality.allowed(profile.key_algorithms, csr.public_key)
+        key_quality.check(csr.public_key, debian=self._debian)
         if profile.require_proof_of_possession:
             pkcs10.check_signature(csr)
-        key_quality.allowed(profile.key_algorithms, csr.public_key)
-        key_quality.check(csr.public_key)
         return _Key(csr.spki, csr.public_key, csr.der, None, csr.subject, csr.names, csr.extensions)
 
     def _server_key(self, name: str, profile: ExtensionProfile) -> _Key:

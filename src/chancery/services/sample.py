@@ -37,7 +37,7 @@ class ProfileLint:
     def __call__(self, profile: ExtensionProfile) -> Sequence[str]:
         with self._store.read() as session:
             dn_profile = session.profiles.dn(profile.dn_profile)
-        return self._linter(sample(profile, dn_profile), profile=profile)
+        return self._linter(sample(profile, dn_profile))
 
 
 def sample(profile: ExtensionProfile, dn_profile: DnProfile | None) -> bytes:
