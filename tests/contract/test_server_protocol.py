@@ -209,3 +209,21 @@ def test_a_slow_answer_is_no_slow_client(port: int) -> None:
         for _ in range(3):
             wire.send(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
             assert b"GET /slow !" in wire.until(b"!")
+
+
+def test_connections_have_a_bound() -> None:
+    with serving(echo, [Listener("127.0.0.1", 0)]) as (server, (number,)):
+        server._max_connections = 3
+        wires = [Wire(number) for _ in range(3)]
+        for wire in wires:
+            wire.send(GET % 1)
+            wire.until(b"!")
+        with Wire(number) as refused:
+            assert refused.rest() == b""
+        wires.pop().close()
+        time.sleep(0.1)
+        with Wire(number) as admitted:
+            admitted.send(LAST)
+            assert b"GET /last " in bodies(admitted.rest())
+        for wire in wires:
+            wire.close()

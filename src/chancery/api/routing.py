@@ -15,6 +15,7 @@ from chancery.services.access import demand
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREFIX: Final = "/api/v1"
+JSON_NUL: Final = rb"\u0000"  # the only way to write it: JSON allows no raw control character
 _EXTRA: Final = "x-permission"
 
 
@@ -42,12 +43,9 @@ def admit(principal: Principal, permissions: Sequence[Permission]) -> None:
     demand(principal, permissions[0])
 
 
-def refuse_nul(octets: bytes, where: str) -> None:
-    """Raise Invalid for a NUL, as it stands in a path, a query or JSON.
-
-    No name or text of ours has one, and PostgreSQL's text type cannot hold it.
-    """
-    if b"\\u0000" in octets or b"%00" in octets or b"\x00" in octets:
+def refuse_nul(where: str, *, nul: bool) -> None:
+    """Raise Invalid for a NUL: no name has one, and PostgreSQL's text type cannot hold it."""
+    if nul:
         raise Invalid("text may not contain NUL", where, "text.nul")
 
 
@@ -69,9 +67,10 @@ class GuardedRoute(APIRoute):
             authenticator: Authenticator = request.app.state.authenticator
             principal = await authenticator.principal(request.scope)
             admit(principal, permissions)
-            refuse_nul(request.scope["path"].encode("utf-8", "replace"), "path")
-            refuse_nul(request.scope["query_string"], "query")
-            refuse_nul(await request.body(), "body")
+            scope = request.scope
+            refuse_nul("path", nul="\x00" in scope["path"])
+            refuse_nul("query", nul=b"%00" in scope["query_string"])
+            refuse_nul("body", nul=JSON_NUL in await request.body())
             request.scope["chancery.principal"] = principal
             return await serve(request)
 

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from chancery.api.authentication import Authenticator
 from chancery.api.idempotency import Idempotency
-from chancery.api.routing import Access, refuse_nul
+from chancery.api.routing import JSON_NUL, Access, refuse_nul
 from chancery.api.submission import decode
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import Submission
@@ -76,7 +76,7 @@ class SubmitEndpoint:
         if principal.method is not AuthMethod.NONE:
             demand(principal, Permission.REQUEST_SUBMIT)
         body = await read_body(receive)
-        refuse_nul(body, "body")
+        refuse_nul("body", nul=JSON_NUL in body)
         key = _key(scope)
         submission = decode(body)
         if key is None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import threading
@@ -14,11 +15,12 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
-from chancery.server.protocol import Connection
+from chancery.server.protocol import MAX_CONNECTIONS, Connection
 from chancery.server.tls import TlsContexts
 
 _log = logging.getLogger(__name__)
 _BACKLOG: Final = 2048
+_OTHER_FILES: Final = 256  # databases, the signer's socket, logs, connections not yet counted
 _HANDSHAKE_TIMEOUT_S: Final = 10.0
 _TLS_EVERY_TICKS: Final = 50  # of uvicorn's main loop, 0.1 s each
 
@@ -87,6 +89,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, bound: Sequence[Bound]) -> None:
         super().__init__(config)
         self._bound = bound
+        self._max_connections = _room_for_connections()
         self._ready: Callable[[], None] = lambda: None
 
     def run_until_stopped(self, ready: Callable[[], None]) -> None:
@@ -113,7 +116,12 @@ class Server(uvicorn.Server):
         self._ready()
 
     def _connection(self) -> asyncio.Protocol:
-        return Connection(self.config, self.server_state, self.lifespan.state)
+        return Connection(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            max_connections=self._max_connections,
+        )
 
     async def on_tick(self, counter: int) -> bool:
         """Look at the TLS files every few seconds; they change when certificates are renewed."""
@@ -135,6 +143,17 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _room_for_connections() -> int:
+    """Raise the limit of open files as far as we may; return how many may be connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(wanted - _OTHER_FILES, _OTHER_FILES)
 
 
 def configuration(app: ASGIApp, *, grace_s: int = 10) -> uvicorn.Config:

@@ -19,6 +19,7 @@ HEADER_TIMEOUT_S: Final = (
     10.0  # from the connection, or a request's first octet, to its last header
 )
 BODY_TIMEOUT_S: Final = 120.0  # from there to the end of its body
+MAX_CONNECTIONS: Final = 8192  # at once, in one process
 MAX_HEADER: Final = 64 * 1024  # octets of request line and header fields
 
 _REASONS: Final = {
@@ -44,8 +45,11 @@ class Connection(HttpToolsProtocol):
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: AbstractEventLoop | None = None,
+        *,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._max_connections = max_connections
         self._tls: dict[object, object] | None = None
         self._deadline: TimerHandle | None = None
         self._deadline_is_for_body = False
@@ -55,6 +59,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self._max_connections:
+            transport.abort()  # an answer would cost what there is no more of
+            return
         if (connection := transport.get_extra_info("ssl_object")) is not None:
             self._tls = tls.extension(connection)
         self._set_deadline()

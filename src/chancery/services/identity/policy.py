@@ -45,7 +45,7 @@ def check_password(policy: IdentityPolicy, name: str, password: str) -> str:
             rule="password.length",
             remedy="use a passphrase of several words",
         )
-    if len(set(text)) < 5 or name in text.lower():
+    if len(set(text)) < 5 or (len(name) > 3 and name in text.lower()):
         raise BadRequest(
             "the password repeats itself, or holds the account's name",
             field="password",
