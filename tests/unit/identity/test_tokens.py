@@ -145,13 +145,14 @@ def test_number_is_bounded(identity: IdentityService, rita: Principal) -> None:
 
 
 def test_last_use_is_noted_at_most_once_a_minute(
-    identity: IdentityService, rita: Principal, clock: SteppedClock
+    identity: IdentityService, rita: Principal, store: SqlStore, clock: SteppedClock
 ) -> None:
     _, secret = identity.tokens.create(rita)
     began = clock.now
     for _ in range(20):
         identity.authenticate_token(secret, "192.0.2.8")
         clock.now += 6
+    store.write(lambda _: None)  # whoever noted it did not wait; units are done in order
     (token,) = identity.tokens.mine(rita)
     assert token.last_used_at is not None
     assert began <= token.last_used_at <= clock.now
