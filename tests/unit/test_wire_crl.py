@@ -7,13 +7,14 @@ from asn1crypto import crl as asn1_crl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.certificate import RevocationReason, RevokedEntry
 from chancery.domain.errors import BadRequest
-from chancery.wire import crl
+from chancery.wire import algorithms, crl
 from chancery.wire.names import encode_name, parse_text
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -118,6 +119,9 @@ def test_nor_for_a_damaged_crl(data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(damaged) - 1))
     damaged[at] = data.draw(st.integers(0, 255))
     try:
-        crl.decode(bytes(damaged))
+        decoded = crl.decode(bytes(damaged))
+        spki = KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        algorithms.verify(spki, decoded.algorithm, decoded.signature, decoded.tbs)
     except BadRequest:
         return
+    assert bytes(damaged) == WHOLE

@@ -63,7 +63,8 @@ def is_label(text: str) -> bool:
 def ca_keys(certificates: Sequence[AuthorityCertificate]) -> list[CaKey]:
     """The keys behind these certificates, oldest first; cross-certificates add none."""
     newest: dict[bytes, AuthorityCertificate] = {}
-    for item in sorted(certificates, key=lambda c: (c.created_at, c.current)):
+    # Within one second the key ids decide: they end in a UUIDv7.
+    for item in sorted(certificates, key=lambda c: (c.created_at, c.current, c.key_id or "")):
         if item.kind is AuthorityCertificateKind.CROSS:
             continue
         newest[decode(item.der).spki] = item  # a key keeps the place of its first certificate

@@ -7,11 +7,23 @@ import hashlib
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from chancery.domain.algorithms import SignatureAlgorithm
-from chancery.domain.errors import BadCSR, BadRequest
+from chancery.domain.errors import BadRequest
 from chancery.domain.names import DistinguishedName
 from chancery.wire import algorithms, der, names
+
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the X.509 loaders raise for certificates and CRLs that they cannot read."""
 
 _LIMIT = 64 * 1024
 """Octets of one certificate; an ML-DSA-87 one with policies has about 8,000."""
@@ -60,7 +72,7 @@ class CaCertificate:
             return False
         try:
             algorithms.verify(issuer.spki, self.signature_algorithm, self.signature, self.tbs)
-        except BadCSR:
+        except BadRequest:
             return False
         return True
 
@@ -76,17 +88,22 @@ def decode(data: bytes) -> CaCertificate:
     """Read one DER certificate, CA or not; BadRequest if it is none."""
     if len(data) > _LIMIT:
         raise BadRequest(f"a certificate is at most {_LIMIT} octets", field="certificate")
+    tbs, identifier_der, signature = _signed(data)
+    algorithm, issuer_der, subject_der, spki = fields(tbs)
+    # RFC 5280 §4.1.1.2: the outer identifier is not signed, so it must repeat the inner one.
+    if algorithms.signature_algorithm_of(identifier_der) is not algorithm:
+        raise BadRequest(
+            "its two signature algorithms differ", field="certificate", rule="certificate.algorithm"
+        )
     try:
         parsed = x509.load_der_x509_certificate(data)
         extensions = {extension.oid: extension.value for extension in parsed.extensions}
-        tbs, signature = parsed.tbs_certificate_bytes, parsed.signature
         begins, ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
         serial = parsed.serial_number
-    except (ValueError, TypeError, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         raise BadRequest(
             f"not a certificate: {error}", field="certificate", rule="certificate.syntax"
         ) from error
-    algorithm, issuer_der, subject_der, spki = fields(tbs)
     bits = key_bits(spki)
     constraints = extensions.get(x509.BasicConstraints.oid)
     usage = extensions.get(x509.KeyUsage.oid)
@@ -128,10 +145,25 @@ def fields(tbs: bytes) -> tuple[SignatureAlgorithm, bytes, bytes, bytes]:
     """(signature algorithm, issuer, subject, subjectPublicKeyInfo), raw, of a TBSCertificate."""
     reader = der.Reader(tbs).enter(der.SEQUENCE)
     reader.optional(0xA0)  # version, absent from version 1
-    reader.read(der.INTEGER)
+    if der.decode_integer(reader.content(der.INTEGER)) <= 0:
+        raise BadRequest(
+            "a serial number is positive", field="certificate", rule="certificate.serial"
+        )
     _, _, algorithm = reader.read(der.SEQUENCE)
     _, _, issuer = reader.read(der.SEQUENCE)
     reader.read(der.SEQUENCE)
     _, _, subject = reader.read(der.SEQUENCE)
     _, _, spki = reader.read(der.SEQUENCE)
     return algorithms.signature_algorithm_of(algorithm), issuer, subject, spki
+
+
+def _signed(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """(TBSCertificate, AlgorithmIdentifier, signature) of a Certificate."""
+    outer = der.Reader(data)
+    reader = outer.enter(der.SEQUENCE)
+    outer.finish()
+    _, _, tbs = reader.read(der.SEQUENCE)
+    _, _, identifier = reader.read(der.SEQUENCE)
+    signature, _ = der.decode_bit_string(reader.content(der.BIT_STRING))
+    reader.finish()
+    return tbs, identifier, signature

@@ -16,6 +16,7 @@ from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.certificate import RevocationReason, RevokedEntry
 from chancery.domain.errors import BadRequest
 from chancery.wire import algorithms, der
+from chancery.wire.ca_certificate import UNREADABLE
 
 _CRL_NUMBER = der.oid("2.5.29.20")
 _REASON_CODE = der.oid("2.5.29.21")
@@ -171,16 +172,17 @@ def decode(data: bytes) -> Crl:
         parsed = x509.load_der_x509_crl(data)
         number = parsed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
         next_update = parsed.next_update_utc
-        # Outer and inner algorithm are compared by the loader.
         signature, tbs_der = parsed.signature, parsed.tbs_certlist_bytes
         this_update = parsed.last_update_utc
         identifier = _key_identifier(parsed)
         entries = len(parsed)
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except UNREADABLE as error:
         raise BadRequest(f"not a usable CRL: {error}", field="crl", rule="crl.syntax") from error
     if next_update is None:
         raise BadRequest("the CRL has no nextUpdate", field="crl", rule="crl.next-update")
     algorithm, issuer = _header(tbs_der)
+    if algorithms.signature_algorithm_of(_outer_algorithm(data)) is not algorithm:
+        raise BadRequest("its two signature algorithms differ", field="crl", rule="crl.algorithm")
     return Crl(
         tbs=tbs_der,
         issuer=issuer,
@@ -209,3 +211,11 @@ def _header(tbs_der: bytes) -> tuple[SignatureAlgorithm, bytes]:
     _, _, algorithm = reader.read(der.SEQUENCE)
     _, _, issuer = reader.read(der.SEQUENCE)
     return algorithms.signature_algorithm_of(algorithm), issuer
+
+
+def _outer_algorithm(data: bytes) -> bytes:
+    """The AlgorithmIdentifier that is not signed (RFC 5280 §5.1.1.2)."""
+    _, at, end = der.header(data, 0, len(data))
+    _, _, at = der.header(data, at, end)
+    _, _, stop = der.header(data, at, end)
+    return data[at:stop]

@@ -1,6 +1,6 @@
 """The CA tree."""
 
-from chancery.services.authority.certification import PendingCertificate
+from chancery.services.authority.pending import PendingCertificate
 from chancery.services.authority.service import AuthorityService
 from chancery.services.authority.specification import (
     Extensions,

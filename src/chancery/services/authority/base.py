@@ -19,7 +19,6 @@ from chancery.domain.ids import new_id
 from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.access import demand
-from chancery.services.audit.events import event
 from chancery.services.authority import templates
 from chancery.services.authority.certification import (
     Certification,
@@ -99,16 +98,6 @@ class AuthorityBase:
 
     def _key_id(self, name: str) -> str:
         return f"ca-{name}-{new_id(self._clock.ms(), self._entropy(10))}"
-
-    def _audited(self, principal: Principal, action: str, authority: Authority) -> None:
-        """Write the authority as it is now, and who changed it."""
-
-        def unit(session: Session) -> None:
-            session.authorities.update(authority)
-            leaf = event(principal, action, authority.name, state=authority.state.value)
-            session.audit.append([leaf], self._clock.ms())
-
-        self._store.write(unit)
 
     def _parent(self, session: Session, principal: Principal, name: str) -> Parent:
         """An authority of ours that is to sign a CA certificate."""

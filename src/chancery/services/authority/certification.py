@@ -7,6 +7,7 @@ counts the approvers again.
 """
 
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from chancery.domain.authority import (
     AuthorityCertificateKind,
 )
 from chancery.domain.certificate import CertificateRecord, Intent
-from chancery.domain.errors import Conflict, LintFailed, NotFound, SignerRefused
+from chancery.domain.errors import CAError, Conflict, LintFailed, NotFound, SignerRefused
 from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CaAuthorisation
@@ -25,6 +26,7 @@ from chancery.domain.names import DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.audit.events import event
+from chancery.services.authority.pending import APPROVED, approvers_of
 from chancery.services.authority.records import (
     PROFILE,
     REQUEST_PREFIX,
@@ -32,14 +34,17 @@ from chancery.services.authority.records import (
     install,
     parts,
     record_of,
-    subject_of,
 )
 from chancery.services.issuers import decode, find
 from chancery.wire import documents
 from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
 from chancery.wire.twin import twin_signature
 
-_APPROVED = "authority.certificate-approved"
+_log = logging.getLogger(__name__)
+
+_STALE_S = 86_400
+"""An approved content older than this, in seconds, is signed only if people ask again."""
+
 
 Lint = Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]]
 
@@ -60,22 +65,6 @@ class Plan:
     version: ProfileVersion
     authority: str = ""
     key_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingCertificate:
-    """A CA certificate that waits for approvals.  *tbs_sha256* is what an approval names."""
-
-    id: str
-    issuer: str
-    authority: str
-    kind: AuthorityCertificateKind
-    serial: str
-    subject: str
-    tbs_sha256: str
-    approvers: tuple[str, ...]
-    approvals_needed: int
-    created_at: int
 
 
 class Certification:
@@ -115,7 +104,7 @@ class Certification:
             session.audit.append(
                 [
                     event(principal, "authority.certificate-proposed", intent.id, **details),
-                    event(principal, _APPROVED, intent.id, tbs_sha256=tbs_sha256),
+                    event(principal, APPROVED, intent.id, tbs_sha256=tbs_sha256),
                 ],
                 self._clock.ms(),
             )
@@ -156,31 +145,6 @@ class Certification:
             created_at=now // 1000,
         )
 
-    def pending(self) -> list[PendingCertificate]:
-        """Everything proposed and not signed."""
-        with self._store.read() as session:
-            return [
-                self._pending(session, intent)
-                for intent in session.certificates.intents()
-                if intent.request_id.startswith(REQUEST_PREFIX)
-            ]
-
-    def _pending(self, session: Session, intent: Intent) -> PendingCertificate:
-        kind, name, _ = parts(intent)
-        issuer = find(session, intent.authority)
-        return PendingCertificate(
-            id=intent.id,
-            issuer=intent.authority,
-            authority=name,
-            kind=kind,
-            serial=intent.serial,
-            subject=subject_of(intent).text,
-            tbs_sha256=intent.content_sha256,
-            approvers=_approvers(session, intent),
-            approvals_needed=LEVELS[issuer.security_level].ca_approvals,
-            created_at=intent.created_at,
-        )
-
     def approve(
         self, principal: Principal, intent_id: str, tbs_sha256: str
     ) -> CertificateRecord | None:
@@ -194,15 +158,22 @@ class Certification:
                 remedy="look at the pending certificate again",
             )
 
+        with self._store.read() as session:
+            level = find(session, intent.authority).security_level
+        needed = LEVELS[level].ca_approvals
+
         def unit(session: Session) -> None:
-            if principal.name in _approvers(session, intent):
+            approvers = approvers_of(session, intent)
+            if len(approvers) >= needed:  # the signer was away when the last one approved
+                return
+            if principal.name in approvers:
                 raise Conflict(
                     f"{principal.name} approved this before",
                     field="principal",
                     rule="approval.distinct",
                     remedy="somebody else must approve",
                 )
-            approval = event(principal, _APPROVED, intent.id, tbs_sha256=tbs_sha256)
+            approval = event(principal, APPROVED, intent.id, tbs_sha256=tbs_sha256)
             session.audit.append([approval], self._clock.ms())
 
         self._store.write(unit)
@@ -236,7 +207,7 @@ class Certification:
     def _sign_if_approved(self, principal: Principal, intent: Intent) -> CertificateRecord | None:
         with self._store.read() as session:
             issuer = find(session, intent.authority)
-            approvers = _approvers(session, intent)
+            approvers = approvers_of(session, intent)
         if len(approvers) < LEVELS[issuer.security_level].ca_approvals:
             return None
         authorisation = CaAuthorisation(intent.content_sha256, approvers, intent.request_id)
@@ -292,15 +263,16 @@ class Certification:
         return record
 
     def recover(self, principal: Principal) -> int:
-        """After a crash: finish what the vault's journal shows as signed, bind what was not bound.
+        """After a crash or an outage: finish what was approved, bind what was not bound.
 
-        Intents that wait for approvals keep waiting.  Returns how many
-        certificates were completed.
+        What the vault's journal shows as signed is completed from it; what
+        had all its approvals less than *_STALE_S* ago goes to the vault again
+        (it never signs a serial twice).  The rest keeps waiting.  Returns how
+        many certificates were completed.
         """
-        completed = 0
         with self._store.read() as session:
             intents = [
-                (intent, _approvers(session, intent))
+                intent
                 for intent in session.certificates.intents()
                 if intent.request_id.startswith(REQUEST_PREFIX)
             ]
@@ -309,29 +281,29 @@ class Certification:
                 for a in session.authorities.all()
                 if a.key_id and a.certificate and not a.offline
             ]
-        for intent, approvers in intents:
-            signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
-            if signed is not None:
-                algorithm = algorithm_in(intent)
-                der = certificate(intent.tbs, algorithm, signed.signature)
-                self._complete(principal, intent, der, approvers)
-                completed += 1
+        completed = sum(self._recovered(principal, intent) for intent in intents)
         for key_id, der in bound:
             self._vault.bind(key_id, der)
         return completed
+
+    def _recovered(self, principal: Principal, intent: Intent) -> bool:
+        try:
+            signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+            if signed is None:
+                if intent.created_at < self._clock.s() - _STALE_S:
+                    return False
+                return self._sign_if_approved(principal, intent) is not None
+            with self._store.read() as session:
+                approvers = approvers_of(session, intent)
+            der = certificate(intent.tbs, algorithm_in(intent), signed.signature)
+            self._complete(principal, intent, der, approvers)
+        except CAError:
+            # Another node may have been first; whatever it is, it must not stop the start.
+            _log.exception("CA certificate %s/%s stays open", intent.authority, intent.serial)
+            return False
+        return True
 
 
 def _above(issuer: Authority) -> tuple[bytes, ...]:
     assert issuer.certificate is not None
     return (issuer.certificate, *issuer.chain)
-
-
-def _approvers(session: Session, intent: Intent) -> tuple[str, ...]:
-    """Who approved this content, first to last."""
-    leaves = session.audit.find(action=_APPROVED, subject_id=intent.id)
-    names = [
-        leaf.event.actor
-        for leaf in reversed(leaves)
-        if leaf.event.details.get("tbs_sha256") == intent.content_sha256
-    ]
-    return tuple(dict.fromkeys(names))

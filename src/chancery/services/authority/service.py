@@ -9,17 +9,15 @@ from chancery.domain.authority import (
     AuthorityState,
 )
 from chancery.domain.certificate import CertificateRecord
-from chancery.domain.errors import (
-    WrongState,
-)
+from chancery.domain.errors import NotFound, WrongState
 from chancery.domain.identity import SYSTEM, Permission, Principal
+from chancery.ports import Session
 from chancery.services.access import demand
-from chancery.services.authority.certification import (
-    PendingCertificate,
-)
+from chancery.services.audit.events import event
 from chancery.services.authority.creation import Creation
 from chancery.services.authority.exports import Exported, export
 from chancery.services.authority.foreign import Foreign
+from chancery.services.authority.pending import PendingCertificate, pending
 from chancery.services.authority.succession import Succession
 from chancery.services.issuers import find
 
@@ -57,26 +55,39 @@ class AuthorityService(Creation, Succession, Foreign):
     def pending(self, principal: Principal) -> Sequence[PendingCertificate]:
         """CA certificates that wait for approvals."""
         demand(principal, Permission.AUTHORITY_READ)
-        return self._certification.pending()
+        with self._store.read() as session:
+            return pending(session)
 
     def approve(
         self, principal: Principal, pending_id: str, tbs_sha256: str
     ) -> CertificateRecord | None:
         """Approve a pending CA certificate; the last approval that was missing signs it."""
         demand(principal, Permission.AUTHORITY_MANAGE)
-        waiting = {item.id: item for item in self._certification.pending()}
-        with self._store.read() as session:
-            if (item := waiting.get(pending_id)) is not None:
-                self._owned(session, principal, find(session, item.issuer).container)
+        item = self._waiting(principal, pending_id)
         record = self._certification.approve(principal, pending_id, tbs_sha256)
-        if record is not None and item is not None and item.authority:
+        if record is not None and item.authority:
             self._status.activated(principal, item.authority)
         return record
 
     def reject(self, principal: Principal, pending_id: str, reason: str) -> None:
         """Give a pending CA certificate up."""
         demand(principal, Permission.AUTHORITY_MANAGE)
+        self._waiting(principal, pending_id)
         self._certification.reject(principal, pending_id, reason)
+
+    def _waiting(self, principal: Principal, pending_id: str) -> PendingCertificate:
+        """The pending certificate, if *principal* may decide on it."""
+        with self._store.read() as session:
+            for item in pending(session):
+                if item.id == pending_id:
+                    self._owned(session, principal, find(session, item.issuer).container)
+                    return item
+        raise NotFound(
+            f"no CA certificate waits under {pending_id!r}",
+            field="id",
+            rule="pending.known",
+            remedy="list the pending CA certificates",
+        )
 
     def disable(self, principal: Principal, name: str) -> Authority:
         """Stop issuance; CRL and OCSP go on for what was issued."""
@@ -88,18 +99,24 @@ class AuthorityService(Creation, Succession, Foreign):
     def _switch(
         self, principal: Principal, name: str, before: AuthorityState, after: AuthorityState
     ) -> Authority:
-        authority = self._managed(principal, name)
-        if authority.state is not before:
-            raise WrongState(
-                f"{name} is {authority.state}, not {before}",
-                field="authority",
-                rule="authority.state",
-                remedy="look at its state again",
-            )
-        changed = replace(authority, state=after)
+        self._managed(principal, name)
         verb = "disabled" if after is AuthorityState.DISABLED else "enabled"
-        self._audited(principal, f"authority.{verb}", changed)
-        return changed
+
+        def unit(session: Session) -> Authority:
+            authority = find(session, name)
+            if authority.state is not before:
+                raise WrongState(
+                    f"{name} is {authority.state}, not {before}",
+                    field="authority",
+                    rule="authority.state",
+                    remedy="look at its state again",
+                )
+            changed = replace(authority, state=after)
+            session.authorities.update(changed)
+            session.audit.append([event(principal, f"authority.{verb}", name)], self._clock.ms())
+            return changed
+
+        return self._store.write(unit)
 
     def recover(self) -> int:
         """At start-up: complete CA certificates that a crash left half done; how many."""

@@ -7,6 +7,7 @@ certificate: lint, intent, signature, record.
 """
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,11 @@ from chancery.wire.twin import twin_signature
 
 Lint = Callable[[bytes], Sequence[str]]
 """Findings on a certificate, empty when clean."""
+
+_log = logging.getLogger(__name__)
+
+_UNDER_WAY_S = 120
+"""How long the making of a responder certificate may take, in seconds."""
 
 PROFILE = "ocsp-signer"
 REQUEST_PREFIX = "ocsp:"
@@ -91,6 +97,34 @@ class Responders:
                         raise
             self._ready[key.certificate.key_identifier] = ready
             return ready
+
+    def recover(self) -> None:
+        """After a crash: record responder certificates that the vault signed, give up the rest.
+
+        One that is younger than *_UNDER_WAY_S* may be another node's, under way.
+        """
+        with self._store.read() as session:
+            authorities = {a.name: a for a in session.authorities.all()}
+            intents = [
+                intent
+                for intent in session.certificates.intents()
+                if intent.request_id.startswith(REQUEST_PREFIX)
+            ]
+        for intent in intents:
+            signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+            try:
+                if signed is not None:
+                    algorithm = ca_certificate.fields(intent.tbs)[0]
+                    der = certificate(intent.tbs, algorithm, signed.signature)
+                    self._record(authorities[intent.authority], intent, der)
+                elif intent.created_at < self._clock.s() - _UNDER_WAY_S:
+                    self._abandon(intent)
+            except CAError:
+                _log.exception("responder %s/%s stays open", intent.authority, intent.serial)
+
+    def _abandon(self, intent: Intent) -> None:
+        now = self._clock.s()
+        self._store.write(lambda session: session.certificates.abandon(intent.id, now))
 
     def _ageing(self, responder: SigningResponder) -> bool:
         life = responder.certificate
@@ -179,9 +213,7 @@ class Responders:
         )
         (answer,) = self._vault.sign_certificates([order])
         if isinstance(answer, CAError):
-            self._store.write(
-                lambda session: session.certificates.abandon(intent.id, self._clock.s())
-            )
+            self._abandon(intent)
             raise answer
         return certificate(intent.tbs, algorithm, answer)
 

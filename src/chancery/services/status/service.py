@@ -100,7 +100,8 @@ class StatusService:
         self._rotate(authority)
 
     def restore(self) -> None:
-        """At start-up: put certificates and CRLs that are on record back where they are missing."""
+        """At start-up: settle responder certificates, put missing files back from the record."""
+        self._responders.recover()
         with self._store.read() as session:
             for authority in session.authorities.all():
                 keys = ca_keys(session.authorities.certificates(authority.name))
