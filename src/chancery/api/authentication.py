@@ -16,12 +16,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import Scope
 
-from chancery.domain.errors import BadRequest, NotAuthenticated, Unavailable
-from chancery.domain.identity import Principal, anonymous
+from chancery.domain.errors import BadRequest, NotAuthenticated, NotPermitted, Unavailable
+from chancery.domain.identity import AuthMethod, Principal, anonymous
 from chancery.services.identity import IdentityService
 
 _MAX_CREDENTIAL = 8 * 1024  # octets of the Authorization field; a password has 1024 characters
 
+_AMBIENT = frozenset({AuthMethod.CERTIFICATE, AuthMethod.PASSWORD})
+"""What a browser sends along by itself, whoever made it send the request."""
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110 §9.2.1: they change nothing
 _PASSWORD_THREADS = 4
 _MAX_WAITING = 64  # logins; at about 30 ms each for two at once, the last waits a second
 
@@ -49,6 +52,12 @@ class Authenticator:
         known = self.at_once(scope, authorization)
         if known is not None:
             return known
+        proven = await self._waited_for(scope, authorization)
+        if proven.method in _AMBIENT and scope["method"] not in _SAFE:
+            refuse_cross_site(scope)
+        return proven
+
+    async def _waited_for(self, scope: Scope, authorization: bytes | None) -> Principal:
         if authorization is None or authorization[:6].lower() != b"basic ":
             return await asyncio.to_thread(self._prove, scope, authorization)
         if self._waiting >= _MAX_WAITING:
@@ -101,6 +110,26 @@ def authorization_of(scope: Scope) -> bytes | None:
                 )
             found = value
     return found
+
+
+def refuse_cross_site(scope: Scope) -> None:
+    """Raise NotPermitted if a browser sent this on behalf of another site (CSRF).
+
+    Programs send neither field; a browser sends at least one with every
+    request that can change something, and no page can forge them.
+    """
+    fields = dict(scope["headers"])
+    site, origin = fields.get(b"sec-fetch-site"), fields.get(b"origin")
+    foreign = site is not None and site not in (b"same-origin", b"none")
+    if origin is not None and origin.partition(b"://")[2] != fields.get(b"host"):
+        foreign = True
+    if foreign:
+        raise NotPermitted(
+            "another site made your browser send this",
+            field="origin",
+            rule="request.cross-site",
+            remedy="use an API token for requests from other sites",
+        )
 
 
 def origin_of(scope: Scope) -> str:

@@ -169,3 +169,36 @@ def test_groups(house: Any) -> None:
     assert [group["name"] for group in admin.get(f"{V1}/groups").json] == ["band"]
     assert admin("DELETE", f"{V1}/groups/band").status == 204
     assert admin.get(f"{V1}/groups/band").status == 404
+
+
+HERE = "https://ca.example.org"
+BROWSERS = [
+    ({}, True),
+    ({"sec-fetch-site": "same-origin", "origin": HERE}, True),
+    ({"sec-fetch-site": "none"}, True),
+    ({"sec-fetch-site": "cross-site"}, False),
+    ({"sec-fetch-site": "same-site", "origin": "https://other.example.org"}, False),
+    ({"origin": "https://evil.example.com"}, False),
+    ({"origin": "https://ca.example.org.evil.example.com"}, False),
+    ({"origin": "null"}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "passes"), BROWSERS)
+def test_no_other_site_borrows_a_browsers_credentials(
+    house: Any, headers: dict[str, str], passes: bool
+) -> None:
+    """Certificates and passwords go along by themselves; tokens are put there by a program."""
+    path = f"{V1}/users/requester/unlock"
+    pem = client_certificate(datetime.fromtimestamp(house.clock.now, UTC) + timedelta(days=1))
+    admin = house.by("administrator")
+    admin.post(f"{V1}/users/administrator/certificates", {"certificate": pem})
+
+    for answer in (
+        house.anonymous.as_basic("administrator", PASSWORD).post(path, headers=headers),
+        house.anonymous.post(path, chain=(pem,), headers=headers),
+    ):
+        assert (answer.status == 200) is passes, answer.body
+        assert passes or answer.json["rule"] == "request.cross-site"
+    assert admin.post(path, headers=headers).status == 200
+    assert house.anonymous.get(f"{V1}/me", chain=(pem,), headers=headers).status == 200

@@ -87,12 +87,15 @@ def _submission(line: bytes) -> Submission | CAError:
     try:
         return decode(line)
     except Invalid as error:
-        return BadRequest(str(error), field=error.field, rule=error.rule)
+        unread = BadRequest(str(error), field=error.field, rule=error.rule)
+        unread.__cause__ = error  # its problem is the same as that of a single submission
+        return unread
     except CAError as error:
         return error
 
 
 def _line(index: int, outcome: Submitted | CAError) -> bytes:
     if isinstance(outcome, CAError):
-        return _ENCODE({"index": index, "error": problem(outcome)}) + b"\n"
+        cause = outcome.__cause__ if isinstance(outcome.__cause__, Invalid) else outcome
+        return _ENCODE({"index": index, "error": problem(cause)}) + b"\n"
     return _ENCODE({"index": index, **msgspec.to_builtins(answer_of(outcome))}) + b"\n"
