@@ -42,8 +42,10 @@ def test_a_password_is_the_same_however_it_was_typed(identity: IdentityService) 
     assert identity.authenticate_password("rita", "cafe\u0301 cafe\u0301 cafe\u0301 ok", ORIGIN)
 
 
-@pytest.mark.parametrize("name", ["rita", "nobody", "anonymous", "", "x" * 5000, "a\x00b"])
-@pytest.mark.parametrize("password", ["not it", "", "x" * 1_000_000])
+@pytest.mark.parametrize(
+    "name", ["rita", "nobody", "anonymous", "", "x" * 5000, "a\x00b", "\ud800"]
+)
+@pytest.mark.parametrize("password", ["not it", "", "x" * 1_000_000, "\ud800"])
 def test_wrong_names_and_wrong_passwords_look_and_cost_the_same(
     identity: IdentityService, hasher: CountingHasher, store: SqlStore, name: str, password: str
 ) -> None:
@@ -147,6 +149,7 @@ def test_an_outdated_hash_is_renewed_at_login(
         ("x" * 1025, "password.length"),
         ("aaaaaaaaaaaaaaaa", "password.guessable"),
         ("rita rita rita!!", "password.guessable"),
+        ("lone surrogate \ud800", "password.unicode"),
     ],
 )
 def test_weak_passwords_are_refused(identity: IdentityService, password: str, rule: str) -> None:

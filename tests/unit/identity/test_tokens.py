@@ -30,7 +30,9 @@ def test_a_token_opens_its_owners_account(identity: IdentityService, rita: Princ
     assert principal.permissions == rita.permissions
 
 
-@pytest.mark.parametrize("secret", ["", "chy_", "chy_" + "A" * 43, "x" * 100_000, "chy_\u00e9"])
+@pytest.mark.parametrize(
+    "secret", ["", "chy_", "chy_" + "A" * 43, "x" * 100_000, "chy_\u00e9", "\ud800"]
+)
 def test_unknown_tokens_are_refused(identity: IdentityService, secret: str) -> None:
     with pytest.raises(NotAuthenticated):
         identity.authenticate_token(secret, "192.0.2.8")

@@ -13,7 +13,7 @@ from chancery.domain.errors import LockedOut, NotAuthenticated
 from chancery.domain.identity import AuthMethod, Principal, User
 from chancery.ports import Clock, PasswordHasher, Session, Store
 from chancery.services.identity.failures import Coalescer, Strangers, count_failure
-from chancery.services.identity.policy import IdentityPolicy, normalised
+from chancery.services.identity.policy import ACCOUNT_NAME, IdentityPolicy, is_unicode, normalised
 from chancery.services.identity.principals import principal_of
 from chancery.services.identity.token_cache import TokenCache
 
@@ -53,10 +53,11 @@ class Authentication:
         decoy = self._decoy_hash()
         now = self._clock.s()
         with self._store.read() as session:
-            user = session.identities.user(name)
+            # What no account can be called is looked up all the same, under a name that is free.
+            user = session.identities.user(name if ACCOUNT_NAME.fullmatch(name) else "")
         if now < ((user.locked_until or 0) if user else self._strangers.locked_until(name)):
             raise self._locked(name, origin, now)
-        if not 0 < len(password) <= self._policy.max_password:
+        if not 0 < len(password) <= self._policy.max_password or not is_unicode(password):
             password = ""  # hashed all the same, and never right: no stored hash is of ""
         phc = user.password_hash if user else None
         correct = self._hasher.verify(phc or decoy, normalised(password))
@@ -202,13 +203,13 @@ class Authentication:
     ) -> None:
         details: dict[str, object] = {"attempts": attempts}
         if name:  # as a hash: people type their password where the name belongs
-            details["name_sha256"] = hashlib.sha256(name.encode()).hexdigest()
+            details["name_sha256"] = _digest(name).hex()
         event = AuditEvent("login.failed", who, method, origin, who, Outcome.FAILURE, details)
         session.audit.append([event], self._clock.ms())
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 def _wrong() -> NotAuthenticated:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from chancery.domain.audit import AuditEvent
 from chancery.domain.errors import Conflict, NotFound
 from chancery.domain.identity import Group, Principal, Role, RoleClass, User
 from chancery.ports import Clock, Session, Store
+from chancery.services.audit import event
 from chancery.services.identity.policy import mixing
 from chancery.services.identity.token_cache import TokenCache
 
@@ -28,13 +28,15 @@ class Ledger:
         action: str,
         subject_id: str,
         work: Callable[[Session], T],
-        **details: object,
+        **details: Any,
     ) -> T:
         """Run *work* and append its event in one transaction; then forget cached tokens.
 
         Refuses, by undoing it, a change after which nobody is left to
         administer accounts.
         """
+
+        change = event(principal, action, subject_id, **details)
 
         def unit(session: Session) -> T:
             governed = has_administrator(session)
@@ -46,15 +48,7 @@ class Ledger:
                     rule="identity.last-administrator",
                     remedy="make another account an administrator first",
                 )
-            event = AuditEvent(
-                action,
-                principal.name,
-                principal.method.value,
-                principal.origin,
-                subject_id,
-                details=details,
-            )
-            session.audit.append([event], self.clock.ms())
+            session.audit.append([change], self.clock.ms())
             return result
 
         try:

@@ -35,9 +35,18 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
+def is_unicode(text: str) -> bool:
+    """Say whether *text* has a UTF-8 form: lone surrogates have none."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def check_password(policy: IdentityPolicy, name: str, password: str) -> str:
     """Return *password* normalised, or raise BadRequest with the rule it breaks."""
     text = normalised(password)
+    if not is_unicode(text):
+        raise BadRequest(
+            "the password is not Unicode text", field="password", rule="password.unicode"
+        )
     if not policy.min_password <= len(text) <= policy.max_password:
         raise BadRequest(
             f"a password has {policy.min_password} to {policy.max_password} characters",
