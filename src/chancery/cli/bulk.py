@@ -91,7 +91,10 @@ def _answers(server: Client, batch: list[Item]) -> Iterator[tuple[Item, Json]]:
 def _items(source: Path, common: Json) -> Iterator[Item]:
     if source.is_dir():
         for path in _csr_files(source):
-            yield Item(path.name, common | {"csr": files.pem_or_base64(files.read(path, _MAX_CSR))})
+            yield Item(
+                path.name,
+                common | {"csr": files.pem_or_base64(files.read(path, _MAX_CSR, "csr.size"))},
+            )
         return
     for number, line in enumerate(_lines(source), 1):
         if not line.strip():

@@ -45,7 +45,7 @@ Output = Annotated[
 Force = Annotated[bool, Parameter(help="Overwrite the file if it exists.")]
 
 
-def read(path: Path, limit: int) -> bytes:
+def read(path: Path, limit: int, rule: str = "size") -> bytes:
     """Return the file's octets, at most *limit* of them; ``-`` is standard input."""
     try:
         if str(path) == STDIN:
@@ -58,7 +58,7 @@ def read(path: Path, limit: int) -> bytes:
             f"cannot read {path}: {(error.strerror or str(error)).lower()}", field=str(path)
         ) from error
     if len(data) > limit:
-        raise TooLarge(f"{path} is longer than {limit} octets", field=str(path), rule="size")
+        raise TooLarge(f"{path} is longer than {limit} octets", field=str(path), rule=rule)
     return data
 
 

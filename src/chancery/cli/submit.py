@@ -155,7 +155,7 @@ def read_csr(path: Path | None) -> Json:
     """Return the ``csr`` member of a submission; nothing where there is no file."""
     if path is None:
         return {}
-    return {"csr": files.pem_or_base64(files.read(path, _MAX_CSR))}
+    return {"csr": files.pem_or_base64(files.read(path, _MAX_CSR, "csr.size"))}
 
 
 def _check_sources(csr_files: tuple[Path, ...], server_key: str | None, many: Path | None) -> None:

@@ -9,7 +9,7 @@ next is prepared.
 import hashlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
@@ -179,10 +179,9 @@ class Issuance:
         approved = [piece for piece in pieces if piece.intended]
 
         def unit(session: Session) -> None:
+            # Approved ones too: the key may have been lost while people thought.
+            refuse_blocked(session, [piece.request.key_sha256 for piece in pieces])
             if fresh:
-                keys = [piece.request.key_sha256 for piece in fresh]
-                for why in session.certificates.keys_blocked(keys).values():
-                    raise BadKey(f"this key is blocked: {why}", field="csr", rule="key.blocked")
                 session.requests.add([piece.request for piece in fresh])
                 session.audit.append([_submitted(piece) for piece in fresh], self._clock.ms())
             taken = SubjectsTaken(session, self._clock.s())
@@ -293,6 +292,12 @@ class Issuance:
             piece.work.done.set_exception(error)
 
         self._store.submit(unit).add_done_callback(committed)
+
+
+def refuse_blocked(session: Session, keys: Sequence[str]) -> None:
+    """Raise BadKey if one of *keys* (hex SHA-256 of the SPKI) was compromised."""
+    for why in session.certificates.keys_blocked(keys).values():
+        raise BadKey(f"this key is blocked: {why}", field="csr", rule="key.blocked")
 
 
 def close_unsigned(session: Session, intent: Intent, why: str, now_ms: int) -> None:

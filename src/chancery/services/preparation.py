@@ -17,7 +17,7 @@ from chancery.domain.errors import BadKey, BadRequest, NotPermitted
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import KeyPurpose
-from chancery.domain.names import DistinguishedName, GeneralName
+from chancery.domain.names import GeneralName
 from chancery.domain.profile import DAY_S, ExtensionProfile, Override
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import CertificateRequest, RequestState, Submission
@@ -27,20 +27,17 @@ from chancery.ports import Clock, Entropy, KeyVault
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.wire import documents, pkcs10
+from chancery.wire.pkcs10 import CertificationRequest
 from chancery.wire.tbs import content_hash
 
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    """The subject key, and what its CSR asked for."""
+    """The subject key.  *server_key_id* names it in the vault, if it was made there."""
 
     spki: bytes
     public: PublicKeyTypes
-    csr: bytes | None
     server_key_id: str | None
-    subject: DistinguishedName | None
-    names: tuple[GeneralName, ...]
-    extensions: tuple[tuple[str, bool, bytes], ...]
 
 
 class Preparation:
@@ -73,22 +70,27 @@ class Preparation:
         profile = version.profile
         authority = self._authority(ra, submission)
         template = self._catalogue.template(authority, version)
-        key = self._key(submission, profile)
+        csr = self._csr(submission, profile)
+        algorithm = None if csr else _server_algorithm(submission, profile)
         subject = build_subject(
             self._catalogue.dn_profile(profile.dn_profile),
-            key.subject,
+            csr.subject if csr else None,
             submission.subject,
             may_override=Override.SUBJECT in profile.overrides,
         )
-        names = select_names(profile, key.names, _requested_names(submission, profile), subject)
+        asked = csr.names if csr else ()
+        names = select_names(profile, asked, _requested_names(submission, profile), subject)
+        extensions = _custom_extensions(submission, csr, profile)
+        lasting_s = _lasting(submission, profile)
+        key = self._key(csr, algorithm)  # last: what is refused must leave no key behind
         serial = int.from_bytes(self._entropy(16)) or 1
         tbs = template.compiled.build(
             serial=serial,
             subject=subject,
             spki=key.spki,
             names=names,
-            extensions=_custom_extensions(submission, key, profile),
-            lasting_s=_lasting(submission, profile),
+            extensions=extensions,
+            lasting_s=lasting_s,
         )
         needed = max(profile.approvals, ra.approvals, LEVELS[authority.security_level].approvals)
         now = self._clock.ms()
@@ -108,7 +110,7 @@ class Preparation:
             serial=f"{serial:x}",
             tbs=tbs,
             content_sha256=content_hash(tbs),
-            csr=key.csr,
+            csr=csr.der if csr else None,
             server_key_id=key.server_key_id,
             approvals_needed=needed,
             submission=documents.encode(submission).decode(),
@@ -164,43 +166,54 @@ class Preparation:
             )
         return self._catalogue.authority(name)
 
-    def _key(self, submission: Submission, profile: ExtensionProfile) -> _Key:
+    def _csr(
+        self, submission: Submission, profile: ExtensionProfile
+    ) -> CertificationRequest | None:
+        """The CSR, its key and signature checked; None if the server is to make the key."""
         if (submission.csr is None) == (submission.server_key is None):
             raise BadRequest(
                 "give exactly one of csr and server_key", field="csr", rule="key.one-source"
             )
         if submission.csr is None:
-            return self._server_key(str(submission.server_key), profile)
+            return None
         csr = pkcs10.decode(submission.csr)
         # The key first: a signature by a key we refuse is not worth verifying.
         key_quality.allowed(profile.key_algorithms, csr.public_key)
         key_quality.check(csr.public_key, debian=self._debian)
         if profile.require_proof_of_possession:
             pkcs10.check_signature(csr)
-        return _Key(csr.spki, csr.public_key, csr.der, None, csr.subject, csr.names, csr.extensions)
+        return csr
 
-    def _server_key(self, name: str, profile: ExtensionProfile) -> _Key:
-        """Have the vault make the key; it leaves once, as PKCS#12 for the requester."""
-        try:
-            algorithm = KeyAlgorithm(name)
-        except ValueError:
-            raise BadKey(
-                f"no key algorithm {name!r}",
-                field="server_key",
-                rule="key.algorithm",
-                remedy="one of: " + ", ".join(KeyAlgorithm),
-            ) from None
-        family = "rsa" if name.startswith("rsa-") else name
-        if not {name, family} & set(profile.key_algorithms):
-            raise BadKey(
-                f"profile {profile.name} does not allow {name} keys",
-                field="server_key",
-                rule="key.profile",
-                remedy="it allows: " + ", ".join(profile.key_algorithms),
-            )
+    def _key(self, csr: CertificationRequest | None, algorithm: KeyAlgorithm | None) -> _Key:
+        """The CSR's key, or one that the vault makes: it leaves once, as PKCS#12."""
+        if csr is not None:
+            return _Key(csr.spki, csr.public_key, None)
+        assert algorithm is not None  # exactly one was given
         key_id = "subject-" + new_id(self._clock.ms(), self._entropy(10))
         info = self._vault.generate(key_id, algorithm, KeyPurpose.SUBJECT)
-        return _Key(info.spki, load_der_public_key(info.spki), None, key_id, None, (), ())
+        return _Key(info.spki, load_der_public_key(info.spki), key_id)
+
+
+def _server_algorithm(submission: Submission, profile: ExtensionProfile) -> KeyAlgorithm:
+    name = str(submission.server_key)
+    try:
+        algorithm = KeyAlgorithm(name)
+    except ValueError:
+        raise BadKey(
+            f"no key algorithm {name!r}",
+            field="server_key",
+            rule="key.algorithm",
+            remedy="one of: " + ", ".join(KeyAlgorithm),
+        ) from None
+    family = "rsa" if name.startswith("rsa-") else name
+    if not {name, family} & set(profile.key_algorithms):
+        raise BadKey(
+            f"profile {profile.name} does not allow {name} keys",
+            field="server_key",
+            rule="key.profile",
+            remedy="it allows: " + ", ".join(profile.key_algorithms),
+        )
+    return algorithm
 
 
 def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
@@ -225,11 +238,11 @@ def _requested_names(submission: Submission, profile: ExtensionProfile) -> tuple
 
 
 def _custom_extensions(
-    submission: Submission, key: _Key, profile: ExtensionProfile
+    submission: Submission, csr: CertificationRequest | None, profile: ExtensionProfile
 ) -> tuple[tuple[str, bytes], ...]:
     """Values for the profile's open extensions: from the request, else from the CSR."""
     given = dict(submission.extensions)
-    asked = {oid: der for oid, _, der in key.extensions}
+    asked = {oid: der for oid, _, der in csr.extensions} if csr else {}
     open_slots = [slot for slot in profile.custom if slot.der_hex is None]
     if unknown := set(given) - {slot.oid for slot in open_slots}:
         raise NotPermitted(

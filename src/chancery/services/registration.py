@@ -9,12 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from chancery.domain.certificate import CertificateRecord
-from chancery.domain.errors import (
-    AlreadyExists,
-    CAError,
-    NotPermitted,
-    Unavailable,
-)
+from chancery.domain.errors import CAError, NotPermitted, Unavailable
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import (
     Approval,
@@ -28,7 +23,7 @@ from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance, Issued, Work
 from chancery.services.preparation import Preparation
-from chancery.services.request_access import hash_code, visible
+from chancery.services.request_access import hash_code, refuse_duplicate, visible
 from chancery.wire.describe import describe
 
 _BULK_WINDOW = 256
@@ -124,15 +119,8 @@ class RegistrationService:
     def _check_queue(self, request: CertificateRequest) -> None:
         """Refuse a duplicate, and a queue that has grown past what its officers can see."""
         with self._store.read() as session:
-            twin = session.requests.pending_with_key(request.key_sha256, request.profile)
+            refuse_duplicate(session, request)
             waiting = session.requests.count_pending(request.ra)
-        if twin is not None:
-            raise AlreadyExists(
-                "a request for this key and profile is already pending",
-                field="csr",
-                rule="request.duplicate",
-                remedy="wait for its decision, or withdraw it first",
-            )
         if waiting >= self._catalogue.ra(request.ra).max_pending:
             raise Unavailable(
                 f"{request.ra} has too many undecided requests", field="ra", rule="ra.max-pending"

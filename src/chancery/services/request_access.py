@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final
 
 from chancery.domain.audit import AuditEvent
-from chancery.domain.errors import NotFound, NotPermitted, TooLarge, WrongState
+from chancery.domain.errors import AlreadyExists, NotFound, NotPermitted, TooLarge, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Session
@@ -59,6 +59,18 @@ def own(principal: Principal, request: CertificateRequest) -> None:
     if principal.method is AuthMethod.NONE or request.requester != principal.name:
         raise NotPermitted(
             "only its requester may do this", field="principal", rule="request.owner"
+        )
+
+
+def refuse_duplicate(session: Session, request: CertificateRequest) -> None:
+    """Raise AlreadyExists if another request for the same key and profile is pending."""
+    twin = session.requests.pending_with_key(request.key_sha256, request.profile)
+    if twin not in (None, request.id):
+        raise AlreadyExists(
+            "a request for this key and profile is already pending",
+            field="csr",
+            rule="request.duplicate",
+            remedy="wait for its decision, or withdraw it first",
         )
 
 

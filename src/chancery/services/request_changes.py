@@ -7,8 +7,16 @@ from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
+from chancery.services.issuance import refuse_blocked
 from chancery.services.preparation import Preparation
-from chancery.services.request_access import bounded, locked, own, request_event, visible
+from chancery.services.request_access import (
+    bounded,
+    locked,
+    own,
+    refuse_duplicate,
+    request_event,
+    visible,
+)
 
 
 class RequestChangeService:
@@ -31,6 +39,8 @@ class RequestChangeService:
 
         def unit(session: Session) -> CertificateRequest:
             current = locked(session, request_id)
+            refuse_blocked(session, [prepared.key_sha256])
+            refuse_duplicate(session, prepared)
             after = replace(
                 prepared,
                 state=RequestState.PENDING,
