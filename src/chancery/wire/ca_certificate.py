@@ -164,6 +164,10 @@ def _signed(data: bytes) -> tuple[bytes, bytes, bytes]:
     outer.finish()
     _, _, tbs = reader.read(der.SEQUENCE)
     _, _, identifier = reader.read(der.SEQUENCE)
-    signature, _ = der.decode_bit_string(reader.content(der.BIT_STRING))
+    signature, unused = der.decode_bit_string(reader.content(der.BIT_STRING))
     reader.finish()
+    if unused:
+        raise BadRequest(
+            "a signature is whole octets", field="certificate", rule="certificate.signature"
+        )
     return tbs, identifier, signature

@@ -181,8 +181,11 @@ def decode(data: bytes) -> Crl:
     if next_update is None:
         raise BadRequest("the CRL has no nextUpdate", field="crl", rule="crl.next-update")
     algorithm, issuer = _header(tbs_der)
-    if algorithms.signature_algorithm_of(_outer_algorithm(data)) is not algorithm:
-        raise BadRequest("its two signature algorithms differ", field="crl", rule="crl.algorithm")
+    outer, unused = _outer(data)
+    if algorithms.signature_algorithm_of(outer) is not algorithm or unused:
+        raise BadRequest(
+            "its unsigned part is not what it says inside", field="crl", rule="crl.outer"
+        )
     return Crl(
         tbs=tbs_der,
         issuer=issuer,
@@ -213,9 +216,10 @@ def _header(tbs_der: bytes) -> tuple[SignatureAlgorithm, bytes]:
     return algorithms.signature_algorithm_of(algorithm), issuer
 
 
-def _outer_algorithm(data: bytes) -> bytes:
-    """The AlgorithmIdentifier that is not signed (RFC 5280 §5.1.1.2)."""
+def _outer(data: bytes) -> tuple[bytes, int]:
+    """(AlgorithmIdentifier, unused bits of the signature): what is not signed (§5.1.1)."""
     _, at, end = der.header(data, 0, len(data))
     _, _, at = der.header(data, at, end)
     _, _, stop = der.header(data, at, end)
-    return data[at:stop]
+    _, start, _ = der.header(data, stop, end)
+    return data[at:stop], data[start]
