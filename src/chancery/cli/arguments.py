@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from chancery.domain.errors import BadRequest
 
@@ -24,15 +25,31 @@ ReasonName = Literal[
 """CRLReason of RFC 5280 §5.3.1; ``hold`` is short for ``certificateHold``."""
 
 Serial = Annotated[str, Parameter(help="Serial number in hex: any case, 0x and colons allowed.")]
-Limit = Annotated[int, Parameter(help="Show at most this many, newest first.")]
+AT_LEAST_ONE: Final = Number(gte=1)
+NOT_NEGATIVE: Final = Number(gte=0)
+Limit = Annotated[
+    int, Parameter(validator=AT_LEAST_ONE, help="Show at most this many, newest first.")
+]
+Time = Annotated[
+    str | None,
+    Parameter(
+        allow_leading_hyphen=True,  # -7d is a time and not an option
+        help="7 days ago: -7d; ahead: 7d; 2026-05-01 or 2026-05-01T12:00:00Z.",
+    ),
+]
 All = Annotated[bool, Parameter(name="--all", help="Show all, however many pages it takes.")]
+Days = Annotated[
+    int | None, Parameter(validator=AT_LEAST_ONE, help="Shorten the validity to so many days.")
+]
 Texts = tuple[str, ...]
 Permitted = Annotated[Texts, Parameter(help="Name it may use: dns:example.org; repeatable.")]
 Excluded = Annotated[Texts, Parameter(help="Name it may not use; repeatable.")]
 
 _MAX_SERIAL_OCTETS: Final = 20  # RFC 5280 §4.1.2.2
 _SERIAL: Final = re.compile(r"(?:0[xX])?([0-9A-Fa-f]+)")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DAYS_AHEAD: Final = re.compile(r"([+-]?\d{1,6})d")
+_KINDS: Final = ("dns", "email", "ip", "uri", "upn", "directory", "registered-id", "other")
 
 
 def serial(text: str) -> str:
@@ -48,6 +65,19 @@ def serial(text: str) -> str:
     return digits
 
 
+def sha256(text: str, field: str) -> str:
+    """Return a SHA-256 value in lower-case hex without colons, as the server compares it."""
+    digits = re.sub(r"[:\s]", "", text).lower()
+    if not _SHA256.fullmatch(digits):
+        raise BadRequest(
+            f"{text!r} is not a SHA-256 value",
+            field=field,
+            rule="sha256",
+            remedy="give all 64 hex digits, as `show` prints them",
+        )
+    return digits
+
+
 def names(given: Texts) -> list[str]:
     """Split ``a,b`` and say of each what kind of name it is, where the caller did not."""
     return [_kinded(one.strip()) for text in given for one in text.split(",") if one.strip()]
@@ -55,9 +85,7 @@ def names(given: Texts) -> list[str]:
 
 def _kinded(name: str) -> str:
     kind, colon, _ = name.partition(":")
-    if colon and kind in {
-        "dns", "email", "ip", "uri", "upn", "directory", "registered-id", "other",
-    }:  # fmt: skip
+    if colon and kind in _KINDS:
         return name
     if "://" in name:
         return f"uri:{name}"
@@ -66,7 +94,15 @@ def _kinded(name: str) -> str:
     try:
         return f"ip:{ipaddress.ip_address(name)}"
     except ValueError:
-        return f"dns:{name}"
+        pass
+    if colon:  # no host name has one: a kind that is not known, or a port
+        raise BadRequest(
+            f"{name!r} is no kind of name",
+            field="--names",
+            rule="name.kind",
+            remedy=f"write KIND:VALUE, KIND being one of {', '.join(_KINDS)}",
+        )
+    return f"dns:{name}"
 
 
 def subject(given: Texts) -> dict[str, str | list[str]]:
@@ -113,7 +149,7 @@ def _is_hex(text: str) -> bool:
 
 
 def when(text: str | None, now: float, field: str) -> int | None:
-    """``30d``, ``2026-05-01``, ``2026-05-01T12:00:00Z`` or Unix seconds -> Unix seconds."""
+    """``30d``, ``-7d``, ``2026-05-01``, ``2026-05-01T12:00:00Z``, Unix seconds: all as the last."""
     if text is None:
         return None
     if match := _DAYS_AHEAD.fullmatch(text):
@@ -126,6 +162,6 @@ def when(text: str | None, now: float, field: str) -> int | None:
         raise BadRequest(
             f"{text!r} is not a time",
             field=field,
-            remedy="write 30d (from now), 2026-05-01, or 2026-05-01T12:00:00Z",
+            remedy="write -7d (7 days ago), 30d (ahead), 2026-05-01, or 2026-05-01T12:00:00Z",
         ) from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

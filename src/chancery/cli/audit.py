@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from chancery.cli import arguments, files, output
 from chancery.cli.application import group
-from chancery.cli.arguments import All, Limit
+from chancery.cli.arguments import All, Limit, Time
 from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.domain.errors import NotFound
@@ -19,7 +19,6 @@ app.command("chancery.cli.audit_verify:proof", name="proof")
 
 _COLUMNS: Final = ("seq", "time_ms", "actor", "action", "subject", "outcome")
 _PAGE: Final = 500
-Time = Annotated[str | None, Parameter(help="-7d (from now), 2026-05-01 or 2026-05-01T12:00:00Z.")]
 
 
 @app.command(name="list")

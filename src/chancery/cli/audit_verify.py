@@ -64,6 +64,12 @@ def verify(
             with api.at(log).open() as server:
                 _copy(server, Path(copy))
             return _judge(Path(copy), key, anchor, api)
+    if not Path(log).is_dir():
+        raise BadRequest(
+            f"no such directory: {log}",
+            field="LOG",
+            remedy="name an instance, its audit directory, or a server: https://host[:port]",
+        )
     return _judge(Path(log), key or _own_key(Path(log)), anchor, api)
 
 

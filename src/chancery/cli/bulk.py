@@ -3,15 +3,16 @@
 import itertools
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from chancery.cli import files, output
 from chancery.cli.client import Client, Json
 from chancery.cli.connection import Connection
-from chancery.cli.failures import OK, PARTIAL, Unexpected, note, one_line
+from chancery.cli.failures import OK, PARTIAL, Unexpected, note, one_line, problem, told
 from chancery.domain.errors import BadRequest, CAError
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ _SUFFIXES: Final = frozenset({".csr", ".pem", ".der", ".req", ".p10"})
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One submission, and where it came from."""
+    """One submission and where it came from; *read* raises CAError where it is none."""
 
     source: str
-    body: Json
+    read: Callable[[], Json]
 
 
 class Keeper:
@@ -52,20 +53,21 @@ class Keeper:
 def submit(source: Path, common: Json, *, start: int, keep: Keeper, api: Connection) -> int:
     """Submit everything in *source* and print one line each, in order.
 
-    Returns 3 when some were refused.  When the server goes away in between,
-    what was answered is printed and the error says where to resume.
+    What cannot be read is refused here, in its place, and does not stop the
+    rest.  Returns 3 when some were refused.  When the server goes away in
+    between, what was answered is printed and the error says where to resume.
     """
     items = itertools.islice(_items(source, common), start, None)
     done, failed = start, 0
-    with api.open() as server, _progress(source) as progress:
+    with api.open() as server, _progress() as progress:
         task = progress.add_task("submitting", total=_count(source), completed=start)
         while batch := list(itertools.islice(items, _BATCH)):
             try:
                 for item, answer in _answers(server, batch):
                     failed += "error" in answer
                     _print(answer | {"index": done}, item, as_json=api.as_json)
-                    keep(answer, _stem(item, done))
                     done += 1
+                    keep(answer, _stem(item, done - 1))
                     progress.advance(task)
             except CAError:
                 note(f"{done} were answered; resume with --start {done}")
@@ -76,36 +78,71 @@ def submit(source: Path, common: Json, *, start: int, keep: Keeper, api: Connect
 
 
 def _answers(server: Client, batch: list[Item]) -> Iterator[tuple[Item, Json]]:
-    body = b"".join(one_line(item.body).encode() + b"\n" for item in batch)
+    """Yield what became of each item, in order: our own refusals among the server's answers."""
+    bodies = [_read(item) for item in batch]
+    sent = [body for body in bodies if not isinstance(body, CAError)]
+    answers = _sent(server, sent) if sent else iter(())
+    for item, body in zip(batch, bodies, strict=True):
+        yield item, {"error": problem(body)} if isinstance(body, CAError) else next(answers)
+    next(answers, None)  # there is none: it checks that
+
+
+def _read(item: Item) -> Json | CAError:
+    try:
+        return item.read()
+    except CAError as error:
+        return error
+
+
+def _sent(server: Client, bodies: list[Json]) -> Iterator[Json]:
+    """Send *bodies* and yield as many answers, or raise Unexpected."""
+    body = b"".join(one_line(one).encode() + b"\n" for one in bodies)
     answers = server.lines("requests", "bulk", body=body, media_type="application/x-ndjson")
-    expected = iter(enumerate(batch))
+    count = 0
     for answer in answers:
-        index, item = next(expected, (None, None))
-        if item is None or answer.get("index") != index:
+        if count == len(bodies) or answer.get("index") != count:
             raise Unexpected("the answers of the server are out of order", rule="bulk.order")
-        yield item, answer
-    if next(expected, None) is not None:
+        count += 1
+        yield answer
+    if count < len(bodies):
         raise Unexpected("the server answered fewer lines than it was sent", rule="bulk.order")
 
 
 def _items(source: Path, common: Json) -> Iterator[Item]:
+    """Yield the items unread, so that skipping them costs and refuses nothing."""
     if source.is_dir():
         for path in _csr_files(source):
-            yield Item(
-                path.name,
-                common | {"csr": files.pem_or_base64(files.read(path, _MAX_CSR, "csr.size"))},
-            )
+            yield Item(path.name, partial(_from_file, path, common))
         return
     for number, line in enumerate(_lines(source), 1):
-        if not line.strip():
-            continue
-        try:
-            body = json.loads(line)
-        except ValueError as error:
-            raise BadRequest(f"line {number} is not JSON: {error}", field=str(source)) from error
-        if not isinstance(body, dict):
-            raise BadRequest(f"line {number} is not an object", field=str(source))
-        yield Item(f"line {number}", common | body)
+        if line.strip():
+            yield Item(f"line {number}", partial(_from_line, line, number, common))
+
+
+def _from_file(path: Path, common: Json) -> Json:
+    return common | {"csr": files.public(path, _MAX_CSR, "csr.size")}
+
+
+def _from_line(line: bytes, number: int, common: Json) -> Json:
+    def refused(message: str) -> BadRequest:
+        return BadRequest(
+            f"line {number} {message}",
+            field="--bulk",
+            rule="bulk.line",
+            remedy='write one submission a line: {"csr": "...", "names": ["dns:..."]}',
+        )
+
+    if len(line) > _MAX_LINE:
+        raise refused(f"is longer than {_MAX_LINE} octets")
+    try:
+        body = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise refused(f"is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise refused("is not an object")
+    if isinstance(csr := body.get("csr"), str):
+        files.refuse_private_key(csr.encode(errors="replace"), f"line {number}")
+    return common | body
 
 
 def _lines(source: Path) -> Iterator[bytes]:
@@ -121,11 +158,12 @@ def _lines(source: Path) -> Iterator[bytes]:
         ) from error
 
 
-def _bounded(lines: Iterable[bytes]) -> Iterator[bytes]:
-    for number, line in enumerate(lines, 1):
-        if len(line) > _MAX_LINE:
-            raise BadRequest(f"line {number} is longer than {_MAX_LINE} octets", field="--bulk")
+def _bounded(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines; of one that is too long, its beginning, which is too long as well."""
+    while line := file.readline(_MAX_LINE + 1):
         yield line
+        while len(line) > _MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(_MAX_LINE + 1)
 
 
 def _csr_files(directory: Path) -> list[Path]:
@@ -153,17 +191,16 @@ def _print(answer: Json, item: Item, *, as_json: bool) -> None:
         return
     error = answer.get("error")
     if isinstance(error, dict):
-        output.line(f"{item.source}: refused: {error.get('detail') or error.get('title')}")
+        output.line(f"{item.source}: refused: {told(error)}")
     else:
         words = (answer.get("state"), answer.get("id"), answer.get("serial"))
         output.line(f"{item.source}: " + " ".join(str(word) for word in words if word))
 
 
-def _progress(source: Path) -> "Progress":
+def _progress() -> "Progress":
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    del source
     err = Console(stderr=True)
     # Lines on the same terminal would tear the bar apart.
     return Progress(console=err, disable=not sys.stderr.isatty() or sys.stdout.isatty())

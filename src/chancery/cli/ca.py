@@ -6,11 +6,13 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output, tree
+from chancery.cli import arguments, certificate_view, files, output, tree
 from chancery.cli.application import group
-from chancery.cli.arguments import Excluded, Permitted
-from chancery.cli.client import Json
+from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, Excluded, Permitted
+from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.failures import note
+from chancery.domain.errors import NotFound
 
 app = group("ca")
 app.command("chancery.cli.ca_new:create", name="create")
@@ -49,7 +51,7 @@ def show(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Show an authority."""
     with api.open() as server:
         found = server.get("authorities", name)
-    output.show(found, as_json=api.as_json)
+    output.show(found, as_json=api.as_json, human=certificate_view.authority)
 
 
 @app.command
@@ -108,10 +110,10 @@ def upload(
     api: Connection = DEFAULT,
 ) -> None:
     """Hand in the certificate that an external CA has made, with its chain (PEM, DER or p7)."""
-    body = {"certificate": files.pem_or_base64(files.read(certificate, _MAX_CERTIFICATES))}
+    body = {"certificate": files.public(certificate, _MAX_CERTIFICATES)}
     if chain is not None:
-        body["chain"] = files.pem_or_base64(files.read(chain, _MAX_CERTIFICATES))
-    output.show(_post(name, "certificate", body, api), as_json=api.as_json)
+        body["chain"] = files.public(chain, _MAX_CERTIFICATES)
+    _changed(name, "certificate", body, api)
 
 
 @app.command
@@ -119,16 +121,25 @@ def renew(
     name: Name,
     /,
     *,
-    days: Annotated[int | None, Parameter(help="Validity; else as long as before.")] = None,
-    path_length: Annotated[int | None, Parameter(help="CAs allowed below; else as before.")] = None,
+    days: Annotated[
+        int | None, Parameter(validator=AT_LEAST_ONE, help="Validity; else as long as before.")
+    ] = None,
+    path_length: Annotated[
+        int | None, Parameter(validator=NOT_NEGATIVE, help="CAs allowed below; else as before.")
+    ] = None,
     new_key: Annotated[bool, Parameter(help="Make a new key, too.")] = False,
     key_algorithm: Annotated[str | None, Parameter(help="Kind of the new key.")] = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Give an authority a new certificate from the same issuer."""
     body = {"days": days, "path_length": path_length, "key_algorithm": key_algorithm}
-    answer = _post(name, "renew", body | {"new_key": new_key or None}, api)
-    output.show(answer, as_json=api.as_json)
+    with api.open() as server:
+        body |= {"new_key": new_key or None}
+        answer = server.post("authorities", name, "renew", body=output.given(body))
+        waits = None if api.as_json else _waits(server, name, answer)
+    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
+    if waits is not None:
+        note(waits)
 
 
 @app.command
@@ -137,27 +148,32 @@ def cross_sign(
     certificate: files.Input,
     /,
     *,
-    days: Annotated[int | None, Parameter(help="Validity.")] = None,
-    path_length: Annotated[int | None, Parameter(help="CAs allowed below the other one.")] = None,
+    days: Annotated[int | None, Parameter(validator=AT_LEAST_ONE, help="Validity.")] = None,
+    path_length: Annotated[
+        int | None, Parameter(validator=NOT_NEGATIVE, help="CAs allowed below the other one.")
+    ] = None,
     permitted: Permitted = (),
     excluded: Excluded = (),
     to: files.Output = None,
     force: files.Force = False,
     api: Connection = DEFAULT,
 ) -> None:
-    """Certify the key of another CA by NAME: CERTIFICATE is that CA's own certificate.
+    """Certify the key of another CA by NAME.
 
+    CERTIFICATE is that CA's own certificate, or its CSR where that asks for a CA.
     Where people must approve, it is pending first: see `ca pending`.
     """
     files.check_free(to, force=force)
     body: Json = {
-        "certificate": files.pem_or_base64(files.read(certificate, _MAX_CERTIFICATES)),
+        "certificate": files.public(certificate, _MAX_CERTIFICATES),
         "days": days,
         "path_length": path_length,
     }
     if permitted or excluded:
         body["name_constraints"] = {"permitted": list(permitted), "excluded": list(excluded)}
-    _signed(_post(name, "cross-sign", body, api), to, api, force=force)
+    with api.open() as server:
+        answer = server.post("authorities", name, "cross-sign", body=output.given(body))
+    _signed(answer, to, api, force=force)
 
 
 @app.command
@@ -180,10 +196,9 @@ def approve(
 ) -> None:
     """Approve a pending CA certificate.  The last approval that was missing signs it."""
     files.check_free(to, force=force)
+    body = {"tbs_sha256": arguments.sha256(tbs_sha256, "--tbs-sha256")}
     with api.open() as server:
-        answer = server.post(
-            "pending-certificates", pending_id, "approve", body={"tbs_sha256": tbs_sha256.lower()}
-        )
+        answer = server.post("pending-certificates", pending_id, "approve", body=body)
     _signed(answer, to, api, force=force)
 
 
@@ -204,19 +219,36 @@ def reject(
 @app.command
 def disable(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Stop an authority from issuing.  CRLs and OCSP answers for it go on."""
-    output.show(_post(name, "disable", {}, api), as_json=api.as_json)
+    _changed(name, "disable", {}, api)
 
 
 @app.command
 def enable(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Let a disabled authority issue again."""
-    output.show(_post(name, "enable", {}, api), as_json=api.as_json)
+    _changed(name, "enable", {}, api)
 
 
-def _post(name: str, verb: str, body: Mapping[str, object], api: Connection) -> Json:
+def _changed(name: str, verb: str, body: Mapping[str, object], api: Connection) -> None:
     with api.open() as server:
-        answer: Json = server.post("authorities", name, verb, body=output.given(body))
-    return answer
+        answer = server.post("authorities", name, verb, body=output.given(body))
+    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
+
+
+def _waits(server: Client, name: str, answer: Json) -> str | None:
+    """Say what the new certificate of an authority still waits for, if it does."""
+    if "certificate" not in answer:
+        return None
+    for one in server.items("pending-certificates", limit=None):
+        if one.get("authority") == name:
+            return f"its new certificate waits for approvals: `ca pending` shows {one.get('id')}"
+    try:
+        server.download("authorities", name, "csr")
+    except NotFound:
+        return None
+    return (
+        "its new certificate waits for the other CA:"
+        f" fetch the CSR with `ca csr {name}`, hand the answer in with `ca upload {name}`"
+    )
 
 
 def _signed(answer: Json, to: Path | None, api: Connection, *, force: bool) -> None:
@@ -225,4 +257,4 @@ def _signed(answer: Json, to: Path | None, api: Connection, *, force: bool) -> N
     if to is not None and isinstance(certificate, str):
         files.deliver(certificate.encode(), to, force=force)
         answer = answer | {"file": str(to)}
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=certificate_view.certified)

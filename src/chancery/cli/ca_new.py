@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output
-from chancery.cli.arguments import Excluded, Permitted
+from chancery.cli import certificate_view, files, output
+from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, Excluded, Permitted
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.domain.errors import BadRequest
 
@@ -38,8 +38,12 @@ def create(
         str | None, Parameter(help="rsa-4096, ec-p384 (default), ed25519, ml-dsa-65, ...")
     ] = None,
     signature_algorithm: Signature = None,
-    days: Annotated[int | None, Parameter(help="Validity of its certificate.")] = None,
-    path_length: Annotated[int | None, Parameter(help="CAs allowed below it.")] = None,
+    days: Annotated[
+        int | None, Parameter(validator=AT_LEAST_ONE, help="Validity of its certificate.")
+    ] = None,
+    path_length: Annotated[
+        int | None, Parameter(validator=NOT_NEGATIVE, help="CAs allowed below it.")
+    ] = None,
     permitted: Permitted = (),
     excluded: Excluded = (),
     security_level: Level = None,
@@ -65,7 +69,7 @@ def create(
     }
     with api.open() as server:
         answer = server.post("authorities", body=_given(body))
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
 
 
 def import_(
@@ -92,12 +96,14 @@ def import_(
     api: Connection = DEFAULT,
 ) -> None:
     """Take in an authority that exists elsewhere, with its key or as an offline one."""
-    if (certificate is None) == (pkcs12 is None):
-        raise BadRequest("give either CERTIFICATE or --pkcs12", field="CERTIFICATE", rule="usage")
-    sources = {"certificate": certificate, "chain": chain, "key": key, "pkcs12": pkcs12}
+    _check_sources(certificate, key, pkcs12, passphrase_file, offline=offline)
     body: dict[str, Any] = {
+        field: files.public(path, _MAX_FILE)
+        for field, path in {"certificate": certificate, "chain": chain}.items()
+        if path is not None
+    } | {
         field: files.pem_or_base64(files.read(path, _MAX_FILE))
-        for field, path in sources.items()
+        for field, path in {"key": key, "pkcs12": pkcs12}.items()
         if path is not None
     }
     if pkcs12 is not None:
@@ -110,7 +116,40 @@ def import_(
     }
     with api.open() as server:
         answer = server.post("authorities", "import", body=_given(body))
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
+
+
+def _check_sources(
+    certificate: Path | None,
+    key: Path | None,
+    pkcs12: Path | None,
+    passphrase_file: Path | None,
+    *,
+    offline: bool,
+) -> None:
+    """Refuse what contradicts itself: a key for an offline CA would be dropped in silence."""
+
+    def usage(message: str, field: str, remedy: str | None = None) -> BadRequest:
+        return BadRequest(message, field=field, rule="usage", remedy=remedy)
+
+    if (certificate is None) == (pkcs12 is None):
+        raise usage("give either CERTIFICATE or --pkcs12", "CERTIFICATE")
+    if pkcs12 is not None and key is not None:
+        raise usage("--pkcs12 holds the key already", "--key")
+    if offline and (key is not None or pkcs12 is not None):
+        raise usage(
+            "an offline CA keeps its key elsewhere", "--offline", "leave --offline or the key out"
+        )
+    if not offline and key is None and pkcs12 is None:
+        raise usage(
+            "no key is given", "--key", "give --key or --pkcs12; --offline if it never signs here"
+        )
+    if passphrase_file is not None and pkcs12 is None:
+        raise usage(
+            "a passphrase belongs to --pkcs12",
+            "--passphrase-file",
+            "decrypt the key first (openssl pkcs8), or import a PKCS#12",
+        )
 
 
 def _labels(

@@ -5,9 +5,9 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, files, output
+from chancery.cli import arguments, certificate_view, files, output
 from chancery.cli.application import group
-from chancery.cli.arguments import All, Limit, ReasonName, Serial
+from chancery.cli.arguments import All, Limit, ReasonName, Serial, Time
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.submit import read_csr
@@ -19,7 +19,6 @@ Status = Literal["valid", "held", "revoked"]
 Authority = Annotated[
     str | None, Parameter(help="Issuing CA, where two of them chose the same serial.")
 ]
-Time = Annotated[str | None, Parameter(help="30d (from now), 2026-05-01 or 2026-05-01T12:00:00Z.")]
 
 
 @app.command(name="list")
@@ -56,7 +55,7 @@ def list_(
             subject=subject,
             name=name,
             serial=arguments.serial(serial) if serial is not None else None,
-            key_sha256=key_sha256.lower() if key_sha256 is not None else None,
+            key_sha256=arguments.sha256(key_sha256, "--key-sha256") if key_sha256 else None,
             expires_before=arguments.when(expires_before, now, "--expires-before"),
             expires_after=arguments.when(expires_after, now, "--expires-after"),
         )
@@ -69,7 +68,7 @@ def show(serial: Serial, /, *, authority: Authority = None, api: Connection = DE
     number = arguments.serial(serial)
     with api.open() as server:
         found = server.get("certificates", number, authority=authority)
-    output.show(found, as_json=api.as_json)
+    output.show(found, as_json=api.as_json, human=certificate_view.certificate)
 
 
 @app.command
@@ -111,7 +110,7 @@ def revoke(
     reason: Annotated[ReasonName, Parameter(help="CRLReason; hold can be released later.")],
     authority: Authority = None,
     invalidity_date: Annotated[
-        str | None, Parameter(help="Since when the key is known or suspected to be bad.")
+        Time, Parameter(help="Since when the key is known or suspected to be bad: -3d, 2026-05-01.")
     ] = None,
     api: Connection = DEFAULT,
 ) -> None:

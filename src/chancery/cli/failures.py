@@ -71,9 +71,20 @@ def problem(error: errors.CAError) -> dict[str, object]:
 
 def sentence(error: errors.CAError) -> str:
     """``message (field, rule) — remedy``: what happened, where, and what to do."""
-    where = ", ".join(part for part in (error.field, error.rule) if part)
-    text = f"{error} ({where})" if where else str(error)
-    return clean(f"{text} — {error.remedy}" if error.remedy else text)
+    return _sentence(str(error), error.field, error.rule, error.remedy)
+
+
+def told(found: Mapping[str, object]) -> str:
+    """Return a problem object, ours or the server's, as such a sentence."""
+    message = str(found.get("detail") or found.get("title") or "refused")
+    field, rule, remedy = (found.get(key) for key in ("field", "rule", "remedy"))
+    return _sentence(message, field, rule, remedy)
+
+
+def _sentence(message: str, field: object, rule: object, remedy: object) -> str:
+    where = ", ".join(str(part) for part in (field, rule) if part)
+    text = f"{message} ({where})" if where else message
+    return clean(f"{text} — {remedy}" if remedy else text)
 
 
 def report(error: errors.CAError, *, as_json: bool) -> int:

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import ssl
 import sys
@@ -16,6 +17,10 @@ from chancery.domain.errors import AlreadyExists, BadRequest, TooLarge
 
 STDIN: Final = "-"
 _MAX_SECRET: Final = 1_024  # octets
+_PRIVATE_LABEL: Final = re.compile(rb"-----BEGIN [^\r\n-]{0,40}PRIVATE KEY")
+# PKCS#8, PKCS#1, SEC 1 and PKCS#12 begin with a version number; requests, certificates
+# and PKCS#7 with a SEQUENCE or an OBJECT IDENTIFIER.
+_DER_KEY: Final = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..|\x83...)\x02", re.DOTALL)
 
 
 def _no_option(_: object, value: object) -> None:
@@ -60,6 +65,28 @@ def read(path: Path, limit: int, rule: str = "size") -> bytes:
     if len(data) > limit:
         raise TooLarge(f"{path} is longer than {limit} octets", field=str(path), rule=rule)
     return data
+
+
+def public(path: Path, limit: int, rule: str = "size") -> str:
+    """Return a request or certificate as the API takes it; refuse a file with a private key.
+
+    A key that has reached the server has left its owner's hands, so this is
+    asked before anything is sent.
+    """
+    data = read(path, limit, rule)
+    refuse_private_key(data, str(path))
+    return pem_or_base64(data)
+
+
+def refuse_private_key(data: bytes, where: str) -> None:
+    """Raise BadRequest if *data* is a private key: PEM of any kind, or DER without encryption."""
+    if _PRIVATE_LABEL.search(data) or _DER_KEY.match(data):
+        raise BadRequest(
+            f"{where} holds a private key; nothing was sent",
+            field=where,
+            rule="pem.private-key",
+            remedy="name the file of the certificate or request itself; a key stays where it is",
+        )
 
 
 def deliver(data: bytes, to: Path | None, *, force: bool, secret: bool = False) -> None:

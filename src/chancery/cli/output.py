@@ -126,7 +126,7 @@ def record(value: Mapping[str, Any], *, heading: str | None = None) -> None:
 def _fields(value: Mapping[str, Any], now: float, depth: int) -> Iterator[tuple[int, str, str]]:
     for key, inner in value.items():
         name = clean(_heading(key))
-        if inner is None or inner in ("", [], {}):
+        if inner is None or inner in ("", [], {}) or _is_pem(inner):
             continue
         if isinstance(inner, Mapping) and "kind" not in inner:
             yield depth, name, ""
@@ -137,6 +137,12 @@ def _fields(value: Mapping[str, Any], now: float, depth: int) -> Iterator[tuple[
                 yield depth + 1, "-", phrase(key, one, now)
         else:
             yield depth, name, phrase(key, inner, now)
+
+
+def _is_pem(value: Any) -> bool:
+    """A certificate for machines: `download` and `export` give it, --json shows it."""
+    first = value[0] if isinstance(value, list) else value
+    return isinstance(first, str) and first.startswith("-----BEGIN ")
 
 
 def phrase(key: str, value: Any, now: float) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output, review
+from chancery.cli import arguments, files, output, review
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, Texts
 from chancery.cli.client import Client, Json
@@ -19,7 +19,9 @@ app = group("request")
 app.command("chancery.cli.submit:submit", name="submit")
 app.command("chancery.cli.submit:edit", name="edit")
 
-_COLUMNS: Final = ("id", "state", "profile", "subject", "requester", "created_at")
+_COLUMNS: Final = (
+    *("id", "state", "approvals_needed", "profile", "subject", "requester", "created_at"),
+)
 State = Literal["pending", "approved", "issued", "denied", "failed", "expired", "withdrawn"]
 Id = Annotated[str, Parameter(help="Request id, as `request submit` prints it.")]
 Ids = Annotated[str, Parameter(help="Request ids.")]
@@ -89,16 +91,17 @@ def approve(
     """Approve requests.  The last approval needed issues the certificate."""
     if more and content_sha256:
         raise BadRequest("one hash cannot fit several requests", field="--content-sha256")
+    seen = arguments.sha256(content_sha256, "--content-sha256") if content_sha256 else None
 
     def decide(server: Client, one: str) -> Json | None:
-        sha256 = content_sha256
+        sha256 = seen
         if review_first:
             sha256 = review.confirmed(server.get("requests", one))
             if sha256 is None:
                 return None
         body = {"content_sha256": sha256} if sha256 else {}
         answer: Json = server.post("requests", one, "approve", body=body)
-        return answer
+        return answer if api.as_json else answer | _progress(server, answer)
 
     return _each((request_id, *more), decide, api)
 
@@ -226,10 +229,19 @@ def _each(
     return PARTIAL if failed else OK
 
 
+def _progress(server: Client, answer: Json) -> Json:
+    """How many approvals a request has by now, where it needs more."""
+    if answer.get("state") != "pending" or not answer.get("approvals_needed"):
+        return {}
+    return {"approvals": review.counting(server.get("requests", str(answer["id"])))}
+
+
 def _line(answer: Json) -> None:
     words = [str(answer.get("id", "")), str(answer.get("state", ""))]
     if answer.get("deleted"):
         words[1] = "deleted"
-    if serial := answer.get("serial"):
+    if (given := answer.get("approvals")) is not None:
+        words.append(f"{len(given)} of {answer.get('approvals_needed')} approvals")
+    elif serial := answer.get("serial"):
         words.append(f"serial {serial}")
     output.line(" ".join(word for word in words if word))

@@ -94,14 +94,20 @@ def _validity(rule: Any) -> str:
     return text
 
 
-def _people(found: Json) -> None:
-    approvals, needed = found.get("approvals") or [], found.get("approvals_needed")
-    counting = [
-        one for one in approvals if one.get("content_sha256") == found.get("content_sha256")
+def counting(found: Json) -> list[Json]:
+    """The approvals of exactly this content; others were given before it was edited."""
+    return [
+        one
+        for one in found.get("approvals") or []
+        if one.get("content_sha256") == found.get("content_sha256")
     ]
-    output.line(f"approvals: {len(counting)}" + (f" of {needed}" if needed is not None else ""))
-    for one in approvals:
-        stale = "" if one in counting else " (of other content: does not count)"
+
+
+def _people(found: Json) -> None:
+    needed, valid = found.get("approvals_needed"), counting(found)
+    output.line(f"approvals: {len(valid)}" + (f" of {needed}" if needed is not None else ""))
+    for one in found.get("approvals") or []:
+        stale = "" if one in valid else " (of other content: does not count)"
         output.line(f"  {one.get('approver')} {_moment(one.get('approved_at'))}{stale}")
     for one in found.get("notes") or []:
         when = _moment(one.get("written_at"))

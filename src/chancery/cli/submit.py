@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from chancery.cli import arguments, bulk, files, output
-from chancery.cli.arguments import Texts
+from chancery.cli.arguments import NOT_NEGATIVE, Days, Texts
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import OK, PARTIAL, problem, report
@@ -26,11 +26,11 @@ Names = Annotated[
     Texts,
     Parameter(
         name=["--names", "--name"],
-        help="Names for the SAN: dns:, email:, ip:, uri:, upn:; comma separated or repeated.",
+        help="Names for the SAN: dns:, email:, ip:, uri:, upn:; comma separated or repeated. "
+        "Without a kind: :// makes a uri, @ an email, an address an ip, all else a dns.",
     ),
 ]
 Subject = Annotated[Texts, Parameter(help="Subject attributes: CN=www.example.org,O=Example.")]
-Days = Annotated[int | None, Parameter(help="Shorten the validity to so many days.")]
 ServerKey = Annotated[
     str | None,
     Parameter(help="Let the server make the key: rsa-3072, ec-p256, ed25519, ...; no FILE then."),
@@ -65,7 +65,10 @@ def submit(
     certificates: Annotated[
         Path | None, Parameter(help="Directory to write the certificates issued at once to.")
     ] = None,
-    start: Annotated[int, Parameter(help="With --bulk: skip so many, to resume.")] = 0,
+    start: Annotated[
+        int,
+        Parameter(validator=NOT_NEGATIVE, help="With --bulk: skip so many, to resume."),
+    ] = 0,
     force: files.Force = False,
     api: Connection = DEFAULT,
 ) -> int:
@@ -155,7 +158,7 @@ def read_csr(path: Path | None) -> Json:
     """Return the ``csr`` member of a submission; nothing where there is no file."""
     if path is None:
         return {}
-    return {"csr": files.pem_or_base64(files.read(path, _MAX_CSR, "csr.size"))}
+    return {"csr": files.public(path, _MAX_CSR, "csr.size")}
 
 
 def _check_sources(csr_files: tuple[Path, ...], server_key: str | None, many: Path | None) -> None:

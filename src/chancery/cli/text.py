@@ -42,6 +42,8 @@ def instant(seconds: int) -> str:
 def relative(seconds: int, now: float) -> str:
     """``in 89 days``, ``3 hours ago``: the largest unit that fits twice, rounded down."""
     distance = int(abs(seconds - now))
+    if distance == 0:
+        return "now"
     for size, unit in (
         (365 * _DAY, "years"),
         (_DAY, "days"),
@@ -52,7 +54,7 @@ def relative(seconds: int, now: float) -> str:
             amount = f"{distance // size} {unit}"
             break
     else:
-        amount = f"{distance} seconds"
+        amount = "1 second" if distance == 1 else f"{distance} seconds"
     return f"in {amount}" if seconds > now else f"{amount} ago"
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output
+from chancery.cli import arguments, files, output
 from chancery.cli.application import group
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
@@ -158,7 +158,9 @@ def unlock(name: Name, /, *, api: Connection = DEFAULT) -> None:
 @app.command
 def bind_certificate(name: Name, certificate: files.Input, /, *, api: Connection = DEFAULT) -> None:
     """Let a TLS client certificate open an account."""
-    text = files.certificate_pem(files.read(certificate, _MAX_CERTIFICATE))
+    data = files.read(certificate, _MAX_CERTIFICATE)
+    files.refuse_private_key(data, str(certificate))
+    text = files.certificate_pem(data)
     with api.open() as server:
         answer = server.post("users", name, "certificates", body={"certificate": text})
     output.show(answer, as_json=api.as_json)
@@ -181,9 +183,10 @@ def unbind_certificate(
     api: Connection = DEFAULT,
 ) -> None:
     """Let a TLS client certificate open the account no longer."""
+    fingerprint = arguments.sha256(sha256, "SHA256")
     with api.open() as server:
-        server.delete("users", name, "certificates", sha256.lower())
-    output.done(name, f"unbound {sha256.lower()}", as_json=api.as_json)
+        server.delete("users", name, "certificates", fingerprint)
+    output.done(name, f"unbound {fingerprint}", as_json=api.as_json)
 
 
 def _patch(name: str, body: Json, api: Connection) -> None:

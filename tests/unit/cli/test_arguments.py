@@ -1,6 +1,8 @@
 """What people type."""
 
 import contextlib
+import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -86,5 +88,55 @@ def test_when(typed: str | None, seconds: int | None) -> None:
 
 
 def test_not_a_time() -> None:
-    with pytest.raises(BadRequest, match="not a time"):
+    with pytest.raises(BadRequest, match="not a time") as caught:
         arguments.when("tomorrow", 0, "--since")
+    assert "-7d (7 days ago)" in (caught.value.remedy or "")
+
+
+@pytest.mark.parametrize("typed", ["foo:bar", "www.example.org:443"])
+def test_not_a_kind_of_name(typed: str) -> None:
+    with pytest.raises(BadRequest, match="no kind of name"):
+        arguments.names((typed,))
+
+
+def test_sha256() -> None:
+    assert arguments.sha256("AB:" * 31 + "CD", "--key-sha256") == "ab" * 31 + "cd"
+    with pytest.raises(BadRequest, match="'12' is not a SHA-256"):
+        arguments.sha256("12", "--key-sha256")
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "certificate list --limit 0",
+        "request list --limit -1",
+        "audit list --limit 0",
+        "request submit a.csr --profile p --days 0",
+        "request submit --bulk a --profile p --start -1",
+        "ca create a --container c --subject CN=a --days 0",
+        "ca create a --container c --subject CN=a --path-length -2",
+        "ca renew a --days 0",
+        "ca cross-sign a b.pem --path-length -1",
+    ],
+)
+def test_numbers_that_make_no_sense(argv: str, run: Any, server: Any) -> None:
+    finished = run(*argv.split())
+
+    assert (finished.code, server.seen) == (2, [])
+    assert "Must be >= " in finished.err
+
+
+@pytest.mark.parametrize("path", ["/audit", "/certificates/ab/revoke"])
+def test_a_relative_time_in_the_past(path: str, run: Any, server: Any) -> None:
+    server.on("GET", path, {"items": []})
+    server.on("POST", path, {})
+    week_ago = time.time() - 7 * 86_400
+
+    if path == "/audit":
+        assert run("audit", "list", "--since", "-7d", "--until", "-6d").code == 0
+        since = int(server.last.query["since_ms"]) / 1_000
+    else:
+        argv = ("certificate", "revoke", "ab", "--reason", "keyCompromise")
+        assert run(*argv, "--invalidity-date", "-7d").code == 0
+        since = server.last.json["invalidity_date"]
+    assert abs(since - week_ago) < 60

@@ -214,3 +214,11 @@ def test_proof_of_one_record(log: Path, run: Any, server: Any) -> None:
     ):
         server.on("GET", "/audit/inclusion/300", json.loads(json.dumps(answer)) | change)
         assert run(*argv).code == 8, change
+
+
+def test_no_such_directory(tmp_path: Path, alone: Any) -> None:
+    for argv in ([], ["--key", tmp_path / "audit.vkey"]):
+        finished = alone("audit", "verify", tmp_path / "nope", *argv)
+
+        assert finished.code == 2
+        assert f"no such directory: {tmp_path / 'nope'}" in finished.err

@@ -10,6 +10,7 @@ from chancery.cli.application import build
 
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
 SERIAL = "0x00:AB:CD"
+HASH = "ab" * 32
 PAGE = {"items": [], "next": None}
 
 # argv, method, path below /api/v1, query, body
@@ -52,11 +53,11 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ),
     ("request approve ID", "POST", "/requests/ID/approve", {}, {}),
     (
-        "request approve ID --content-sha256 ff",
+        f"request approve ID --content-sha256 {HASH.upper()}",
         "POST",
         "/requests/ID/approve",
         {},
-        {"content_sha256": "ff"},
+        {"content_sha256": HASH},
     ),
     ("request deny ID --reason no", "POST", "/requests/ID/deny", {}, {"reason": "no"}),
     ("request withdraw ID", "POST", "/requests/ID/withdraw", {}, None),
@@ -67,13 +68,13 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     (
         (
             "certificate list --status held --authority a --profile p --requester u --subject s"
-            " --name n --serial AB --key-sha256 FF --expires-before 1900000000"
+            f" --name n --serial AB --key-sha256 {HASH.upper()} --expires-before 1900000000"
             " --expires-after 2026-05-01 --limit 7"
         ),
         "GET",
         "/certificates",
         {"status": "held", "authority": "a", "profile": "p", "requester": "u", "subject": "s"}
-        | {"name": "n", "serial": "ab", "key_sha256": "ff", "expires_before": "1900000000"}
+        | {"name": "n", "serial": "ab", "key_sha256": HASH, "expires_before": "1900000000"}
         | {"expires_after": "1777593600", "limit": "8"},
         None,
     ),
@@ -168,11 +169,11 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ),
     ("ca pending", "GET", "/pending-certificates", {"limit": "500"}, None),
     (
-        "ca approve P --tbs-sha256 FF",
+        f"ca approve P --tbs-sha256 {HASH.upper()}",
         "POST",
         "/pending-certificates/P/approve",
         {},
-        {"tbs_sha256": "ff"},
+        {"tbs_sha256": HASH},
     ),
     (
         "ca reject P --reason no",
@@ -253,7 +254,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {"certificate": CSR},
     ),
     ("user certificates u", "GET", "/users/u/certificates", {"limit": "500"}, None),
-    ("user unbind-certificate u FF", "DELETE", "/users/u/certificates/ff", {}, None),
+    (f"user unbind-certificate u {HASH}", "DELETE", f"/users/u/certificates/{HASH}", {}, None),
     ("group list", "GET", "/groups", {"limit": "500"}, None),
     ("group show g", "GET", "/groups/g", {}, None),
     (

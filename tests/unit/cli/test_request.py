@@ -14,6 +14,8 @@ from chancery.cli import review
 from .conftest import Answer, Seen
 
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"
+KEY = "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"
+PKCS8 = b"\x30\x81\x87\x02\x01\x00\x30\x13" + bytes(128)
 PEM = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n"
 HOSTILE = "\x1b[2K\x1b[1A\x9b31mCN=admin\u202e\r"
 STEERING = ("\x1b", "\x9b", "\u202e", "\r")
@@ -49,14 +51,14 @@ def test_submit_anonymously(server: Any, run: Any, csr: Path) -> None:
 
 def test_submit_der_and_stdin(server: Any, run: Any, tmp_path: Path) -> None:
     server.on("POST", "/requests", {"id": "1", "state": "issued", "certificate": PEM})
-    (tmp_path / "a.der").write_bytes(b"\x30\x03\x02\x01\x00")
+    (tmp_path / "a.der").write_bytes(b"\x30\x02\x30\x00")
 
     finished = run(
         *("request", "submit", tmp_path / "a.der", "--profile", "p"),
         *("--certificates", tmp_path, "--idempotency-key", "k1"),
     )
 
-    assert server.last.json["csr"] == "MAMCAQA="
+    assert server.last.json["csr"] == "MAIwAA=="
     assert server.last.headers["idempotency-key"] == "k1"
     assert (tmp_path / "a.pem").read_text() == PEM
     assert PEM in finished.out
@@ -203,8 +205,88 @@ def test_bulk_names_a_bad_line(line: str, server: Any, run: Any, tmp_path: Path)
 
     finished = run("request", "submit", "--bulk", source, "--profile", "p")
 
+    assert finished.code == 3
+    assert finished.out.startswith("line 1: refused: line 1 is ")
+    assert "(--bulk, bulk.line) — write one submission a line" in finished.out
+    assert server.seen == []
+
+
+def test_bulk_goes_on_after_a_bad_line(server: Any, run: Any, tmp_path: Path) -> None:
+    server.on("POST", "/requests/bulk", _bulk)
+    source = tmp_path / "many.ndjson"
+    lines = [json.dumps({"names": [f"dns:{n}"]}) for n in range(4)]
+    lines[1], lines[3] = "not JSON", json.dumps({"csr": KEY})
+    source.write_text("\n".join(["x" * 600_000, *lines]))
+    argv = ("request", "submit", "--bulk", source, "--profile", "p", "--json")
+
+    finished = run(*argv)
+
+    assert (finished.code, finished.err) == (3, "")
+    assert [line["index"] for line in finished.lines] == [0, 1, 2, 3, 4]
+    assert [line.get("id") for line in finished.lines] == [None, "dns:0", None, "dns:2", None]
+    assert [line["error"]["rule"] for line in finished.lines if "error" in line] == [
+        "bulk.line",
+        "bulk.line",
+        "pem.private-key",
+    ]
+    assert KEY.encode() not in server.last.body
+
+    rest = run(*argv, "--start", "3")
+    assert [(line["index"], line.get("id")) for line in rest.lines] == [(3, "dns:2"), (4, None)]
+
+
+def test_bulk_says_field_rule_and_remedy(server: Any, run: Any, tmp_path: Path) -> None:
+    problem = {"detail": "weak", "field": "csr", "rule": "key.size", "remedy": "use 3072 bits"}
+    server.on("POST", "/requests/bulk", Answer(json.dumps({"index": 0, "error": problem}).encode()))
+    source = tmp_path / "many.ndjson"
+    source.write_text("{}\n")
+
+    finished = run("request", "submit", "--bulk", source, "--profile", "p")
+
+    assert finished.out == "line 1: refused: weak (csr, key.size) — use 3072 bits\n"
+
+
+def test_a_certificate_that_cannot_be_kept_is_not_submitted_again(
+    server: Any, run: Any, tmp_path: Path
+) -> None:
+    server.on("POST", "/requests/bulk", _bulk)
+    source = tmp_path / "many.ndjson"
+    source.write_text('{"names":["dns:a"]}\n{"names":["dns:b"]}\n')
+    (tmp_path / "000000.pem").write_text("mine")
+
+    finished = run(
+        *("request", "submit", "--bulk", source, "--profile", "p", "--certificates", tmp_path)
+    )
+
+    assert finished.code == 6
+    assert "resume with --start 1" in finished.err
+
+
+# Private keys
+
+
+@pytest.mark.parametrize("data", [KEY.encode(), CSR.encode() + KEY.encode(), PKCS8])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        "request submit {file} --profile p",
+        "request edit ID {file}",
+        "certificate renew ab {file}",
+        "ca cross-sign a {file}",
+        "ca upload a {file}",
+        "ca import a {file} --container c --offline",
+        "user bind-certificate u {file}",
+    ],
+)
+def test_a_private_key_stays_here(
+    data: bytes, argv: str, server: Any, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").write_bytes(data)
+
+    finished = run(*argv.format(file=tmp_path / "mine").split())
+
     assert finished.code == 2
-    assert "line 1" in finished.err
+    assert "nothing was sent" in finished.err
     assert server.seen == []
 
 
@@ -301,6 +383,13 @@ def test_approve_several(server: Any, run: Any) -> None:
     assert finished.err == "2: error: denied before\n"
 
 
+def test_approve_tells_how_many_are_missing(server: Any, run: Any) -> None:
+    server.on("POST", "/requests/1/approve", {"id": "1", "state": "pending", "approvals_needed": 2})
+    server.on("GET", "/requests/1", _request())
+
+    assert run("request", "approve", "1").out == "1 pending 1 of 2 approvals\n"
+
+
 def test_approve_one_fails_with_its_own_code(server: Any, run: Any) -> None:
     server.on("POST", "/requests/2/approve", Answer({"detail": "denied before"}, 409))
 
@@ -359,12 +448,14 @@ def test_an_empty_list_is_a_list(server: Any, run: Any) -> None:
 
 def test_a_table_reads_well(server: Any, run: Any) -> None:
     item = {"id": "1", "state": "pending", "profile": "p", "subject": "CN=x", "requester": "u"}
+    item["approvals_needed"] = 2
     server.on("GET", "/requests", {"items": [item | {"created_at": int(time.time()) - 7_200}]})
 
     head, row = run("request", "list").out.splitlines()
 
-    assert head.split() == ["ID", "STATE", "PROFILE", "SUBJECT", "REQUESTER", "CREATED", "AT"]
-    assert row.split()[:5] == ["1", "pending", "p", "CN=x", "u"]
+    titles = ["ID", "STATE", "APPROVALS", "NEEDED", "PROFILE", "SUBJECT", "REQUESTER", "CREATED"]
+    assert head.split() == [*titles, "AT"]
+    assert row.split()[:6] == ["1", "pending", "2", "p", "CN=x", "u"]
     assert "(2 hours ago)" in row
 
 
