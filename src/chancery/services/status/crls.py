@@ -7,8 +7,9 @@ none gets lost, although signing happens outside any transaction:
    taken, and one wish is left in case we die (*RETRY_S* seconds from now).
 2. The entries are read after that commit: whatever was wished for is visible.
 3. The CRL is signed and checked.
-4. In another unit it is recorded; unless somebody wished again meanwhile, the
-   wish left in step 1 gives way to the regular next date.
+4. In another unit it is recorded, and then it is published.
+5. Only now, unless somebody wished again meanwhile, the wish left in step 1
+   gives way to the regular next date.
 """
 
 import hashlib
@@ -150,8 +151,9 @@ class CrlIssuer:
             der=crl.join(tbs, algorithm, signature),
         )
         self._check(key, record.der)
-        self._record(principal, begun, key, record)
+        self._record(principal, key, record)
         self._publish(key, record.der, record.number)
+        self._finish(begun, record)
         return record
 
     def _begin(self, authority: Authority, key: CaKey) -> _Begun:
@@ -175,15 +177,20 @@ class CrlIssuer:
 
         return self._store.write(unit)
 
-    def _record(self, principal: Principal, begun: _Begun, key: CaKey, record: CrlRecord) -> None:
+    def _record(self, principal: Principal, key: CaKey, record: CrlRecord) -> None:
+        def unit(session: Session) -> None:
+            session.crls.add(record)
+            session.audit.append([_issued(principal, key, record)], self._clock.ms())
+
+        self._store.write(unit)
+
+    def _finish(self, begun: _Begun, record: CrlRecord) -> None:
         authority = begun.authority
 
         def unit(session: Session) -> None:
-            session.crls.add(record)
             if authority.name not in session.crls.due(begun.began_at + RETRY_S - 1):
                 session.crls.clear_due(authority.name, begun.began_at + RETRY_S)
             session.crls.mark_due(authority.name, record.this_update + authority.crl_every_s)
-            session.audit.append([_issued(principal, key, record)], self._clock.ms())
 
         self._store.write(unit)
 

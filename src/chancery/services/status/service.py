@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from chancery.domain.authority import Authority, AuthorityState, CrlRecord
 from chancery.domain.errors import CAError, NotFound
@@ -11,11 +12,14 @@ from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Publisher, Session, Store
 from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
-from chancery.services.status.crls import RETRY_S, CrlIssuer
+from chancery.services.status.crls import CrlIssuer
 from chancery.services.status.ocsp import Answer, OcspResponder
 from chancery.services.status.responders import Lint, Responders
 
 _log = logging.getLogger(__name__)
+
+_AGAIN_S = 5
+"""Seconds until a CRL that could not be issued or published is tried again."""
 
 
 def certificate_name(label: str) -> str:
@@ -142,7 +146,11 @@ class StatusService:
             record = self._crls.issue(SYSTEM, name)
         except CAError:
             _log.exception("no CRL for %s: it is tried again", name)
-            self._next[name] = self._clock.s() + RETRY_S
+            soon = self._clock.s() + _AGAIN_S
+            self._next[name] = soon
+            # What is on record may not be published: the record's own date would be too late.
+            with suppress(CAError):
+                self._store.write(lambda session: session.crls.mark_due(name, soon))
             return None
         self._next.pop(name, None)
         return record
