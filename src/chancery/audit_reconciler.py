@@ -18,21 +18,21 @@ from typing import Any
 
 _SCHEMA = """
 BEGIN;
-CREATE TABLE said (seq, action, authority, serial, value);
+CREATE TABLE said (seq, action, authority, serial, value, at);
 CREATE TABLE journal (seq, key_id, serial, tbs, signature, intent);
 CREATE TABLE cert (authority, serial, sha256, tbs, signature);
 CREATE TABLE ca_cert (authority, serial, tbs);
 CREATE TABLE crl (authority, serial, sha256);
-CREATE TABLE status (authority, serial, status, reason);
+CREATE TABLE status (authority, serial, status, reason, at);
 CREATE TABLE intent (id, authority, serial, abandoned);
 CREATE VIEW told AS  -- the last word on each certificate; a release is as if nothing had been
-    SELECT authority, serial, seq, status, reason FROM (
-        SELECT authority, serial, max(seq) AS seq, substr(action, 13) AS status, value AS reason
+    SELECT authority, serial, seq, status, reason, at FROM (
+        SELECT authority, serial, max(seq) AS seq, substr(action, 13) AS status, value AS reason, at
         FROM said
         WHERE action IN ('certificate.revoked', 'certificate.held', 'certificate.released')
         GROUP BY authority, serial)
     WHERE status != 'released';
-"""  # `tbs` is its SHA-256; `serial` of a CRL its number
+"""  # `tbs` is its SHA-256; `serial` of a CRL its number; `at` since when it is bad, in two ways
 _VALUE = {
     "certificate.issued": "sha256",
     "certificate.abandoned": "why",
@@ -40,6 +40,7 @@ _VALUE = {
     "certificate.held": "reason",
     "certificate.released": "reason",
     "crl.issued": "sha256",
+    "crl.accepted": "sha256",
 }  # what is remembered of a leaf beside authority and serial (or CRL number)
 _REASONS = {
     0: "unspecified",
@@ -74,9 +75,10 @@ _CHECKS = [
         GROUP BY authority, serial HAVING count(*) > 1"""),
     ("revocation.differs", "its status in the database is not what the records say", """
         SELECT authority, serial, 'record ' || told.seq || ', in the database: '
-            || coalesce(status.status || ' ' || status.reason, 'nothing')
+            || coalesce(status.status || ' ' || status.reason || ' ' || status.at, 'nothing')
         FROM told LEFT JOIN status USING (authority, serial)
-        WHERE (told.status, told.reason) IS NOT (status.status, status.reason)"""),
+        WHERE (told.status, told.reason, told.at)
+            IS NOT (status.status, status.reason, status.at)"""),
     ("revocation.unrecorded", "the database says so, no record does", """
         SELECT authority, serial, status.status || ' ' || status.reason
         FROM status LEFT JOIN told USING (authority, serial) WHERE told.seq IS NULL"""),
@@ -88,7 +90,7 @@ _CHECKS = [
     ("crl.unrecorded", "no record tells of this CRL", """
         SELECT authority, serial, sha256
         FROM crl LEFT JOIN
-            (SELECT * FROM said WHERE action = 'crl.issued') USING (authority, serial)
+            (SELECT * FROM said WHERE action IN ('crl.issued', 'crl.accepted')) USING (authority, serial)
         WHERE value IS NOT sha256"""),
 ]  # fmt: skip
 _JOURNAL_CHECKS = [
@@ -162,10 +164,12 @@ class Reconciler:
     def told(self, seq: int, action: str, details: dict[str, Any]) -> None:
         """Remember what a leaf says of a certificate or CRL."""
         if action in _VALUE:
-            number = "number" if action == "crl.issued" else "serial"
+            number = "number" if action.startswith("crl.") else "serial"
             names = ("authority", number, _VALUE[action])
             values = [str(details.get(name)) for name in names]
-            self._facts.execute("INSERT INTO said VALUES (?, ?, ?, ?, ?)", (seq, action, *values))
+            values.append(_since(details.get("revoked_at"), details.get("invalidity_date")))
+            put = "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?)"
+            self._facts.execute(put, (seq, action, *values))
 
     def reconcile(self, database: sqlite3.Connection) -> None:
         """Report every disagreement.  *database* is open in one read transaction."""
@@ -199,11 +203,12 @@ class Reconciler:
         for authority, number, der in read("SELECT authority, number, der FROM crl"):
             digest = hashlib.sha256(der).hexdigest()
             put("INSERT INTO crl VALUES (?, ?, ?)", (authority, str(number), digest))
-        for authority, serial, status, reason in read(
-            "SELECT authority, serial, status, reason FROM revocation"
+        for authority, serial, status, reason, *since in read(
+            "SELECT authority, serial, status, reason, revoked_at, invalidity_date FROM revocation"
         ):
             named = _REASONS.get(reason, str(reason))
-            put("INSERT INTO status VALUES (?, ?, ?, ?)", (authority, serial, status, named))
+            standing = (authority, serial, status, named, _since(*since))
+            put("INSERT INTO status VALUES (?, ?, ?, ?, ?)", standing)
         for row in read("SELECT id, authority, serial, abandoned_at IS NOT NULL FROM intent"):
             self._counts["intents abandoned" if row[3] else "intents uncertain"] += 1
             put("INSERT INTO intent VALUES (?, ?, ?, ?)", row)
@@ -226,6 +231,11 @@ class Reconciler:
                     missing.pop(record[6], None)
         for where in missing.values():
             self._find("certificate.unsigned", where, "the signer has no record of signing it")
+
+
+def _since(revoked_at: object, invalidity_date: object) -> str:
+    """When a certificate was revoked and since when it is bad, as the findings say it."""
+    return f"at {revoked_at}, invalid since {invalidity_date}"
 
 
 class Flaw(Exception):

@@ -199,6 +199,10 @@ class Authorities(Protocol):
         """Replace the record of that name."""
         ...
 
+    def remove(self, name: str) -> None:
+        """Forget an authority that never had a certificate; NotFound if there is none."""
+        ...
+
     def certificates(self, authority: str) -> list[AuthorityCertificate]: ...
     def add_certificate(self, certificate: AuthorityCertificate) -> None:
         """Where it is current, the former current one no longer is."""
@@ -213,7 +217,13 @@ class Profiles(Protocol):
         """The latest version of each, by name."""
         ...
 
-    def add(self, version: ProfileVersion) -> None: ...
+    def add(self, version: ProfileVersion) -> None:
+        """Make it the latest of its name.
+
+        A version that is on record already (the same hash) comes back as it is.
+        """
+        ...
+
     def retire(self, name: str) -> None:
         """Hide the profile from ``latest`` and ``list``; its versions stay on record."""
         ...
@@ -431,10 +441,19 @@ class Idempotency(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LintResult:
+    """What one linter said of one certificate; no *findings*: it is clean."""
+
+    linter: str
+    at: int
+    findings: tuple[str, ...]
+
+
 class LintResults(Protocol):
     def add(self, certificate_id: str, linter: str, findings: Sequence[str], now: int) -> None: ...
-    def for_certificate(self, certificate_id: str) -> list[tuple[str, str]]:
-        """(linter, finding) pairs."""
+    def for_certificate(self, certificate_id: str) -> list[LintResult]:
+        """What each linter that has seen it said last, by linter."""
         ...
 
     def unlinted(self, linter: str, limit: int) -> list[CertificateRecord]:

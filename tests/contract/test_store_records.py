@@ -27,7 +27,7 @@ from chancery.domain.names import Attribute, DistinguishedName, GeneralName, Nam
 from chancery.domain.profile import CustomExtension, ExtensionProfile, MsTemplate, ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, Note, RequestState
-from chancery.ports import Session
+from chancery.ports import LintResult, Session
 from chancery.wire import documents
 from services import records
 
@@ -104,6 +104,10 @@ def test_profiles_keep_every_version(store: SqlStore) -> None:
         assert session.profiles.latest("tls") is None
         assert session.profiles.all() == []
         assert session.profiles.version(first.sha256) == first
+    store.write(lambda s: s.profiles.add(first))  # comes back as it was
+    with store.read() as session:
+        assert session.profiles.latest("tls") == first
+        assert session.profiles.versions("tls") == [first, second]
 
 
 def test_dn_profiles_and_registration_authorities(store: SqlStore) -> None:
@@ -159,7 +163,7 @@ def test_approvals_and_notes(store: SqlStore) -> None:
     store.write(lambda s: s.requests.add([request]))
     yes = Approval(request.id, "olga", request.content_sha256, NOW)
     store.write(lambda s: s.requests.add_approval(yes))
-    with pytest.raises(Conflict, match="approval by this person"):
+    with pytest.raises(Conflict, match="another officer must approve"):
         store.write(lambda s: s.requests.add_approval(replace(yes, approved_at=NOW + 1)))
     again = replace(yes, content_sha256="0" * 64)
     store.write(lambda s: s.requests.add_approval(again))
@@ -356,8 +360,9 @@ def test_lint_results(store: SqlStore) -> None:
     with store.read() as session:
         assert session.lint.unlinted("pkilint", 10) == made[1:]
         assert session.lint.unlinted("other", 2) == made[:2]
-        expected = [("pkilint", "error a: b"), ("pkilint", "warning c: d")]
-        assert session.lint.for_certificate(made[0].id) == expected
+        pkilint = LintResult("pkilint", NOW, ("error a: b", "warning c: d"))
+        assert session.lint.for_certificate(made[0].id) == [LintResult("own", NOW, ()), pkilint]
+        assert session.lint.for_certificate(made[1].id) == []
 
 
 def test_the_audit_trail(store: SqlStore) -> None:

@@ -180,7 +180,7 @@ class Instance:
     def status(self, serial: int, action: str, reason: RevocationReason | None) -> None:
         what: dict[str, Any] = {"authority": "issuing", "serial": f"{serial:x}"}
         if reason is not None:
-            what["reason"] = reason.name
+            what |= {"reason": reason.name, "revoked_at": NOW_MS // 1000}
         status = {
             "revoked": CertificateStatus.REVOKED,
             "held": CertificateStatus.HELD,
@@ -643,6 +643,14 @@ BOOKS: dict[str, tuple[Callable[[Copy, Scene], None], str, bool]] = {
     ),
     "reason changed": (
         statement("UPDATE revocation SET reason = 4 WHERE serial = '1001'"),
+        "revocation.differs", False,
+    ),
+    "revoked later": (
+        statement("UPDATE revocation SET revoked_at = revoked_at + 1 WHERE serial = '1001'"),
+        "revocation.differs", False,
+    ),
+    "invalid since": (
+        statement("UPDATE revocation SET invalidity_date = 1 WHERE serial = '1002'"),
         "revocation.differs", False,
     ),
     "revoked to held": (

@@ -39,8 +39,10 @@ def test_two_people_say_yes_and_it_is_issued(office: Office, who: Who) -> None:
 def test_nobody_approves_twice(office: Office, who: Who) -> None:
     request = office.registration.submit(who("requester"), submission()).request
     office.decisions.approve(who("officer1"), request.id)
-    with pytest.raises(errors.Conflict):
+    with pytest.raises(errors.Conflict, match="another officer must approve") as refusal:
         office.decisions.approve(who("officer1"), request.id)
+    assert refusal.value.rule == "approval.once"
+    assert refusal.value.remedy
 
 
 def test_nobody_approves_their_own(office: Office, who: Who) -> None:

@@ -95,11 +95,11 @@ def download(
 
 @app.command
 def lint(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
-    """Show what the linters said of a certificate."""
+    """Show which linters have judged a certificate, when, and what they said."""
     number = arguments.serial(serial)
     with api.open() as server:
-        found = server.items("certificates", number, "lint", limit=None, authority=authority)
-        output.listing(found, ("linter", "finding"), as_json=api.as_json)
+        found = server.get("certificates", number, "lint", authority=authority)
+    output.show(found, as_json=api.as_json, human=_judged)
 
 
 @app.command
@@ -149,6 +149,16 @@ def renew(
     """Ask for a successor: with the same key, or with the new key of a CSR file."""
     body: Json = read_csr(csr_file)
     _change(serial, "renew", body, authority, api)
+
+
+def _judged(answer: Json) -> None:
+    for one in answer["linters"]:
+        said = one["findings"] or ["nothing found"]
+        output.line(f"{one['linter']}, {output.phrase('linted_at', one['at'], time.time())}:")
+        for finding in said:
+            output.line(f"  {finding}")
+    for linter in answer["waiting"]:
+        output.line(f"{linter} has not looked at it yet")
 
 
 def _change(serial: str, verb: str, body: Json, authority: str | None, api: Connection) -> None:

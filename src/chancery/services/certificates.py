@@ -2,22 +2,29 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
 from chancery.domain.identity import AuthMethod, Permission, Principal
-from chancery.ports import CertificateFilter, Clock, Page, Session, Store
+from chancery.domain.names import NameKind
+from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Store
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.downloads import Download, render
+from chancery.services.issuers import find
 
 CRL_DELAY_S = 1
 """A revocation's CRL waits this long for company, so that a thousand make one CRL."""
 
-_SERIAL = re.compile(r"(?:0x)?([0-9a-fA-F]{1,40})")
+LINTERS: Final = ("pkilint",)
+"""Who looks at every certificate after its issuance."""
+
+_SERIAL: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{1,40})")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{0,63}\*")
+_IPV6: Final = re.compile(r"[0-9a-fA-F:]+(\.\d+)*\*?")
 
 
 def normal_serial(text: str) -> str:
@@ -33,6 +40,41 @@ def normal_serial(text: str) -> str:
     return found[1].lower().lstrip("0") or "0"
 
 
+def _hash(text: str) -> str:
+    """A SHA-256 as people write it, or the beginning of one and ``*``, as it is on record."""
+    found = text.replace(":", "").lower()
+    if _SHA256.fullmatch(found) is None:
+        raise BadRequest(
+            "the SHA-256 of a key is 64 hex digits",
+            field="key_sha256",
+            rule="sha256.syntax",
+            remedy="give all of them, or the first ones and *",
+        )
+    return found
+
+
+def _check_kind(name: str) -> None:
+    """Refuse ``foo:bar``: a kind that no name has, unless the colon is an address's or a URI's."""
+    kind, colon, rest = name.partition(":")
+    if not colon or kind.lower() in set(NameKind) or rest.startswith("//"):
+        return
+    if _IPV6.fullmatch(name) is None:
+        raise BadRequest(
+            f"no kind of name is called {kind[:40]!r}",
+            field="name",
+            rule="name.kind",
+            remedy="put one of these before the colon: " + ", ".join(NameKind),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LintState:
+    """*waiting* names those that have not seen the certificate yet."""
+
+    linters: list[LintResult]
+    waiting: list[str]
+
+
 class CertificateService:
     """See the module."""
 
@@ -43,11 +85,17 @@ class CertificateService:
     def find(
         self, principal: Principal, where: CertificateFilter, page: Page
     ) -> list[CertificateRecord]:
-        """Newest first."""
+        """Newest first.  A condition that nothing can meet is an error, not an empty answer."""
         demand(principal, Permission.CERTIFICATE_READ)
         if where.serial is not None and not where.serial.endswith("*"):
             where = replace(where, serial=normal_serial(where.serial))
+        if where.key_sha256 is not None:
+            where = replace(where, key_sha256=_hash(where.key_sha256))
+        if where.name is not None:
+            _check_kind(where.name)
         with self._store.read() as session:
+            if where.authority is not None and not where.authority.endswith("*"):
+                find(session, where.authority)
             return session.certificates.find(where, page)
 
     def show(
@@ -57,13 +105,13 @@ class CertificateService:
         with self._store.read() as session:
             return one(session, serial, authority)
 
-    def lint(
-        self, principal: Principal, serial: str, authority: str | None = None
-    ) -> list[tuple[str, str]]:
-        """(linter, finding) pairs for one certificate."""
+    def lint(self, principal: Principal, serial: str, authority: str | None = None) -> LintState:
+        """What the linters said of one certificate, and which have not seen it yet."""
         record = self.show(principal, serial, authority)
         with self._store.read() as session:
-            return session.lint.for_certificate(record.id)
+            results = session.lint.for_certificate(record.id)
+        seen = {result.linter for result in results}
+        return LintState(results, [linter for linter in LINTERS if linter not in seen])
 
     def download(
         self, principal: Principal, serial: str, form: str, authority: str | None = None
@@ -81,7 +129,17 @@ class CertificateService:
         authority: str | None = None,
         invalidity_date: int | None = None,
     ) -> CertificateRecord:
-        """Revoke for good (RFC 5280 §5.3.1); a key compromise also blocks the key."""
+        """Revoke for good (RFC 5280 §5.3.1); a key compromise also blocks the key.
+
+        *invalidity_date* is in the past: a CRL that has named it cannot be taken back.
+        """
+        if invalidity_date is not None and invalidity_date > self._clock.s():
+            raise BadRequest(
+                "the invalidity date lies in the future",
+                field="invalidity_date",
+                rule="invalidity-date.past",
+                remedy="say since when the key is known or suspected to be bad (RFC 5280 §5.3.2)",
+            )
         if reason is RevocationReason.certificateHold:
             return self.hold(principal, serial, authority)
         return self._change(
@@ -159,7 +217,9 @@ class CertificateService:
             session.crls.mark_due(record.authority, now // 1000 + CRL_DELAY_S)
             details: dict[str, Any] = {"authority": record.authority, "serial": record.serial}
             if reason is not None:
-                details["reason"] = reason.name
+                details |= {"reason": reason.name, "revoked_at": revoked_at}
+            if invalidity_date is not None:
+                details["invalidity_date"] = invalidity_date
             subject_id = f"{record.authority}/{record.serial}"
             session.audit.append([event(principal, action, subject_id, **details)], now)
             return replace(
@@ -177,7 +237,12 @@ def one(session: Session, serial: str, authority: str | None) -> CertificateReco
     """The certificate of that serial; two issuers may have chosen the same one."""
     found = session.certificates.by_serial(normal_serial(serial), authority)
     if not found:
-        raise NotFound(f"no certificate with serial {serial}", field="serial")
+        raise NotFound(
+            f"no certificate with serial {serial}" + (f" from {authority}" if authority else ""),
+            field="serial",
+            rule="certificate.known",
+            remedy="`chancery certificate list` finds it by name, subject or key",
+        )
     if len(found) > 1:
         raise Conflict(
             "more than one authority issued this serial",

@@ -38,19 +38,24 @@ class ProfileService:
                 found = next((v for v in versions if v.version == version), None)
         if found is None:
             which = "" if version is None else f" version {version}"
-            raise NotFound(f"no profile {name!r}{which}", field="profile", rule="profile.known")
+            raise _unknown(name, which)
         return found
 
     def versions(self, principal: Principal, name: str) -> list[ProfileVersion]:
         """Every version, oldest first."""
         demand(principal, Permission.PROFILE_READ)
         with self._store.read() as session:
-            return session.profiles.versions(name)
+            found = session.profiles.versions(name)
+        if not found:
+            raise _unknown(name)
+        return found
 
     def put(self, principal: Principal, profile: ExtensionProfile) -> ProfileVersion:
         """Make *profile* the latest version of its name, once rules and linters agree.
 
-        Writing the latest version again changes nothing.
+        Writing the latest version again changes nothing; writing an earlier one,
+        or one that was retired, brings it back under its old number: the same
+        content is the same version.
         """
         demand(principal, Permission.PROFILE_MANAGE)
         check_profile(profile)
@@ -68,19 +73,15 @@ class ProfileService:
             latest = session.profiles.latest(profile.name)
             if latest is not None and latest.sha256 == sha256:
                 return latest
+            earlier = session.profiles.version(sha256)
             numbers = [v.version for v in session.profiles.versions(profile.name)]
-            version = ProfileVersion(
+            version = earlier or ProfileVersion(
                 profile, max(numbers, default=0) + 1, sha256, now // 1000, principal.name
             )
             session.profiles.add(version)
-            created = event(
-                principal,
-                "profile.created",
-                profile.name,
-                version=version.version,
-                sha256=sha256,
-            )
-            session.audit.append([created], now)
+            action = "profile.created" if earlier is None else "profile.restored"
+            said = event(principal, action, profile.name, version=version.version, sha256=sha256)
+            session.audit.append([said], now)
             return version
 
         version = self._store.write(unit)
@@ -94,7 +95,7 @@ class ProfileService:
 
         def unit(session: Session) -> None:
             if session.profiles.latest(name) is None:
-                raise NotFound(f"no profile {name!r}", field="profile", rule="profile.known")
+                raise _unknown(name)
             users = [ra.name for ra in session.registrations.all() if name in ra.profiles]
             if users:
                 raise Conflict(
@@ -121,7 +122,7 @@ class ProfileService:
         with self._store.read() as session:
             found = session.profiles.dn(name)
         if found is None:
-            raise NotFound(f"no DN profile {name!r}", field="dn_profile", rule="dn-profile.known")
+            raise _unknown_dn(name)
         return found
 
     def dn_put(self, principal: Principal, profile: DnProfile) -> DnProfile:
@@ -147,9 +148,7 @@ class ProfileService:
 
         def unit(session: Session) -> None:
             if session.profiles.dn(name) is None:
-                raise NotFound(
-                    f"no DN profile {name!r}", field="dn_profile", rule="dn-profile.known"
-                )
+                raise _unknown_dn(name)
             users = [v.profile.name for v in session.profiles.all() if v.profile.dn_profile == name]
             if users:
                 raise Conflict(
@@ -173,3 +172,21 @@ class ProfileService:
                     rule="dn-profile.known",
                     remedy="`chancery dn-profile list` shows those there are",
                 )
+
+
+def _unknown(name: str, which: str = "") -> NotFound:
+    return NotFound(
+        f"no profile {name!r}{which}",
+        field="profile",
+        rule="profile.known",
+        remedy="`chancery profile list` shows those there are",
+    )
+
+
+def _unknown_dn(name: str) -> NotFound:
+    return NotFound(
+        f"no DN profile {name!r}",
+        field="dn_profile",
+        rule="dn-profile.known",
+        remedy="`chancery dn-profile list` shows those there are",
+    )

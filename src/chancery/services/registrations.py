@@ -36,7 +36,7 @@ class RaService:
         with self._store.read() as session:
             found = session.registrations.get(name)
         if found is None:
-            raise NotFound(f"no registration authority {name!r}", field="ra", rule="ra.known")
+            raise _unknown(name)
         return found
 
     def put(self, principal: Principal, ra: RegistrationAuthority) -> RegistrationAuthority:
@@ -62,7 +62,7 @@ class RaService:
 
         def unit(session: Session) -> None:
             if session.registrations.get(name) is None:
-                raise NotFound(f"no registration authority {name!r}", field="ra", rule="ra.known")
+                raise _unknown(name)
             waiting = RequestFilter(ra=name, state=RequestState.PENDING)
             if session.requests.find(waiting, Page(limit=1)):
                 raise Conflict(
@@ -78,14 +78,29 @@ class RaService:
         self._catalogue.changed()
 
 
+def _unknown(name: str) -> NotFound:
+    return NotFound(
+        f"no registration authority {name!r}",
+        field="ra",
+        rule="ra.known",
+        remedy="`chancery ra list` shows those there are",
+    )
+
+
 def _check(ra: RegistrationAuthority) -> None:
     if not _NAME.fullmatch(ra.name):
         raise BadRequest(
-            "a name is lower-case letters, digits and dashes", field="ra.name", rule="name.syntax"
+            "a name is lower-case letters, digits and dashes",
+            field="ra.name",
+            rule="name.syntax",
+            remedy="begin with a letter or digit, and use at most 63 characters",
         )
     if not ra.profiles or not ra.authorities:
         raise BadRequest(
-            "name at least one profile and one authority", field="ra.profiles", rule="ra.complete"
+            "name at least one profile and one authority",
+            field="ra.profiles",
+            rule="ra.complete",
+            remedy="`chancery profile list` and `chancery ca list` show those there are",
         )
     if not 0 <= ra.approvals <= _MAX_APPROVALS:
         raise BadRequest(
@@ -109,11 +124,27 @@ def _check(ra: RegistrationAuthority) -> None:
 def _check_references(session: Session, ra: RegistrationAuthority) -> None:
     for name in ra.profiles:
         if session.profiles.latest(name) is None:
-            raise BadRequest(f"no profile {name!r}", field="ra.profiles", rule="profile.known")
-    for name in ra.authorities:
-        if session.authorities.get(name) is None:
             raise BadRequest(
-                f"no authority {name!r}", field="ra.authorities", rule="authority.known"
+                f"no profile {name!r}",
+                field="ra.profiles",
+                rule="profile.known",
+                remedy="`chancery profile list` shows those there are",
+            )
+    for name in ra.authorities:
+        authority = session.authorities.get(name)
+        if authority is None:
+            raise BadRequest(
+                f"no authority {name!r}",
+                field="ra.authorities",
+                rule="authority.known",
+                remedy="`chancery ca list` shows those there are",
+            )
+        if authority.offline:
+            raise BadRequest(
+                f"{name} is offline: it issues nothing through this server",
+                field="ra.authorities",
+                rule="authority.online",
+                remedy="name a CA whose key is held here",
             )
     for field, group in (
         ("ra.approval_group", ra.approval_group),
@@ -126,3 +157,12 @@ def _check_references(session: Session, ra: RegistrationAuthority) -> None:
                 rule="group.known",
                 remedy="create it first: `chancery group create`",
             )
+    officers = session.identities.group(ra.approval_group)
+    if officers is not None and ra.approvals > len(officers.members):
+        raise BadRequest(
+            f"{ra.approvals} approvals are asked of the {len(officers.members)} members of"
+            f" {officers.name}: nothing could ever be issued",
+            field="ra.approvals",
+            rule="ra.approvers",
+            remedy="ask for fewer, or put more officers into the group first",
+        )

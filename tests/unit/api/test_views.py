@@ -34,8 +34,9 @@ from chancery.domain.request import (
     ToBeSigned,
 )
 from chancery.domain.validity import LeafAfterIssuer, ValidityRule
-from chancery.ports import CertificateFilter, Page, RequestFilter
+from chancery.ports import CertificateFilter, LintResult, Page, RequestFilter
 from chancery.services.authority import Extensions, PendingCertificate
+from chancery.services.certificates import LintState
 from chancery.services.downloads import Download
 from chancery.services.registration import RequestView, Submitted
 from chancery.wire import documents
@@ -119,7 +120,7 @@ def behind() -> dict[str, Any]:
     )
     certificates = Told(
         find=[CERTIFICATE, REVOKED, CERTIFICATE], show=CERTIFICATE, download=FILE, revoke=REVOKED,
-        hold=CERTIFICATE, release=CERTIFICATE, lint=[("pkilint", "WARNING x: y")],
+        hold=CERTIFICATE, release=CERTIFICATE, lint=LintState([LintResult("pkilint", 4, ("WARNING x: y",))], ["other"]),
     )  # fmt: skip
     own = AuthorityCertificate(
         "issuing",
@@ -230,9 +231,10 @@ def test_certificates(house: Any) -> None:
     assert page["items"][1]["reason"] == "keyCompromise"
     assert decode(page["next"]) == "c-1"
     assert who.get(f"{V1}/certificates/5a").json["certificate"] == PEM
-    assert who.get(f"{V1}/certificates/5a/lint").json == [
-        {"linter": "pkilint", "finding": "WARNING x: y"}
-    ]
+    assert who.get(f"{V1}/certificates/5a/lint").json == {
+        "linters": [{"linter": "pkilint", "at": 4, "findings": ["WARNING x: y"]}],
+        "waiting": ["other"],
+    }
     assert who.get(f"{V1}/certificates?expires_before=-1").status == 400
 
 

@@ -9,7 +9,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, Unavailable
 
 _NOUNS: Final = {
-    "approval": "approval by this person of this content",
     "authority": "authority of this name",
     "authority_certificate": "CA certificate of this issuer and serial",
     "certificate": "certificate of this serial, hash or id",
@@ -18,7 +17,7 @@ _NOUNS: Final = {
     "idempotency": "request with this idempotency key",
     "intent": "intent for this serial",
     "job": "job of this id",
-    "profile_version": "profile version of this content or number",
+    "profile_version": "profile version of this number",
     "request": "request of this id",
     "user_account": "account of this name",
     "user_group": "group of this name",
@@ -47,9 +46,19 @@ def _table(error: DBAPIError) -> str:
 
 def _refusal(error: IntegrityError) -> CAError:
     code, table = _code(error), _table(error)
+    if code in _UNIQUE and table == "approval":
+        return AlreadyExists(
+            "you approved this content already; another officer must approve",
+            field="id",
+            rule="approval.once",
+            remedy="ask another officer; `chancery request show` tells how many are missing",
+        )
     if code in _UNIQUE:
         noun = _NOUNS.get(table, "record")
-        return AlreadyExists(f"there is already a {noun}", rule=f"unique.{table or 'record'}")
+        article = "an" if noun[0] in "aeiou" else "a"
+        return AlreadyExists(
+            f"there is already {article} {noun}", rule=f"unique.{table or 'record'}"
+        )
     if code in _GUARD:
         return Conflict("this record may not be changed or removed", rule="record.immutable")
     if code in _DANGLING:

@@ -9,6 +9,7 @@ from chancery.adapters.storage import documents, schema
 from chancery.adapters.storage.certificates import RECORD, certificate_record
 from chancery.adapters.storage.link import Link
 from chancery.domain.certificate import CertificateRecord
+from chancery.ports import LintResult
 
 _T: Final = schema.lint_result
 _C: Final = schema.certificate
@@ -27,15 +28,14 @@ class SqlLintResults:
             (linter, certificate_id, documents.encode(list(findings)), now),
         )
 
-    def for_certificate(self, certificate_id: str) -> list[tuple[str, str]]:
-        statement = select(_T.c.linter, _T.c.findings)
+    def for_certificate(self, certificate_id: str) -> list[LintResult]:
+        statement = select(_T.c.linter, _T.c.linted_at, _T.c.findings)
         rows = self._link.rows(
             statement.where(_T.c.certificate_id == certificate_id).order_by(_T.c.linter)
         )
         return [
-            (row.linter, finding)
-            for row in rows
-            for finding in documents.decode(list[str], row.findings)
+            LintResult(linter, at, tuple(documents.decode(list[str], findings)))
+            for linter, at, findings in rows
         ]
 
     def unlinted(self, linter: str, limit: int) -> list[CertificateRecord]:

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 
 from chancery.adapters.storage import documents, schema_policy
-from chancery.adapters.storage.link import Link, Record
+from chancery.adapters.storage.link import Link, Record, insert_sql
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import NotFound
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
@@ -41,15 +41,15 @@ class SqlProfiles:
         return [_version(row) for row in self._link.rows(_LATEST.order_by(_H.c.name))]
 
     def add(self, version: ProfileVersion) -> None:
-        values = {
-            "sha256": version.sha256,
-            "name": version.profile.name,
-            "version": version.version,
-            "document": documents.encode(version.profile),
-            "created_at": version.created_at,
-            "created_by": version.created_by,
-        }
-        self._link.run(insert(_V), values)
+        values = (
+            version.sha256,
+            version.profile.name,
+            version.version,
+            documents.encode(version.profile),
+            version.created_at,
+            version.created_by,
+        )
+        self._link.many(insert_sql(_V, "ON CONFLICT (sha256) DO NOTHING"), [values])
         self._link.driver(
             "INSERT INTO profile_head (name, sha256) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256",

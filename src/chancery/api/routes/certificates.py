@@ -55,9 +55,17 @@ class CertificateDetailOut(CertificateOut):
     certificate: str = Field(description="PEM")
 
 
-class FindingOut(Out):
+class LinterOut(Out):
+    """What one linter said; no findings: it has nothing against it."""
+
     linter: str
-    finding: str
+    at: int = Field(description="When it looked.")
+    findings: list[str]
+
+
+class LintOut(Out):
+    linters: list[LinterOut]
+    waiting: list[str] = Field(description="Linters that have not looked at it yet.")
 
 
 class RevokeIn(In):
@@ -112,7 +120,9 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
     serial: str | None = None,
     subject: Annotated[str | None, Query(description="Exact, or a prefix ending in *.")] = None,
     name: Annotated[str | None, Query(description="A SAN entry, e.g. dns:www.example.org")] = None,
-    key_sha256: str | None = None,
+    key_sha256: Annotated[
+        str | None, Query(description="64 hex digits, or the first ones and *.")
+    ] = None,
     profile: str | None = None,
     requester: str | None = None,
     request_id: str | None = None,
@@ -163,12 +173,11 @@ def download_certificate(
 
 
 @door.route("GET", "/{serial}/lint", Permission.CERTIFICATE_READ)
-def lint_certificate(
-    who: Who, using: Using, serial: str, authority: Issuer = None
-) -> list[FindingOut]:
-    """Show what the linters said of it."""
-    findings = using.certificates.lint(who, serial, authority)
-    return [FindingOut(linter=linter, finding=text) for linter, text in findings]
+def lint_certificate(who: Who, using: Using, serial: str, authority: Issuer = None) -> LintOut:
+    """Show which linters have judged it, when, and what they said."""
+    return LintOut.model_validate(
+        using.certificates.lint(who, serial, authority), from_attributes=True
+    )
 
 
 @door.route("POST", "/{serial}/revoke", *_REVOKE)

@@ -176,7 +176,12 @@ class Accounts:
 
         def work(session: Session) -> User:
             if role not in user_of(session, name).roles:
-                raise NotFound(f"{name} does not hold {role.value} itself", field="role")
+                raise NotFound(
+                    f"{name} does not hold {role.value} itself",
+                    field="role",
+                    rule="role.held",
+                    remedy=f"`chancery user show {name}` tells which it holds",
+                )
             session.identities.withdraw(name, role)
             return user_of(session, name)
 

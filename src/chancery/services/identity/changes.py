@@ -70,14 +70,24 @@ def has_administrator(session: Session) -> bool:
 def user_of(session: Session, name: str) -> User:
     user = session.identities.user(name)
     if user is None:
-        raise NotFound(f"no account named {name!r}", field="name")
+        raise NotFound(
+            f"no account named {name!r}",
+            field="name",
+            rule="account.known",
+            remedy="`chancery user list` shows those there are",
+        )
     return user
 
 
 def group_of(session: Session, name: str) -> Group:
     group = session.identities.group(name)
     if group is None:
-        raise NotFound(f"no group named {name!r}", field="group")
+        raise NotFound(
+            f"no group named {name!r}",
+            field="group",
+            rule="group.known",
+            remedy="`chancery group list` shows those there are",
+        )
     return group
 
 

@@ -58,6 +58,7 @@ class Tokens:
                 f"a token lasts 1 to {self._policy.max_token_days} days",
                 field="days",
                 rule="token.lifetime",
+                remedy="ask for fewer days, and make another one in time",
             )
         wanted = None if scopes is None else frozenset(scopes)
         if wanted is not None and not wanted <= principal.permissions:
@@ -116,7 +117,12 @@ class Tokens:
 
         def work(session: Session) -> None:
             if token_id not in {t.id for t in session.identities.tokens(principal.name)}:
-                raise NotFound("no such token of yours", field="id")
+                raise NotFound(
+                    "no such token of yours",
+                    field="id",
+                    rule="token.known",
+                    remedy="`chancery token list` shows your own; nobody ends another's",
+                )
             session.identities.revoke_token(token_id)
 
         self._ledger.change(principal, "token.revoked", token_id, work)
@@ -171,7 +177,12 @@ class ClientCertificates:
         def work(session: Session) -> None:
             bound = session.identities.client_certificate(sha256)
             if bound is None or bound.user != name:
-                raise NotFound(f"no such certificate of {name}", field="sha256")
+                raise NotFound(
+                    f"no such certificate of {name}",
+                    field="sha256",
+                    rule="binding.known",
+                    remedy="give the SHA-256 with which it was bound, in 64 hex digits",
+                )
             session.identities.delete_client_certificate(sha256)
 
         self._ledger.change(principal, "certificate.unbound", name, work, sha256=sha256)

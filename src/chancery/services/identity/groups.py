@@ -87,7 +87,12 @@ class Groups:
 
         def work(session: Session) -> Group:
             if user not in group_of(session, name).members:
-                raise NotFound(f"{user} is not in {name}", field="user")
+                raise NotFound(
+                    f"{user} is not in {name}",
+                    field="user",
+                    rule="group.member",
+                    remedy=f"`chancery group show {name}` lists its members",
+                )
             session.identities.leave(user, name)
             return group_of(session, name)
 
