@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from chancery.domain.errors import BadRequest
 
 Port = Annotated[int, Field(ge=1, le=65535)]
+Span = Annotated[timedelta, Field(gt=timedelta(0))]
 
 
 class _Section(BaseModel):
@@ -63,7 +64,7 @@ class Audit(_Section):
     directory: Path
     origin: str = Field(description="Name of this log in its checkpoints.")
     key_id: str = "audit"
-    checkpoint_every: timedelta = timedelta(seconds=1)
+    checkpoint_every: Span = timedelta(seconds=1)
 
 
 class Publication(_Section):
@@ -72,7 +73,7 @@ class Publication(_Section):
 
 class Login(_Section):
     max_failures: Annotated[int, Field(ge=3, le=100)] = 5
-    lock: timedelta = timedelta(minutes=15)
+    lock: Span = timedelta(minutes=15)
     hashes_at_once: Annotated[int, Field(ge=1, le=64)] = 2
 
 
