@@ -50,6 +50,18 @@ class Clock(Protocol):
         ...
 
 
+class Changes(Protocol):
+    """Whether policy or accounts changed, in whichever process of this machine."""
+
+    def count(self) -> int:
+        """A number that grows with every change; cheap enough for every request."""
+        ...
+
+    def bump(self) -> None:
+        """Tell everybody: call once a change is durable, and before it is answered."""
+        ...
+
+
 Entropy = Callable[[int], bytes]
 """Returns that many octets from the operating system's CSPRNG (``secrets.token_bytes``)."""
 

@@ -25,6 +25,7 @@ class Listen(_Section):
     https_port: Port
     http_url: str = Field(description="Base URL in CDP and AIA: plain HTTP, no trailing slash.")
     https_url: str
+    workers: Annotated[int, Field(ge=1, le=64, description="Web worker processes.")] = 2
 
     @model_validator(mode="after")
     def _two_ports(self) -> Self:

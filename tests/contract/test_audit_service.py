@@ -63,7 +63,7 @@ class Trail:
         first = len(self.leaves)
         for seq, one in enumerate(events, first):
             leaf = leaf_bytes(seq, now_ms, one)
-            self.leaves.append(AuditRecord(seq, now_ms, one, leaf, leaf_hash(leaf)))
+            self.leaves.append(AuditRecord(seq, now_ms, leaf, leaf_hash(leaf)))
         return first
 
     def size(self) -> int:

@@ -15,6 +15,13 @@ def serve(config: Path) -> int:
     return supervise(config)
 
 
+def upgrade_database(config: Path) -> None:
+    """Bring the database's schema to what this release needs."""
+    from chancery.app.database import upgrade  # noqa: PLC0415 - see the module
+
+    upgrade(config)
+
+
 def check_config(config: Path) -> Sequence[str]:
     """What is wrong with a configuration, in words; empty if nothing is."""
     from chancery.app.check import findings  # noqa: PLC0415 - see the module

@@ -12,8 +12,8 @@ _SETTINGS = """\
 host = "127.0.0.1"
 http_port = {http_port}     # OCSP, CRLs, CA certificates, health
 https_port = {https_port}    # everything else; client certificates are optional
-http_url = "http://localhost:{http_port}"    # goes into certificates: CRL and OCSP addresses
-https_url = "https://localhost:{https_port}"
+http_url = "http://127.0.0.1:{http_port}"    # goes into certificates: CRL and OCSP addresses
+https_url = "https://127.0.0.1:{https_port}"
 
 [database]
 url_file = "secrets/database-url"

@@ -16,20 +16,22 @@ from pathlib import Path
 
 import structlog
 
+from chancery.app import logs
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
 from chancery.domain.errors import CAError
 from chancery.ports import Session
+from chancery.services.certificates import LINTERS
 from chancery.settings import load
 from chancery.signer.hardening import die_with_parent
 
 _log = structlog.get_logger("jobs")
 
 _TICK_S = 0.25
-_ORPHAN_S = 60
+ORPHAN_S = 60
 """An intent this old belongs to no request under way: its batch failed."""
 
-_LINTER = "pkilint"
+(_LINTER,) = LINTERS
 _BUSY_PAUSE_S = 0.2
 """Between two certificates for the linter while the machine has other work."""
 
@@ -53,7 +55,7 @@ def jobs_of(office: Office) -> list[Job]:
             office.audit.checkpoint,
         ),
         Job("expiry", 30, office.changes.expire_due),
-        Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=_ORPHAN_S)),
+        Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
         Job("responders", 60, office.status.rotate_responders),
         Job("own-certificate", 3600, lambda: renew_own_certificate(office)),
     ]
@@ -108,16 +110,21 @@ def _note(certificate_id: str, findings: Sequence[str], now: int, session: Sessi
 
 
 def main() -> int:
+    logs.configure("jobs")
     die_with_parent()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with open_office(load(Path(sys.argv[1]))) as office:
-        linting = threading.Thread(target=lint_forever, args=(office, stop), name="lint")
-        linting.start()
-        print("ready", flush=True)
-        run_forever(jobs_of(office), stop)
-        linting.join(timeout=10)
+    try:
+        with open_office(load(Path(sys.argv[1]))) as office:
+            linting = threading.Thread(target=lint_forever, args=(office, stop), name="lint")
+            linting.start()
+            print("ready", flush=True)
+            run_forever(jobs_of(office), stop)
+            linting.join(timeout=10)
+    except CAError as error:  # those of the jobs were told where they happened
+        logs.start_failed(error)
+        return 1
     return 0
 
 

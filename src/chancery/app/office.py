@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chancery.adapters.changes import SharedChanges
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.lint import PkiLinter
 from chancery.adapters.passwords import Argon2Hasher
@@ -66,7 +67,8 @@ def open_office(settings: Settings) -> Iterator[Office]:
     vault = SignerClient(socket_path(settings.signer.socket))
     entropy = secrets.token_bytes
     http = settings.listen.http_url
-    catalogue = Catalogue(store, clock, http=http)
+    changes = SharedChanges(settings.signer.socket.parent / "changes")
+    catalogue = Catalogue(store, clock, changes, http=http)
     issuance = Issuance(store, vault, catalogue, clock, entropy)
     preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
     registration = RegistrationService(store, catalogue, preparation, issuance, clock, entropy)
@@ -98,6 +100,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
                 max_failures=settings.login.max_failures,
                 lock_s=int(settings.login.lock.total_seconds()),
             ),
+            changes,
         ),
         audit=AuditService(
             store,
@@ -135,6 +138,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         issuance.close()
         store.close()
         vault.close()
+        changes.close()
 
 
 def _debian(settings: Settings) -> Callable[[bytes], bool] | None:

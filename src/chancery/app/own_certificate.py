@@ -19,6 +19,7 @@ from chancery.domain.errors import Unavailable
 from chancery.domain.identity import SYSTEM
 from chancery.domain.request import Submission
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
 
 RA = "service"
@@ -43,15 +44,16 @@ def renew_own_certificate(office: Office) -> bool:
 def _replace(office: Office) -> None:
     """A new key, a new certificate; the key is written first, and both are whole files."""
     key = ec.generate_private_key(ec.SECP256R1())
-    names = _names(office)
+    hosts, addresses = _names(office)
+    subject = [x509.NameAttribute(NameOID.COMMON_NAME, host) for host in hosts[:1]]
     csr = (
         x509.CertificateSigningRequestBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+        .subject_name(x509.Name(subject))
         .add_extension(
             x509.SubjectAlternativeName(
-                [*(x509.DNSName(name) for name in names), *(x509.IPAddress(a) for a in _LOOPBACK)]
+                [*map(x509.DNSName, hosts), *(x509.IPAddress(one) for one in addresses)]
             ),
-            critical=False,
+            critical=not subject,
         )
         .sign(key, hashes.SHA256())
     )
@@ -78,7 +80,15 @@ def _replace(office: Office) -> None:
     write_public(office.settings.tls.certificate, chain)
 
 
-def _names(office: Office) -> list[str]:
-    """The names under which the listener is reached, the configured one first."""
-    configured = urlsplit(office.settings.listen.https_url).hostname or "localhost"
-    return list(dict.fromkeys([configured, "localhost", socket.gethostname().lower()]))
+def _names(office: Office) -> tuple[list[str], list[_Address]]:
+    """Host names and addresses under which the listener is reached."""
+    hosts = [socket.gethostname().lower()]
+    addresses: list[_Address] = [*_LOOPBACK]
+    configured = urlsplit(office.settings.listen.https_url).hostname or ""
+    try:
+        addresses.append(ipaddress.ip_address(configured))
+    except ValueError:
+        hosts.insert(0, configured)
+    # A name without a dot names something else on every network, so it proves nothing.
+    qualified = [host for host in hosts if "." in host or host == configured]
+    return list(dict.fromkeys(qualified)), list(dict.fromkeys(addresses))

@@ -1,13 +1,19 @@
 """``chancery serve``: the processes of one machine, in their order."""
 
+import json
 import os
+import shutil
+import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from chancery.app.signer_process import signer_command
 from chancery.domain.errors import CAError
-from chancery.server.supervisor import Child, Supervisor
+from chancery.server import supervisor
+from chancery.server.sockets import StartFailed, open_shared
+from chancery.server.supervisor import Child
 from chancery.settings import load
 
 _BACK_OFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
@@ -15,17 +21,53 @@ _BACK_OFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 
 
 def supervise(config: Path) -> int:
-    """Run signer, worker and jobs until told to stop; 2 for a bad configuration."""
+    """Run signer, workers and jobs until told to stop; 2 for a bad configuration.
+
+    Returns only to say that it could not begin: this process becomes the
+    supervisor.
+    """
     try:
         settings = load(config)
-    except CAError as error:
+        listen = settings.listen
+        places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
+        sockets = open_shared(places, listen.workers)
+    except (CAError, StartFailed) as error:
         print(f"chancery: {error}", file=sys.stderr)
-        return 2
+        return 2 if isinstance(error, CAError) else 1
     path = str(config.resolve())
     os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
     children = [
         Child("signer", tuple(signer_command(settings.signer))),
-        Child("worker", (sys.executable, "-m", "chancery.app.worker", path)),
+        *(_worker(path, number, pair) for number, pair in enumerate(sockets, start=1)),
         Child("jobs", (sys.executable, "-m", "chancery.app.jobs", path)),
     ]
-    return Supervisor(children, back_off_s=_BACK_OFF_S).run()
+    for one in (one for pair in sockets for one in pair):
+        one.set_inheritable(True)  # through the exec; each child then gets its own alone
+    return _become(children)
+
+
+def _become(children: Sequence[Child]) -> NoReturn:
+    plan = {"back_off_s": _BACK_OFF_S, "children": [_planned(child) for child in children]}
+    words = ["-E", "-s", "-P", supervisor.__file__, json.dumps(plan)]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - no shell is wanted
+
+
+def _planned(child: Child) -> dict[str, object]:
+    return {"name": child.name, "argv": child.argv, "first": child.first, "fds": child.fds}
+
+
+def _metrics(run: Path) -> Path:
+    """An empty directory in which the workers of this run keep their counters."""
+    directory = run / "metrics"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    return directory
+
+
+def _worker(config: str, number: int, sockets: Sequence[socket.socket]) -> Child:
+    """The first one settles what a crash left, before anybody else touches the record."""
+    fds = tuple(one.fileno() for one in sockets)
+    command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds))
+    first = ("--cold",) if number == 1 else ()
+    return Child(f"worker-{number}", command, first=first, fds=fds)

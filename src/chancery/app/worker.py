@@ -1,6 +1,11 @@
-"""The web worker: every door of one machine.  ``python -m chancery.app.worker CONFIG``."""
+"""A web worker: every door of one machine.
+
+``python -m chancery.app.worker CONFIG HTTP_FD HTTPS_FD [--cold]``: on sockets that the
+supervisor opened; *--cold* says that nobody else is at work yet.
+"""
 
 import gc
+import socket
 import sys
 from pathlib import Path
 
@@ -9,6 +14,8 @@ from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
 from chancery.api.services import Services
+from chancery.app import logs
+from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
 from chancery.domain.errors import CAError
 from chancery.protocols.crl.handler import FileHandler
@@ -23,23 +30,35 @@ from chancery.settings import load
 
 _log = structlog.get_logger("worker")
 
+_AUDIT_LATE_S = 120
+"""Seconds a record may wait for a checkpoint before this machine is not ready."""
+
 _SWITCH_S = 0.001
 """Seconds a thread may keep the interpreter while another waits: the pipeline hands over often."""
 
 
 def main() -> int:
+    logs.configure("worker")
+    config, *words = sys.argv[1:]
+    http, https = (socket.socket(fileno=int(word)) for word in words[:2])
     try:
-        settings = load(Path(sys.argv[1]))
-        with open_office(settings) as office:
-            return _serve(office)
+        with open_office(load(Path(config))) as office:
+            if "--cold" in words:
+                _settle(office)
+            return _serve(office, http, https)
     except (CAError, StartFailed) as error:
-        print(f"chancery: {error}", file=sys.stderr)
+        logs.start_failed(error)
         return 1
 
 
-def _serve(office: Office) -> int:
-    """Settle what a crash left open, then open the doors."""
-    found = office.reconciliation.run()
+def _settle(office: Office) -> None:
+    """Settle what a crash left open.
+
+    Another machine on the same PostgreSQL may be at work: there, only what is
+    too old to be under way is anybody's.
+    """
+    alone = office.store.embedded
+    found = office.reconciliation.run(older_than_s=0 if alone else ORPHAN_S)
     recovered = office.authorities.recover()
     _log.info(
         "started",
@@ -48,6 +67,9 @@ def _serve(office: Office) -> int:
         abandoned=found.abandoned,
         authorities=recovered,
     )
+
+
+def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     listen, tls = office.settings.listen, office.settings.tls
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
     app = application(office)
@@ -56,8 +78,8 @@ def _serve(office: Office) -> int:
     serve(
         app,
         [
-            Listener(listen.host, listen.http_port),
-            Listener(listen.host, listen.https_port, contexts),
+            Listener(listen.host, listen.http_port, opened=http),
+            Listener(listen.host, listen.https_port, contexts, opened=https),
         ],
         ready=lambda urls: print("ready", *urls, flush=True),
     )
@@ -102,6 +124,7 @@ def checks(office: Office) -> dict[str, Check]:
         "signer": lambda: _signer(office),
         "record": lambda: _record(office),
         "crl": lambda: _crls(office),
+        "audit": lambda: _audit(office),
     }
 
 
@@ -126,6 +149,12 @@ def _crls(office: Office) -> str | None:
             if (crl := session.crls.latest(authority.name)) is not None and crl.next_update < now
         ]
     return f"expired: {', '.join(late)}" if late else None
+
+
+def _audit(office: Office) -> str | None:
+    """Raises what is wrong with the log; a log that falls far behind is wrong, too."""
+    waiting_s = office.audit.standing().waiting_ms // 1000
+    return f"no checkpoint for {waiting_s} s" if waiting_s > _AUDIT_LATE_S else None
 
 
 if __name__ == "__main__":

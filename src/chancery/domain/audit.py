@@ -69,6 +69,19 @@ class AuditRecord:
 
     seq: int
     time_ms: int
-    event: AuditEvent
     leaf: bytes
     hash: bytes
+
+    @property
+    def event(self) -> AuditEvent:
+        """What the leaf says; decoded when asked, because hashing a log needs only the leaves."""
+        fields = json.loads(self.leaf)
+        return AuditEvent(
+            action=fields["action"],
+            actor=fields["actor"],
+            method=fields["method"],
+            origin=fields["origin"],
+            subject_id=fields["subject"],
+            outcome=Outcome(fields["outcome"]),
+            details=fields["details"],
+        )

@@ -125,7 +125,7 @@ class CertificateRequest:
     csr: bytes | None  # DER
     server_key_id: str | None
     approvals_needed: int
-    submission: str  # canonical JSON of the Submission, for edit and audit
+    submission: str  # canonical JSON of the Submission without its CSR, for edit and audit
     created_at: int
     expires_at: int
     code_sha256: str | None = None

@@ -16,26 +16,28 @@ from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
 from chancery.server.protocol import MAX_CONNECTIONS, Connection
+from chancery.server.sockets import BACKLOG, StartFailed, open_all
 from chancery.server.tls import TlsContexts
 
+__all__ = ["Bound", "Listener", "Server", "StartFailed", "bind", "configuration", "serve"]
+
 _log = logging.getLogger(__name__)
-_BACKLOG: Final = 2048
 _OTHER_FILES: Final = 256  # databases, the signer's socket, logs, connections not yet counted
 _HANDSHAKE_TIMEOUT_S: Final = 10.0
 _TLS_EVERY_TICKS: Final = 50  # of uvicorn's main loop, 0.1 s each
 
 
-class StartFailed(Exception):
-    """A listener could not be opened; none was.  The message is for the operator."""
-
-
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where to listen; port 0 takes any free one.  Plain HTTP without *tls*."""
+    """Where to listen; port 0 takes any free one.  Plain HTTP without *tls*.
+
+    *opened* is a socket that listens there already: the supervisor's, shared by its workers.
+    """
 
     host: str
     port: int
     tls: TlsContexts | None = None
+    opened: socket.socket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +55,14 @@ class Bound:
 
 
 def bind(listeners: Sequence[Listener]) -> list[Bound]:
-    """Open every listener, or raise StartFailed and leave none open (incident I16)."""
-    bound: list[Bound] = []
-    try:
-        for listener in listeners:
-            bound.append(Bound(listener, _open(listener)))
-    except OSError as error:
-        for one in bound:
-            one.socket.close()
-        raise StartFailed(
-            f"cannot listen on {listener.host} port {listener.port}: {error.strerror or error}"
-        ) from error
-    return bound
-
-
-def _open(listener: Listener) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    opened = socket.socket(family, kind, protocol)
-    try:
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
-        opened.listen(_BACKLOG)  # now, so that a second server fails here and not later
-        opened.setblocking(False)  # noqa: FBT003
-    except OSError:
-        opened.close()
-        raise
-    return opened
+    """Open every listener that is not open yet, or raise StartFailed and leave none open."""
+    given = [listener.opened for listener in listeners]
+    missing = [(one.host, one.port) for one in listeners if one.opened is None]
+    fresh = iter(open_all(missing))
+    return [
+        Bound(listener, opened or next(fresh))
+        for listener, opened in zip(listeners, given, strict=True)
+    ]
 
 
 class Server(uvicorn.Server):
@@ -109,7 +91,7 @@ class Server(uvicorn.Server):
                 sock=bound.socket,
                 ssl=contexts.listening if contexts else None,
                 ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if contexts else None,
-                backlog=_BACKLOG,
+                backlog=BACKLOG,
             )
             self.servers.append(server)
         self.started = True
@@ -171,7 +153,7 @@ def configuration(app: ASGIApp, *, grace_s: int = 10) -> uvicorn.Config:
         log_config=None,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=grace_s,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
     )
 
 

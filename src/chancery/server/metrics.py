@@ -1,10 +1,12 @@
 """Prometheus metrics, cheap enough for every request."""
 
+import os
 from time import perf_counter
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.types import Receive, Scope, Send
 
 _BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -16,6 +18,9 @@ class Metrics:
 
     Labels are route templates, never paths: what a stranger asks for must not
     grow the tables.  Children are looked up once and kept.
+
+    Where PROMETHEUS_MULTIPROC_DIR is set, each worker keeps its numbers in a
+    file there, and whichever is asked answers for all of them.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -51,7 +56,7 @@ class Metrics:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer GET /metrics."""
-        body = generate_latest(self.registry)
+        body = generate_latest(self._everybody())
         headers = [
             (b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode()),
             (b"content-length", str(len(body)).encode()),
@@ -60,3 +65,10 @@ class Metrics:
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _everybody(self) -> CollectorRegistry:
+        if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            return self.registry
+        merged = CollectorRegistry()
+        MultiProcessCollector(merged)  # type: ignore[no-untyped-call]
+        return merged

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import ctypes
 import functools
+import json
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -33,13 +35,16 @@ class Child:
     """A process to keep alive.
 
     It says that it is ready by a line on standard output that begins with
-    *ready*; everything else it prints is passed on.
+    *ready*; everything else it prints is passed on.  *first* are words added to
+    its command the first time only, *fds* descriptors it inherits.
     """
 
     name: str
     argv: tuple[str, ...]
     ready: str = READY
     start_timeout_s: float = 30.0
+    first: tuple[str, ...] = ()
+    fds: tuple[int, ...] = ()
 
 
 class Supervisor:
@@ -53,12 +58,15 @@ class Supervisor:
         back_off_s: Sequence[float] = _BACK_OFF_S,
         out: TextIO = sys.stdout,
         log: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
+        ready: Callable[[str, str], None] | None = None,
     ) -> None:
+        """*ready* gets a child's name and the line by which it said so; else that is passed on."""
         self._children = children
         self._grace_s = grace_s
         self._back_off_s = back_off_s
         self._out = out
         self._log = log
+        self._ready = ready
         self._running: dict[str, Process] = {}
         self._stopping = asyncio.Event()
 
@@ -75,7 +83,7 @@ class Supervisor:
             for child in self._children:
                 if self._stopping.is_set():
                     return 0
-                process = await self._start(child)
+                process = await self._start(child, child.first)
                 guards.append(asyncio.create_task(self._keep(child, process)))
             stop = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({stop, *guards}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,11 +102,13 @@ class Supervisor:
             await asyncio.gather(*guards, return_exceptions=True)
             await self._stop()  # whatever a guard was about to start
 
-    async def _start(self, child: Child) -> Process:
+    async def _start(self, child: Child, words: Sequence[str] = ()) -> Process:
         """Start *child* and wait until it is ready; StartFailed if it dies or is too slow."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *child.argv,
+                *words,
+                pass_fds=child.fds,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=PIPE,
                 start_new_session=True,  # Ctrl-C reaches us alone: we stop them in order
@@ -127,8 +137,13 @@ class Supervisor:
     async def _wait_ready(self, child: Child, process: Process) -> bool:
         assert process.stdout is not None  # asked for above
         while line := await _line(process.stdout):
-            self._pass_on(line)
-            if line.decode(errors="replace").startswith(child.ready):
+            text = line.decode(errors="replace")
+            said = text.startswith(child.ready)
+            if said and self._ready is not None:
+                self._ready(child.name, text)
+            else:
+                self._pass_on(line)
+            if said:
                 return True
         return False
 
@@ -194,3 +209,43 @@ def _die_with(parent: int) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:  # it was killed before we asked
             os._exit(1)
+
+
+def main() -> int:
+    """``supervisor.py PLAN``: children and back-off as JSON, so that whoever planned can be gone.
+
+    The planner replaces itself by this (exec): settings, their parser and all
+    it needed leave memory, open sockets stay.
+    """
+    plan = json.loads(sys.argv[1])
+    children = [
+        Child(
+            name=child["name"],
+            argv=tuple(child["argv"]),
+            first=tuple(child["first"]),
+            fds=tuple(child["fds"]),
+        )
+        for child in plan["children"]
+    ]
+    return Supervisor(children, back_off_s=plan["back_off_s"], ready=_say_ready, log=_say).run()
+
+
+def _say_ready(child: str, text: str) -> None:
+    """Tell that *child* is ready, and where it answers if it said so."""
+    urls = text.split()[1:]
+    print(_told(child, "ready", **({"urls": urls} if urls else {})), flush=True)
+
+
+def _say(text: str) -> None:
+    print(_told("supervisor", text.removeprefix("chancery: ")), file=sys.stderr, flush=True)
+
+
+def _told(component: str, event: str, **facts: object) -> str:
+    """One event in the shape of every other process's lines."""
+    return json.dumps(
+        {"time": time.time_ns() // 1_000_000, "component": component, "event": event} | facts
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,7 +10,7 @@ from chancery.domain.errors import BadRequest, NotFound, Unavailable
 from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import ToBeSigned
-from chancery.ports import Clock, Store
+from chancery.ports import Changes, Clock, Store
 from chancery.services.issuers import issuer_context
 from chancery.wire.lint import compile_lint
 from chancery.wire.tbs import CompiledProfile, compile_profile
@@ -18,7 +18,7 @@ from chancery.wire.tbs import CompiledProfile, compile_profile
 Lint = Callable[[bytes], tuple[str, ...]]
 
 _FRESH_MS = 1000
-"""How long another node's change to a profile, RA or CA may go unseen here."""
+"""How long another machine's change to a profile, RA or CA may go unseen here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Template:
 @dataclass(slots=True)
 class _Snapshot:
     taken_ms: int
+    change: int
     ras: dict[str, RegistrationAuthority]
     profiles: dict[str, ProfileVersion]
     dn_profiles: dict[str, DnProfile]
@@ -47,11 +48,12 @@ class _Snapshot:
 
 
 class Catalogue:
-    """A snapshot of policy, at most a second old; what this process changed shows at once."""
+    """A snapshot of policy, at most a second old; what this machine changed shows at once."""
 
-    def __init__(self, store: Store, clock: Clock, *, http: str) -> None:
+    def __init__(self, store: Store, clock: Clock, changes: Changes, *, http: str) -> None:
         self._store = store
         self._clock = clock
+        self._changes = changes
         self._http = http
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
@@ -59,17 +61,23 @@ class Catalogue:
         self._templates: dict[tuple[str, str, bytes], Template] = {}
 
     def changed(self) -> None:
-        """Forget the snapshot: policy was just changed here."""
-        self._snapshot = None
+        """Policy was just changed here: every process of this machine looks again."""
+        self._changes.bump()
 
     def _current(self) -> _Snapshot:
         snapshot = self._snapshot
         now = self._clock.ms()
-        if snapshot is not None and now - snapshot.taken_ms < _FRESH_MS:
+        change = self._changes.count()
+        if (
+            snapshot is not None
+            and now - snapshot.taken_ms < _FRESH_MS
+            and change == snapshot.change
+        ):
             return snapshot
         with self._lock, self._store.read() as session:
             snapshot = _Snapshot(
                 taken_ms=now,
+                change=change,
                 ras={ra.name: ra for ra in session.registrations.all()},
                 profiles={v.profile.name: v for v in session.profiles.all()},
                 dn_profiles={p.name: p for p in session.profiles.dn_all()},

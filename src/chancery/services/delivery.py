@@ -1,6 +1,5 @@
 """Handing over what was issued, and renewing it."""
 
-import json
 from dataclasses import replace
 
 from chancery.domain.certificate import CertificateRecord, CertificateStatus
@@ -13,9 +12,10 @@ from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import chain_of, one
 from chancery.services.downloads import Download, render, stem
-from chancery.services.registration import RegistrationService, Submitted
+from chancery.services.issuance import Submitted
+from chancery.services.preparation import submission_of
+from chancery.services.registration import RegistrationService
 from chancery.services.request_access import visible
-from chancery.wire import documents
 
 _MIN_PASSPHRASE = 8
 
@@ -137,7 +137,7 @@ class DeliveryService:
 def _successor(
     original: CertificateRequest, record: CertificateRecord, csr: bytes | None
 ) -> Submission:
-    first = documents.decode(Submission, json.loads(original.submission), "submission")
+    first = submission_of(original)
     if csr is None and first.csr is None:
         raise BadRequest(
             "the key was made here and is not used twice",

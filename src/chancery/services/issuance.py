@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from chancery.domain.audit import AuditEvent, Outcome
+from chancery.domain.audit import AuditEvent
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
@@ -22,6 +22,7 @@ from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.services.abandonment import abandon
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue, Template
 from chancery.services.uniqueness import SubjectsTaken
@@ -34,10 +35,14 @@ _BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
-    """Where a piece of work ended: *certificate* is None while people must still approve."""
+class Submitted:
+    """Where a piece of work ended: *certificate* is None while people must still approve.
+
+    *code* lets an anonymous requester come back; it is shown once and kept only as a hash.
+    """
 
     request: CertificateRequest
+    code: str | None
     certificate: CertificateRecord | None
 
 
@@ -48,7 +53,8 @@ class Work:
     principal: Principal
     source: "Prepare | CertificateRequest"
     approvers: tuple[str, ...] = ()
-    done: "Future[Issued]" = field(default_factory=Future)
+    code: str | None = None
+    done: "Future[Submitted]" = field(default_factory=Future)
 
     @property
     def fresh(self) -> bool:
@@ -111,7 +117,7 @@ class Issuance:
         for thread in self._threads:
             thread.join(timeout=30)
 
-    def enqueue(self, work: Work) -> "Future[Issued]":
+    def enqueue(self, work: Work) -> "Future[Submitted]":
         self._intake.put(work)
         return work.done
 
@@ -197,7 +203,7 @@ class Issuance:
                 self._signing.put(approved)
             for piece in pieces:
                 if not piece.intended:
-                    piece.work.done.set_result(Issued(piece.request, None))
+                    piece.work.done.set_result(Submitted(piece.request, piece.work.code, None))
 
         self._store.submit(unit).add_done_callback(committed)
 
@@ -277,7 +283,7 @@ class Issuance:
                 request = replace(
                     piece.request, state=RequestState.ISSUED, certificate_id=record.id
                 )
-                piece.work.done.set_result(Issued(request, record))
+                piece.work.done.set_result(Submitted(request, piece.work.code, record))
 
         self._store.submit(unit).add_done_callback(committed)
 
@@ -302,20 +308,10 @@ def refuse_blocked(session: Session, keys: Sequence[str]) -> None:
 
 def close_unsigned(session: Session, intent: Intent, why: str, now_ms: int) -> None:
     """Put on record that *intent* was never signed: its request failed, its serial stays taken."""
-    session.certificates.abandon(intent.id, now_ms // 1000)
     session.requests.set_state(
         intent.request_id, RequestState.APPROVED, RequestState.FAILED, failure=why
     )
-    abandoned = event(
-        SYSTEM,
-        "certificate.abandoned",
-        f"{intent.authority}/{intent.serial}",
-        outcome=Outcome.FAILURE,
-        authority=intent.authority,
-        serial=intent.serial,
-        why=why,
-    )
-    session.audit.append([abandoned], now_ms)
+    abandon(session, intent, why, now_ms)
 
 
 def certificate_record(

@@ -4,8 +4,9 @@ Every door ends here, so no path can forget a check (incident I9).
 """
 
 import hashlib
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -59,7 +60,12 @@ class Preparation:
         self._debian = debian
 
     def prepare(
-        self, principal: Principal, submission: Submission, *, request_id: str | None = None
+        self,
+        principal: Principal,
+        submission: Submission,
+        *,
+        request_id: str | None = None,
+        code_sha256: str | None = None,
     ) -> CertificateRequest:
         """Return the request as it would be recorded, serial and content fixed.
 
@@ -113,9 +119,10 @@ class Preparation:
             csr=csr.der if csr else None,
             server_key_id=key.server_key_id,
             approvals_needed=needed,
-            submission=documents.encode(submission).decode(),
+            submission=documents.encode(replace(submission, csr=None)).decode(),
             created_at=now // 1000,
             expires_at=now // 1000 + ra.request_lifetime_s,
+            code_sha256=code_sha256,
             renews=submission.renews,
         )
 
@@ -214,6 +221,12 @@ def _server_algorithm(submission: Submission, profile: ExtensionProfile) -> KeyA
             remedy="it allows: " + ", ".join(profile.key_algorithms),
         )
     return algorithm
+
+
+def submission_of(request: CertificateRequest) -> Submission:
+    """What its requester sent; the CSR is kept once, beside it."""
+    sent = documents.decode(Submission, json.loads(request.submission), "submission")
+    return replace(sent, csr=request.csr)
 
 
 def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from chancery.domain.certificate import CertificateRecord
 from chancery.domain.errors import CAError, NotPermitted, Unavailable
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import (
@@ -21,22 +20,13 @@ from chancery.domain.request import (
 from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
-from chancery.services.issuance import Issuance, Issued, Work
+from chancery.services.issuance import Issuance, Submitted, Work
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import hash_code, refuse_duplicate, visible
 from chancery.wire.describe import describe
 
 _BULK_WINDOW = 256
 _NOTE_LIMIT = 4000
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """*code* lets an anonymous requester come back; it is shown once and kept only as a hash."""
-
-    request: CertificateRequest
-    code: str | None
-    certificate: CertificateRecord | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +66,12 @@ class RegistrationService:
         code_sha256 = hash_code(code) if code else None
 
         def prepare() -> CertificateRequest:
-            request = self._preparation.prepare(principal, submission)
+            request = self._preparation.prepare(principal, submission, code_sha256=code_sha256)
             if request.state is RequestState.PENDING:
                 self._check_queue(request)
-            return replace(request, code_sha256=code_sha256)
+            return request
 
-        answer: Future[Submitted] = Future()
-
-        def finished(future: "Future[Issued]") -> None:
-            if error := future.exception():
-                answer.set_exception(error)
-                return
-            issued = future.result()
-            answer.set_result(Submitted(issued.request, code, issued.certificate))
-
-        self._issuance.enqueue(Work(principal, prepare)).add_done_callback(finished)
-        return answer
+        return self._issuance.enqueue(Work(principal, prepare, code=code))
 
     def submit(self, principal: Principal, submission: Submission) -> Submitted:
         """Record a request, and issue at once if nobody needs to approve it."""

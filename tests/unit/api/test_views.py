@@ -8,7 +8,7 @@ import pytest
 
 from chancery.api.paging import decode, encode
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
-from chancery.domain.audit import AuditEvent, AuditRecord
+from chancery.domain.audit import AuditEvent, AuditRecord, leaf_bytes
 from chancery.domain.authority import (
     Authority,
     AuthorityCertificate,
@@ -38,7 +38,8 @@ from chancery.ports import CertificateFilter, LintResult, Page, RequestFilter
 from chancery.services.authority import Extensions, PendingCertificate
 from chancery.services.certificates import LintState
 from chancery.services.downloads import Download
-from chancery.services.registration import RequestView, Submitted
+from chancery.services.issuance import Submitted
+from chancery.services.registration import RequestView
 from chancery.wire import documents
 
 V1 = "/api/v1"
@@ -48,8 +49,8 @@ REQUEST = CertificateRequest(
     id="r-1", state=RequestState.PENDING, kind=RequestKind.NEW, ra="default", authority="issuing",
     profile="tls-server", profile_sha256="00", requester="requester", subject="CN=x", names=NAMES,
     key_sha256="11", key_algorithm="ec-p256", serial="5a", tbs=ToBeSigned(b"", b"", RULE),
-    content_sha256="2" * 64, csr=b"", server_key_id=None, approvals_needed=1,
-    submission=documents.encode(Submission("tls-server", csr=b"old", days=30)).decode(),
+    content_sha256="2" * 64, csr=b"old", server_key_id=None, approvals_needed=1,
+    submission=documents.encode(Submission("tls-server", days=30)).decode(),
     created_at=1, expires_at=2,
 )  # fmt: skip
 CERTIFICATE = CertificateRecord(
@@ -105,8 +106,12 @@ PENDING = PendingCertificate(
 PROFILE = ProfileVersion(ExtensionProfile("tls-server"), 3, "00", 1, "ada")
 RA = RegistrationAuthority("default", ("tls-server",), ("issuing",), "officers", 1, anonymous=False)
 RECORD = AuditRecord(
-    7, 1_790_000_000_000, AuditEvent("login.failed", "rita", "password", "192.0.2.7", "rita"),
-    b'{"seq":7}', b"\x01" * 32,
+    7,
+    1_790_000_000_000,
+    leaf_bytes(
+        7, 1_790_000_000_000, AuditEvent("login.failed", "rita", "password", "192.0.2.7", "rita")
+    ),
+    b"\x01" * 32,
 )  # fmt: skip
 
 
@@ -343,7 +348,7 @@ def test_audit(house: Any) -> None:
     assert house.services.audit.last[1]["before_seq"] == 9
     assert page["next"] == 7
     assert page["items"][0]["hash"] == "01" * 32
-    assert json.loads(page["items"][0]["leaf"]) == {"seq": 7}
+    assert json.loads(page["items"][0]["leaf"])["seq"] == 7
     assert who.get(f"{V1}/audit/inclusion/7").json == {"seq": 7}
     assert house.anonymous.get(f"{V1}/audit/checkpoint").body == b"origin\n7\n"
     assert who.get(f"{V1}/audit/tiles/tile/entries/x001/067.p/5").body == b"\x01" * 32

@@ -7,7 +7,7 @@ from chancery.adapters.storage import SqlStore
 from chancery.domain.errors import BadRequest, Conflict, NotAuthenticated, NotFound, NotPermitted
 from chancery.domain.identity import SYSTEM, AuthMethod, Permission, Principal
 from chancery.services.identity import IdentityPolicy, IdentityService
-from chancery.services.identity.token_cache import TokenCache
+from chancery.services.identity.token_cache import LocalChanges, TokenCache
 
 DAY_S = 86_400
 
@@ -161,7 +161,7 @@ def test_last_use_is_noted_at_most_once_a_minute(
 
 
 def test_a_change_during_a_look_up_keeps_its_answer_out_of_the_cache() -> None:
-    cache = TokenCache(5_000)
+    cache = TokenCache(5_000, LocalChanges())
     generation = cache.generation
     cache.clear()  # an account changed after the look-up had read it
     cache.put(b"digest", SYSTEM, 0, 10_000, generation)
@@ -169,7 +169,7 @@ def test_a_change_during_a_look_up_keeps_its_answer_out_of_the_cache() -> None:
 
 
 def test_the_cache_never_grows_past_its_bound() -> None:
-    cache = TokenCache(5_000, capacity=10)
+    cache = TokenCache(5_000, LocalChanges(), capacity=10)
     for number in range(1000):
         cache.put(number.to_bytes(4), SYSTEM, 0, 10_000, cache.generation)
     assert sum(cache.get(n.to_bytes(4), 1) is not None for n in range(1000)) <= 10

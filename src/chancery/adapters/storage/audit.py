@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from sqlalchemy import select
 
 from chancery.adapters.storage import schema
-from chancery.adapters.storage.link import Link, Record, insert_sql
-from chancery.domain.audit import AuditEvent, AuditRecord, Outcome
+from chancery.adapters.storage.link import Link, insert_sql
+from chancery.domain.audit import AuditEvent, AuditRecord
 
 _L: Final = schema.audit_leaf
 _INSERT: Final = insert_sql(_L)
@@ -18,7 +18,6 @@ _ADVANCE: Final = (
     " WHERE id = 1 RETURNING size, time_ms"
 )
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def leaf_bytes(seq: int, time_ms: int, event: AuditEvent) -> bytes:
@@ -39,21 +38,6 @@ def leaf_bytes(seq: int, time_ms: int, event: AuditEvent) -> bytes:
             "time": time_ms,
         }
     )
-
-
-def _record(row: Record) -> AuditRecord:
-    seq, time_ms, leaf, digest = row
-    fields = _decode(leaf)
-    event = AuditEvent(
-        fields["action"],
-        fields["actor"],
-        fields["method"],
-        fields["origin"],
-        fields["subject"],
-        Outcome(fields["outcome"]),
-        fields["details"],
-    )
-    return AuditRecord(seq, time_ms, event, leaf, digest)
 
 
 class SqlAuditTrail:
@@ -80,7 +64,7 @@ class SqlAuditTrail:
             " ORDER BY seq",
             (start, end),
         )
-        return [_record(row) for row in cursor]
+        return [AuditRecord(*row) for row in cursor]
 
     def find(
         self,
@@ -112,4 +96,4 @@ class SqlAuditTrail:
             .order_by(_L.c.seq.desc())
             .limit(limit)
         )
-        return [_record(row) for row in self._link.rows(statement)]
+        return [AuditRecord(*row) for row in self._link.rows(statement)]

@@ -12,6 +12,7 @@ from chancery.adapters.storage.faults import translate
 from chancery.adapters.storage.link import Link
 from chancery.adapters.storage.migrate import check_revision
 from chancery.adapters.storage.session import SqlSession
+from chancery.adapters.storage.turn import turn_of
 from chancery.adapters.storage.writer import Writer
 from chancery.ports import Clock, Session
 
@@ -35,7 +36,9 @@ class SqlStore:
         except BaseException:
             self._readers.dispose()
             raise
-        self._writer = Writer(self._writers)
+        self.embedded = parsed.drivername == "sqlite"
+        """Whether this machine alone uses the record."""
+        self._writer = Writer(self._writers, turn_of(parsed))
 
     @contextmanager
     def read(self) -> Iterator[Session]:

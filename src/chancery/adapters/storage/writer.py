@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -38,8 +39,9 @@ class _Outcome(NamedTuple):
 class Writer:
     """Runs units in order of arrival.  A unit alone never waits for company."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, turn: AbstractContextManager[None]) -> None:
         self._engine = engine
+        self._turn = turn
         self._waiting: deque[_Unit] = deque()
         self._arrival = threading.Condition()
         self._closed = False
@@ -77,33 +79,40 @@ class Writer:
         self._thread.join()
 
     def _serve(self) -> None:
-        while batch := self._take():
-            live = [unit for unit in batch if unit.future.set_running_or_notify_cancel()]
-            if len(live) == 1:
-                self._commit_one(live[0])
-            elif live:
-                self._commit_all(live)
+        while self._wait():
+            with self._turn:  # what arrives while we wait for it comes along
+                live = [unit for unit in self._take() if unit.future.set_running_or_notify_cancel()]
+                outcomes = [self._commit_one(live[0])] if len(live) == 1 else self._commit_all(live)
+            for unit, outcome in zip(live, outcomes, strict=True):
+                if outcome.error is None:
+                    unit.future.set_result(outcome.result)
+                else:
+                    unit.future.set_exception(outcome.error)
 
-    def _take(self) -> list[_Unit]:
-        """Wait for units; return at most _BATCH of them, none when closed and drained."""
+    def _wait(self) -> bool:
+        """Wait for units; False when closed and drained."""
         with self._arrival:
             while not self._waiting and not self._closed:
                 self._arrival.wait()
+            return bool(self._waiting)
+
+    def _take(self) -> list[_Unit]:
+        """At most _BATCH of the units that wait."""
+        with self._arrival:
             return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
 
-    def _commit_one(self, unit: _Unit) -> None:
+    def _commit_one(self, unit: _Unit) -> _Outcome:
         try:
             with self._engine.begin() as connection:
                 lock_for_write(connection)
                 result = self._run(unit, connection)
         except SQLAlchemyError as error:
-            unit.future.set_exception(translate(error))
+            return _Outcome(None, translate(error))
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
-            unit.future.set_exception(error)
-        else:
-            unit.future.set_result(result)
+            return _Outcome(None, error)
+        return _Outcome(result, None)
 
-    def _commit_all(self, units: list[_Unit]) -> None:
+    def _commit_all(self, units: list[_Unit]) -> list[_Outcome]:
         outcomes: list[_Outcome] = []
         try:
             with self._engine.begin() as connection:
@@ -113,14 +122,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the writer must outlive it
             # The transaction is gone, or its commit failed: nobody may hear of success.
             failed = [outcome.error for outcome in outcomes] + [None] * len(units)
-            outcomes = [
+            return [
                 _Outcome(None, own or _outage(error)) for own, _ in zip(failed, units, strict=False)
             ]
-        for unit, outcome in zip(units, outcomes, strict=True):
-            if outcome.error is None:
-                unit.future.set_result(outcome.result)
-            else:
-                unit.future.set_exception(outcome.error)
+        return outcomes
 
     def _run_in_savepoint(self, unit: _Unit, connection: Connection) -> _Outcome:
         connection.exec_driver_sql("SAVEPOINT unit")

@@ -1,6 +1,5 @@
 """Certificate requests: found, shown, changed, decided, fetched.  (Submitting: ``api.submit``.)"""
 
-import json
 from typing import Annotated, Any
 
 from fastapi import Header, Query, Response
@@ -13,10 +12,10 @@ from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
 from chancery.api.submission import EditBody, decode_edit
 from chancery.domain.identity import Permission
-from chancery.domain.request import CertificateRequest, RequestState, Submission
+from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import RequestFilter
+from chancery.services.preparation import submission_of
 from chancery.services.registration import RequestView
-from chancery.wire import documents
 
 door = Door("/requests", "requests")
 
@@ -143,8 +142,9 @@ def show_request(who: Who, using: Using, request_id: str, code: Code = None) -> 
 def edit_request(who: Who, using: Using, request_id: str, body: RawBody) -> RequestOut:
     """Change a pending request of one's own; the approvals it had are void."""
     before = using.registration.show(who, request_id).request
-    given = documents.decode(Submission, json.loads(before.submission), "submission")
-    return request_out(using.changes.edit(who, request_id, decode_edit(body, given)))
+    return request_out(
+        using.changes.edit(who, request_id, decode_edit(body, submission_of(before)))
+    )
 
 
 @door.route("POST", "/{request_id}/approve", Permission.REQUEST_DECIDE)

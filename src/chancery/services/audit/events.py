@@ -1,6 +1,6 @@
 """How a service says what happened."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from chancery.domain.audit import AuditEvent, Outcome, leaf_bytes
 from chancery.domain.errors import BadRequest, TooLarge
@@ -8,6 +8,8 @@ from chancery.domain.identity import Principal
 
 MAX_LEAF: Final = 0xFFFF  # octets: an entry bundle gives a leaf's length in a uint16
 _LAST: Final = 2**63 - 1  # the longest number a leaf can come to hold
+_ESCAPED: Final = 6  # octets that one octet of text can become in JSON (a control character)
+_FRAME: Final = 1024  # octets of a leaf that are not text from outside, at the most
 
 
 def event(
@@ -32,8 +34,10 @@ def event(
         outcome=outcome,
         details=details,
     )
-    _check_values(details)
     try:
+        octets = _weigh(details) + sum(map(_weigh, (action, subject_id, principal.name)))
+        if octets * _ESCAPED + _FRAME <= MAX_LEAF:
+            return described
         leaf = leaf_bytes(_LAST, _LAST, described)
     except UnicodeEncodeError as error:
         raise BadRequest(
@@ -52,15 +56,24 @@ def event(
     return described
 
 
-def _check_values(value: object) -> None:
-    """Plain ``json`` is RFC 8785 for these types only; anything else is our own mistake."""
+def _weigh(value: object) -> int:
+    """Octets of text in *value*, at the least its number of parts.
+
+    Plain ``json`` is RFC 8785 for these types only; anything else is our own
+    mistake.  Raises UnicodeEncodeError for text that is not Unicode.
+    """
+    kind = type(value)
+    if kind is str:
+        text = cast("str", value)
+        return len(text) + 1 if text.isascii() else len(text.encode()) + 1
+    if value is None or isinstance(value, int):
+        return 20
+    if isinstance(value, str):
+        return _weigh(str(value))
     if isinstance(value, dict):
-        for key, item in value.items():
-            if type(key) is not str:
-                raise TypeError(f"bug: an audit detail under {key!r}")
-            _check_values(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            _check_values(item)
-    elif not (value is None or isinstance(value, str | int)):
-        raise TypeError(f"bug: {type(value).__name__} is not for the audit log")
+        if any(type(key) is not str for key in value):
+            raise TypeError("bug: the name of an audit detail is no text")
+        return sum(len(key) + 1 + _weigh(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return sum(map(_weigh, value))
+    raise TypeError(f"bug: {kind.__name__} is not for the audit log")

@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from chancery.ports import Clock, Entropy, PasswordHasher, Store
+from chancery.ports import Changes, Clock, Entropy, PasswordHasher, Store
 from chancery.services.identity.accounts import Accounts
 from chancery.services.identity.authentication import Authentication
 from chancery.services.identity.changes import Ledger
 from chancery.services.identity.credentials import ClientCertificates, Tokens
 from chancery.services.identity.groups import Groups
 from chancery.services.identity.policy import IdentityPolicy
-from chancery.services.identity.token_cache import TokenCache
+from chancery.services.identity.token_cache import LocalChanges, TokenCache
 
 
 class IdentityService:
@@ -26,9 +26,10 @@ class IdentityService:
         clock: Clock,
         entropy: Entropy,
         policy: IdentityPolicy | None = None,
+        changes: Changes | None = None,
     ) -> None:
         policy = policy or IdentityPolicy()
-        cache = TokenCache(policy.token_cache_ms)
+        cache = TokenCache(policy.token_cache_ms, changes or LocalChanges())
         ledger = Ledger(store, clock, cache)
         decoy = entropy(32).hex()
         proof = Authentication(store, hasher, clock, decoy, policy, cache)
