@@ -41,6 +41,7 @@ GROUPS: Final = (
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),
     ("config", "config", "The configuration of an instance.", _SERVER),
+    ("database", "database", "The database of an instance.", _SERVER),
 )
 
 

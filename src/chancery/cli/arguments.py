@@ -24,6 +24,7 @@ ReasonName = Literal[
 ]
 """CRLReason of RFC 5280 §5.3.1; ``hold`` is short for ``certificateHold``."""
 
+Id = Annotated[str, Parameter(help="Request id, as `request submit` prints it.")]
 Serial = Annotated[str, Parameter(help="Serial number in hex: any case, 0x and colons allowed.")]
 AT_LEAST_ONE: Final = Number(gte=1)
 NOT_NEGATIVE: Final = Number(gte=0)

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, files, output
+from chancery.cli import arguments, audit_verify, files, output
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, Time
 from chancery.cli.client import Client, Json
@@ -14,8 +14,8 @@ from chancery.cli.connection import DEFAULT, Connection
 from chancery.domain.errors import NotFound
 
 app = group("audit")
-app.command("chancery.cli.audit_verify:verify", name="verify")
-app.command("chancery.cli.audit_verify:proof", name="proof")
+app.command(audit_verify.verify)
+app.command(audit_verify.proof)
 
 _COLUMNS: Final = ("seq", "time_ms", "actor", "action", "subject", "outcome")
 _PAGE: Final = 500

@@ -1,6 +1,7 @@
 """``chancery config``: the configuration of an instance."""
 
+from chancery.cli import instance
 from chancery.cli.application import group
 
 app = group("config")
-app.command("chancery.cli.instance:check", name="check")
+app.command(instance.check)

@@ -7,23 +7,22 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, files, output, review
+from chancery.cli import arguments, files, output, review, submit
 from chancery.cli.application import group
-from chancery.cli.arguments import All, Limit, Texts
+from chancery.cli.arguments import All, Id, Limit, Texts
 from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import OK, PARTIAL, report
 from chancery.domain.errors import BadRequest, CAError
 
 app = group("request")
-app.command("chancery.cli.submit:submit", name="submit")
-app.command("chancery.cli.submit:edit", name="edit")
+app.command(submit.submit)
+app.command(submit.edit)
 
 _COLUMNS: Final = (
     *("id", "state", "approvals_needed", "profile", "subject", "requester", "created_at"),
 )
 State = Literal["pending", "approved", "issued", "denied", "failed", "expired", "withdrawn"]
-Id = Annotated[str, Parameter(help="Request id, as `request submit` prints it.")]
 Ids = Annotated[str, Parameter(help="Request ids.")]
 Code = Annotated[
     str | None,

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Final
 from cyclopts import Parameter
 
 from chancery.cli import arguments, bulk, files, output
-from chancery.cli.arguments import NOT_NEGATIVE, Days, Texts
+from chancery.cli.arguments import NOT_NEGATIVE, Days, Id, Texts
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import OK, PARTIAL, problem, report
-from chancery.cli.request import Id
 from chancery.cli.text import clean
 from chancery.domain.errors import BadRequest, CAError
 

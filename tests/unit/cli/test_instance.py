@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.storage import open_store
+
 
 def test_quickstart_tells_everything_but_secrets(tmp_path: Path, alone: Any) -> None:
     directory = tmp_path / "demo"
@@ -32,6 +35,28 @@ def test_a_configuration_that_is_not_there(tmp_path: Path, alone: Any) -> None:
 
     assert finished.code == 2
     assert finished.json
+
+
+def test_database_upgrade(tmp_path: Path, alone: Any) -> None:
+    config, url_file = tmp_path / "chancery.toml", tmp_path / "url"
+    config.write_text(
+        '[listen]\nhttp_port = 1\nhttps_port = 2\nhttp_url = "http://a"\nhttps_url = "https://a"\n'
+        '[database]\nurl_file = "url"\n'
+        '[signer]\nvault = "v"\njournal = "j"\nsocket = "s"\nunseal_key_file = "u"\n'
+        '[tls]\ncertificate = "c"\nkey = "k"\nclient_ca = "b"\n'
+        '[audit]\ndirectory = "a"\norigin = "o"\n[publication]\ndirectory = "p"\n'
+    )
+    argv = ("database", "upgrade", "--config", config)
+
+    missing = alone(*argv)
+    assert (missing.code, str(url_file) in missing.err) == (2, True)
+
+    url_file.write_text(f"sqlite:///{tmp_path / 'new.db'}\n")
+    for _ in range(2):
+        made = alone(*argv)
+        assert (made.code, made.out, made.err) == (0, "database: current\n", "")
+    open_store(url_file.read_text().strip(), clock=SystemClock()).close()
+    assert alone(*argv, "--json").json == {"name": "database", "result": "current"}
 
 
 def test_ceremony(tmp_path: Path, alone: Any) -> None:

@@ -1,6 +1,7 @@
 """The command as a process of its own: start, signals, pipes, completion, documentation."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from chancery import __version__
 from chancery.cli import guide
+from chancery.cli.application import GROUPS
 
 from .conftest import Answer
 
@@ -29,6 +31,16 @@ def start(*argv: object, **options: Any) -> "subprocess.CompletedProcess[str]":
         check=False,
         **options,
     )
+
+
+@pytest.mark.parametrize("name", [group[0] for group in GROUPS])
+def test_a_group_says_what_its_commands_do(name: str) -> None:
+    """In a process of its own: here, other tests may have loaded what the list needs."""
+    listed = start(name, "--help", env=os.environ | {"COLUMNS": "200"}).stdout
+    told = dict(re.findall(r"^│ ([a-z-]+) +(\w?)", listed, re.MULTILINE))
+
+    assert told
+    assert all(told.values()), listed
 
 
 def test_version() -> None:
