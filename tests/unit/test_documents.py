@@ -11,6 +11,7 @@ from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.profile import (
     BasicConstraints,
     ExtensionProfile,
+    KeyUsage,
     MsTemplate,
     NameConstraints,
     SanRule,
@@ -86,6 +87,42 @@ def test_refuses_and_says_where(document: object, field: str, rule: str) -> None
         assert caught.value.field == field
         assert caught.value.rule == f"document.{rule}"
         assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("document", "text", "remedy"),
+    [
+        (
+            {"key_usage": ["digitalSig"]},
+            f"profile.key_usage[0]: 'digitalSig' is none of: {', '.join(KeyUsage)}",
+            "`chancery profile show NAME --json` prints an example",
+        ),
+        ({"san": [{"kind": "dog"}]}, "profile.san[0].kind: 'dog' is none of: dns, ", "show NAME"),
+        ({"after_issuer": "zz"}, "profile.after_issuer: 'zz' is none of: ", "show NAME"),
+        (
+            {"basic_constraints": {"ca": 1}},
+            "profile.basic_constraints.ca: expected true or false, not a whole number",
+            "show NAME",
+        ),
+        (
+            {"ms_template": {"oid": "1.2", "major": 1, "minor": "1"}},
+            "profile.ms_template.minor: expected a whole number or null, not text",
+            "show NAME",
+        ),
+        ({"cdp": "x"}, "profile.cdp: expected a list, not text", "show NAME"),
+        ({"sann": []}, "profile.sann: there is no field 'sann'", "did you mean 'san'?"),
+        ({"san": [{"kind": "dns", "sufixes": []}]}, "'sufixes'", "did you mean 'suffixes'?"),
+        ({"colour": 1}, "profile.colour: there is no field", "remove it; `chancery profile"),
+        ({"san": [{}]}, "profile.san[0].kind: 'kind' is missing", "show NAME"),
+    ],
+)
+def test_errors_are_in_words(document: dict[str, object], text: str, remedy: str) -> None:
+    for data in ({"name": "x"} | document, json.dumps({"name": "x"} | document).encode()):
+        with pytest.raises(BadRequest) as caught:
+            documents.decode(ExtensionProfile, data, "profile")
+        assert text in str(caught.value)
+        assert remedy in (caught.value.remedy or "")
+        assert "`str`" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from chancery.api import documentation, openapi, submit
 from chancery.api.authentication import Authenticator
+from chancery.api.findings import finding
 from chancery.api.guard import Guard
 from chancery.api.idempotency import Idempotency
 from chancery.api.problems import Invalid, ProblemAnswer, http_problem, problem
@@ -132,19 +133,9 @@ async def _refused(_: Request, error: Exception) -> Response:
 async def _malformed(_: Request, error: Exception) -> Response:
     """Report every finding; the first also stands where simple clients look."""
     assert isinstance(error, RequestValidationError)
-    findings = [_finding(found) for found in error.errors()]
-    first = findings[0]
-    status = 400 if first["rule"] == "json_invalid" else 422
-    document = http_problem(
-        status, first["detail"], field=first["field"], rule=first["rule"], errors=findings
-    )
-    return _response(ProblemAnswer(document))
-
-
-def _finding(found: dict[str, Any]) -> dict[str, str]:
-    place = [str(part) for part in found["loc"]]
-    field = ".".join(place[1:]) if len(place) > 1 and found["type"] != "json_invalid" else place[0]
-    return {"field": field, "rule": found["type"], "detail": found["msg"]}
+    findings = [finding(found) for found in error.errors()]
+    status = 400 if findings[0]["rule"] == "json_invalid" else 422
+    return _response(ProblemAnswer(http_problem(status, **findings[0], errors=findings)))
 
 
 async def _http(request: Request, error: Exception) -> Response:

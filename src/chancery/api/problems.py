@@ -44,10 +44,11 @@ HTTP: Final[dict[int, tuple[str, str]]] = {
 class Invalid(Exception):
     """The body has the wrong form: 422, or 400 where it is not even JSON (*rule* ``json``)."""
 
-    def __init__(self, detail: str, field: str, rule: str) -> None:
+    def __init__(self, detail: str, field: str, rule: str, remedy: str | None = None) -> None:
         super().__init__(detail)
         self.field: Final = field
         self.rule: Final = rule
+        self.remedy: Final = remedy
 
 
 _ENCODE = msgspec.json.Encoder().encode
@@ -69,7 +70,8 @@ def problem(error: BaseException) -> Problem:
             return document
     if isinstance(error, Invalid):
         status = 400 if error.rule == "json" else 422
-        return http_problem(status, str(error), field=error.field, rule=error.rule)
+        remedy = {} if error.remedy is None else {"remedy": error.remedy}
+        return http_problem(status, str(error), field=error.field, rule=error.rule, **remedy)
     status, slug, title = INTERNAL
     return {"type": _URN + slug, "title": title, "status": status, "detail": "internal error"}
 

@@ -1,6 +1,6 @@
 """Routes that cannot forget to ask who may use them."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
@@ -17,6 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 PREFIX: Final = "/api/v1"
 JSON_NUL: Final = rb"\u0000"  # the only way to write it: JSON allows no raw control character
 _EXTRA: Final = "x-permission"
+_EVERYWHERE: Final = frozenset({"cursor", "limit"})
+"""Clients page through every list alike; a list that comes whole takes no notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class GuardedRoute(APIRoute):
             raise TypeError(f"the route {path} declares no permission")
         self.permissions: tuple[Permission, ...] = tuple(Permission(text) for text in declared)
         super().__init__(path, endpoint, **options)
+        self.parameters = _EVERYWHERE | {field.alias for field in self.dependant.query_params}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         serve = super().get_route_handler()
@@ -70,11 +73,23 @@ class GuardedRoute(APIRoute):
             scope = request.scope
             refuse_nul("path", nul="\x00" in scope["path"])
             refuse_nul("query", nul=b"%00" in scope["query_string"])
+            self._refuse_unknown(request.query_params)
             refuse_nul("body", nul=JSON_NUL in await request.body())
             request.scope["chancery.principal"] = principal
             return await serve(request)
 
         return handler
+
+    def _refuse_unknown(self, given: Iterable[str]) -> None:
+        """A misspelt condition would silently find everything."""
+        for name in given:
+            if name not in self.parameters:
+                raise Invalid(
+                    f"there is no query parameter {name[:80]!r} here",
+                    name[:80],
+                    "query.unknown",
+                    "it may have: " + ", ".join(sorted(self.parameters)),
+                )
 
 
 def _who(request: Request) -> Principal:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from chancery.api.problems import Invalid
 from chancery.domain.errors import BadCSR, BadRequest
 from chancery.domain.request import Submission
-from chancery.wire import general_names
+from chancery.wire import general_names, wording
 
 MAX_LINE: Final = 256 * 1024  # octets of one submission: a 64 KiB CSR in base64, and its fields
 
@@ -37,7 +37,8 @@ Names = Annotated[
     list[Text],
     Meta(
         max_length=1000,
-        description="Names for the subject alternative name extension, as kind:value.",
+        description="Names for the subject alternative name extension, as kind:value;"
+        " without a kind, a DNS name.",
         examples=[["dns:www.example.org", "ip:192.0.2.1"]],
     ),
 ]
@@ -165,13 +166,12 @@ def invalid(error: msgspec.MsgspecError) -> Invalid:
         return Invalid(f"the body is not JSON: {text}", "body", "json")
     detail, _, path = text.partition(" - at `")
     field = path.rstrip("`").removeprefix("$").removeprefix(".") or "body"
-    for start, rule in _RULES:
-        if detail.startswith(start):
-            if rule in {"unknown", "required"} and "`" in detail:
-                name = detail.split("`")[1]
-                field = name if field == "body" else f"{field}.{name}"
-            return Invalid(detail, field, rule)
-    return Invalid(detail, field, "value")
+    rule = next((rule for start, rule in _RULES if detail.startswith(start)), "value")
+    if rule in {"unknown", "required"} and "`" in detail:
+        name = detail.split("`")[1]
+        field = name if field == "body" else f"{field}.{name}"
+    said = wording.in_words(detail)
+    return Invalid(f"{field[:80]}: {said}", field, rule, _REMEDIES.get(field, _REMEDIES[rule]))
 
 
 _RULES: Final = (
@@ -181,8 +181,22 @@ _RULES: Final = (
     ("Expected `array` of length", "length"),
     ("Expected `object` of length", "length"),
     ("Expected `int` ", "range"),
+    ("Number out of range", "range"),
     ("Expected", "type"),
 )
+
+
+_REMEDIES: Final = {
+    "days": "leave it out for what the profile gives, or ask for a shorter validity",
+    "profile": "`chancery profile list` shows those there are",
+    "unknown": "remove it, or check its spelling: GET /api/openapi.json describes a submission",
+    "required": "give it: GET /api/openapi.json describes a submission",
+    "length": "GET /api/openapi.json tells how long each may be",
+    "range": "GET /api/openapi.json tells the bounds",
+    "type": "GET /api/openapi.json describes a submission",
+    "value": "GET /api/openapi.json describes a submission",
+}
+"""What to do, by field or else by rule."""
 
 
 def _subject(given: dict[str, str | list[str]]) -> tuple[tuple[str, str], ...]:

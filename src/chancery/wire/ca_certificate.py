@@ -4,13 +4,14 @@ Bytes in, values out.  No I/O, no clock, no settings.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from chancery.domain.algorithms import SignatureAlgorithm
-from chancery.domain.errors import BadRequest
+from chancery.domain.errors import BadCSR, BadRequest
 from chancery.domain.names import DistinguishedName
 from chancery.wire import algorithms, der, names
 
@@ -24,6 +25,8 @@ UNREADABLE = (
     x509.UnsupportedGeneralNameType,
 )
 """What the X.509 loaders raise for certificates and CRLs that they cannot read."""
+
+_BASIC_CONSTRAINTS = "2.5.29.19"
 
 _LIMIT = 64 * 1024
 """Octets of one certificate; an ML-DSA-87 one with policies has about 8,000."""
@@ -138,6 +141,25 @@ def decode(data: bytes) -> CaCertificate:
         signs_crls=not isinstance(usage, x509.KeyUsage) or usage.crl_sign,
         signature_algorithm=algorithm,
         signature=signature,
+    )
+
+
+def check_asks_for_ca(requested: Iterable[tuple[str, bool, bytes]]) -> None:
+    """Raise BadCSR unless a CSR's extensions ask for basicConstraints with CA:TRUE.
+
+    *requested* are (OID, critical, DER value).  Whoever made a request for a
+    server's certificate did not ask to become a CA, and must not become one.
+    """
+    for oid, _, value in requested:
+        if oid == _BASIC_CONSTRAINTS:
+            flag = der.Reader(value).enter(der.SEQUENCE).optional(der.BOOLEAN)
+            if flag is not None and der.decode_boolean(flag):
+                return
+    raise BadCSR(
+        "this CSR does not ask to become a CA",
+        field="csr",
+        rule="csr.ca",
+        remedy="it must carry basicConstraints with CA:TRUE, as `chancery ca csr` writes it",
     )
 
 

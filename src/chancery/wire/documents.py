@@ -17,6 +17,7 @@ from typing import Any, Final, TypeVar, Union
 import msgspec
 
 from chancery.domain.errors import BadRequest, TooLarge
+from chancery.wire import wording
 
 T = TypeVar("T")
 
@@ -25,6 +26,11 @@ MAX_DOCUMENT: Final = 1 << 20
 
 _WHERE: Final = re.compile(r"(?P<what>.*) - at `\$?(?P<path>[^`]*)`\Z", re.DOTALL)
 _MEMBER: Final = re.compile(r"(?:unknown|required) field `(?P<member>[^`]*)`")
+_EXAMPLES: Final = {
+    field: f"`chancery {command} show NAME --json` prints an example"
+    for field, command in (("profile", "profile"), ("dn_profile", "dn-profile"), ("ra", "ra"))
+} | {"authority": "`chancery ca create --help` lists what there is"}
+"""Where a person finds such a document, by the name it has in errors."""
 
 
 @cache
@@ -79,7 +85,7 @@ def decode(kind: type[T], data: object, field: str) -> T:
         msgspec.convert(data, type=_shape(shape))
         return msgspec.convert(data, type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), field) from None
+        raise _invalid(str(error), shape, field) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadRequest(
             f"not JSON: {error}",
@@ -93,20 +99,21 @@ def decode(kind: type[T], data: object, field: str) -> T:
         ) from None
 
 
-def _invalid(message: str, field: str) -> BadRequest:
+def _invalid(message: str, kind: Any, field: str) -> BadRequest:
     """Say where, in the requester's own terms: msgspec's ``$.san[0].kind`` under *field*."""
     found = _WHERE.fullmatch(message)
     what, path = (found["what"], found["path"]) if found else (message, "")
-    where = field + path
+    where, remedy = field + path, _EXAMPLES.get(field, "GET /api/openapi.json describes it")
+    rule = "document.type"
     if member := _MEMBER.search(what):
-        where += "." + member["member"][:80]
-    unknown = "unknown field" in what
-    return BadRequest(
-        f"{where}: {what[:200]}",
-        field=where,
-        rule="document.unknown-key" if unknown else "document.type",
-        remedy="remove it, or check its spelling" if unknown else "see the schema of this document",
-    )
+        name = member["member"][:80]
+        where += "." + name
+        if "unknown" in what:
+            rule = "document.unknown-key"
+            near = wording.meant(kind, path, name)
+            remedy = f"did you mean {near!r}?" if near else f"remove it; {remedy}"
+    said = wording.in_words(what, wording.allowed_at(kind, path))
+    return BadRequest(f"{where}: {said[:400]}", field=where, rule=rule, remedy=remedy)
 
 
 def encode(value: object) -> bytes:

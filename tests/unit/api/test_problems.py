@@ -81,6 +81,44 @@ def test_bad_bodies_name_field_and_rule(
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "detail", "remedy"),
+    [
+        ("requests/1/approve", {"content_sha256": "00"}, "content_sha256: 64 hex digits", "request show"),
+        ("session/token", {"days": 99_999}, "days: at most 3650", "openapi"),
+        ("session/token", {"days": "3"}, "days: expected a whole number", "openapi"),
+        ("session/token", {"scopes": ["nope"]}, "no permission 'nope'", "one of: audit.read, "),
+        ("session/token", {"lable": "x"}, "lable: there is no such field", "spelling"),
+        ("requests", {"profile": "x", "days": 0}, "days: at least 1", "leave it out"),
+        ("requests", {"profile": "x", "days": "1"}, "days: expected a whole number or null, not text", ""),
+        ("requests", {"days": 1}, "profile: 'profile' is missing", "profile list"),
+        ("requests", {"profile": "x", "dayz": 1}, "dayz: there is no field 'dayz'", "spelling"),
+        ("requests", {"profile": "x" * 200}, "profile: at most 128 characters", "profile list"),
+    ],
+)  # fmt: skip
+def test_bad_bodies_are_told_in_words(
+    house: Any, path: str, body: Any, detail: str, remedy: str
+) -> None:
+    answer = house.by("ra-officer").post(f"/api/v1/{path}", body)
+    assert answer.status in (400, 422)
+    assert detail in answer.json["detail"]
+    assert remedy in answer.json["remedy"]
+    assert "`" not in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "query", ["colour=blue", "serail=5a", "status=valid&requestr=x", "Limit=3", "=", "a=1&a=2"]
+)
+def test_a_misspelt_condition_does_not_find_everything(house: Any, query: str) -> None:
+    answer = house.by("auditor").get(f"/api/v1/certificates?{query}")
+    assert (answer.status, answer.json["rule"]) == (422, "query.unknown")
+    assert "requester" in answer.json["remedy"]
+
+
+def test_paging_is_taken_everywhere(house: Any) -> None:
+    assert house.by("administrator").get("/api/v1/users?limit=500").status == 200
+
+
+@pytest.mark.parametrize(
     "path", ["/api/v1/users/%00", "/api/v1/users?cursor=%00", "/api/v1/users/a%00"]
 )
 def test_nul_is_nowhere(house: Any, path: str) -> None:

@@ -84,15 +84,16 @@ def revoke_token(who: Who, using: Using, token_id: str) -> None:
 
 def permissions(names: list[str]) -> list[Permission]:
     """Return the permissions of these names; BadRequest for one that does not exist."""
-    try:
-        return [Permission(name) for name in names]
-    except ValueError as error:
-        raise BadRequest(
-            str(error),
-            field="scopes",
-            rule="permission.known",
-            remedy="name permissions that /api/v1/me lists",
-        ) from None
+    known = {permission.value for permission in Permission}
+    for name in names:
+        if name not in known:
+            raise BadRequest(
+                f"no permission {name[:40]!r}",
+                field="scopes",
+                rule="permission.known",
+                remedy="one of: " + ", ".join(sorted(known)),
+            )
+    return [Permission(name) for name in names]
 
 
 def _fields(token: ApiToken) -> dict[str, Any]:
