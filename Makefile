@@ -18,12 +18,13 @@ $(UV):
 
 .venv/.installed: requirements/base.lock pyproject.toml | $(UV)
 	test -x $(PY) || $(UV) venv --quiet --python 3.11 .venv
-	$(UV) pip install --quiet --require-hashes -r requirements/base.lock
+	$(UV) pip install --quiet --require-hashes --compile-bytecode -r requirements/base.lock
 	$(UV) pip install --quiet --no-deps -e .
+	$(PY) -m compileall -q src
 	@touch $@
 
 .venv/.dev: .venv/.installed requirements/dev.lock
-	$(UV) pip install --quiet --require-hashes -r requirements/dev.lock
+	$(UV) pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.lock
 	@touch $@
 
 lock: | $(UV) ## resolve the dependencies anew

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -115,7 +116,7 @@ class Instance:
         return found
 
     def child(self, module: str) -> int | None:
-        """Pid of the child that runs ``python -m MODULE``; waits while it is being restarted.
+        """Pid of one child that runs ``python -m MODULE``; waits while it is being restarted.
 
         None if ``serve`` itself has ended.
         """
@@ -123,13 +124,20 @@ class Instance:
         while time.monotonic() < deadline:
             if self.process is None or self.process.poll() is not None:
                 return None
-            for pid in self.family()[1:]:
-                with suppress(FileNotFoundError, ProcessLookupError):
-                    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                    if module.encode() in words:
-                        return pid
+            if found := self.children(module):
+                return random.choice(found)
             time.sleep(0.02)
         raise AssertionError(f"no {module} among the children")
+
+    def children(self, module: str) -> list[int]:
+        """Pids of every child that runs ``python -m MODULE`` now."""
+        found = []
+        for pid in self.family()[1:]:
+            with suppress(FileNotFoundError, ProcessLookupError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if module.encode() in words:
+                    found.append(pid)
+        return found
 
     @contextmanager
     def serving(self) -> Iterator["Instance"]:
