@@ -1,5 +1,6 @@
 """The family of processes: started in order, kept alive, stopped together."""
 
+import io
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from chancery.server.supervisor import Child, Supervisor
 
 SUPERVISE = textwrap.dedent(
     """
@@ -86,6 +89,19 @@ def test_starts_in_order_and_stops_in_reverse(number: signal.Signals) -> None:
         out, err = family.communicate(timeout=20)
     assert out.splitlines()[-2:] == ["worker stopped", "signer stopped"]
     assert (family.returncode, err) == (0, "")
+
+
+def test_readiness_can_be_told_in_other_words() -> None:
+    told, out = [], io.StringIO()
+
+    def ready(name: str, line: str) -> None:
+        told.append((name, line.split()[:2]))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    one = Child("signer", (sys.executable, "-c", child("signer")))
+    assert Supervisor([one], grace_s=3, out=out, ready=ready).run() == 0
+    assert told == [("signer", ["ready", "signer"])]
+    assert out.getvalue() == "signer stopped\n"
 
 
 def test_a_child_that_dies_is_started_again() -> None:

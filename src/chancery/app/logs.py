@@ -10,26 +10,16 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import MutableMapping
 from functools import partial
 from types import TracebackType
 from typing import Any
 
-
-def line(component: str, event: str, **facts: object) -> str:
-    """Return one event as a line of JSON, without the line end."""
-    return _line(component, event, facts)
-
-
-def _line(component: str, event: str, facts: Mapping[str, Any]) -> str:
-    head = {"time": int(time.time() * 1000), "component": component, "event": event}
-    return json.dumps(head | {**facts, **head}, default=repr)
+import structlog
 
 
 def configure(component: str) -> None:
     """Have everything this process says told as *component*, from level INFO on."""
-    import structlog  # noqa: PLC0415 - the supervisor makes lines, and stays small
-
     about: list[structlog.types.Processor] = [
         structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_log_level,
@@ -67,7 +57,8 @@ def start_failed(error: Exception) -> None:
 
 
 def _rendered(component: str, _: object, __: str, facts: MutableMapping[str, Any]) -> str:
-    return _line(component, str(facts.pop("event")), facts)
+    head = {"time": int(time.time() * 1000), "component": component, "event": str(facts["event"])}
+    return json.dumps(head | {**facts, **head}, default=repr)  # in this order, and not overridden
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
