@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     pkcs12,
 )
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import load_der_x509_certificate, load_pem_x509_certificate
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.authority import AuthorityCertificateKind, AuthorityState, SecurityLevel
@@ -27,7 +27,7 @@ from chancery.domain.errors import (
     WrongState,
 )
 from chancery.domain.identity import SYSTEM, Group, Role, RoleClass, anonymous
-from chancery.domain.profile import NameConstraints
+from chancery.domain.profile import DAY_S, NameConstraints
 from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
 from chancery.wire import ca_certificate, pem, pkcs7
 from services.pki import House, Wavering, away, operator, signer
@@ -91,6 +91,15 @@ def test_the_certificate_of_a_subordinate_is_on_record_with_its_audit_leaf(house
         ({"signature_algorithm": SignatureAlgorithm.ED25519}, BadRequest, "signature.key"),
         ({"crl_every_s": 10}, BadRequest, "crl.schedule"),
         ({"extensions": Extensions(days=9999)}, BadRequest, "validity.within-issuer"),
+        ({"extensions": Extensions(days=0)}, BadRequest, "authority.days"),
+        ({"extensions": Extensions(days=99_999)}, BadRequest, "authority.days"),
+        ({"extensions": Extensions(path_length=-2)}, BadRequest, "authority.path_length"),
+        ({"extensions": Extensions(path_length=101)}, BadRequest, "authority.path_length"),
+        (
+            {"extensions": Extensions(name_constraints=NameConstraints(("dns:-",)))},
+            BadRequest,
+            "authority.name-constraint",
+        ),
     ],
 )
 def test_refuses(house: House, changes: dict[str, object], kind: type[CAError], rule: str) -> None:
@@ -99,6 +108,44 @@ def test_refuses(house: House, changes: dict[str, object], kind: type[CAError], 
     assert caught.value.rule == rule
     assert caught.value.field
     assert caught.value.remedy
+
+
+def test_a_refusal_comes_before_the_key_and_names_the_issuers_end(house: House) -> None:
+    journal = sorted((house.directory / "journal").iterdir())
+    before = [file.stat().st_size for file in journal]
+    for extensions in (Extensions(days=9999), Extensions(path_length=-2)):
+        with pytest.raises(BadRequest) as caught:
+            house.authorities.create(SYSTEM, new("refused", None, parent="root",
+                                                 extensions=extensions))  # fmt: skip
+    assert [file.stat().st_size for file in journal] == before
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.create(SYSTEM, new("refused", "root", extensions=Extensions(9999)))
+    root = load_der_x509_certificate(house.authorities.show(SYSTEM, "root").certificate or b"")
+    assert f"{root.not_valid_after_utc:%Y-%m-%d %H:%M:%S}" in str(caught.value)
+    assert "at most 3650" in str(caught.value.remedy)
+    assert house.authorities.create(SYSTEM, new("longest", "root", extensions=Extensions(3650)))
+
+
+def test_without_days_a_subordinate_ends_with_its_issuer_at_the_latest(house: House) -> None:
+    house.authorities.create(SYSTEM, new("usual", None, extensions=Extensions()))
+    house.authorities.create(SYSTEM, new("usual-below", "usual", extensions=Extensions()))
+    house.authorities.create(SYSTEM, new("short", "root", extensions=Extensions(100)))
+    house.authorities.create(SYSTEM, new("short-below", "short", extensions=Extensions()))
+
+    def ends(name: str) -> int:
+        return ca_certificate.decode(
+            house.authorities.show(SYSTEM, name).certificate or b""
+        ).not_after
+
+    now = house.clock.s()
+    assert ends("usual") == pytest.approx(now + 7300 * DAY_S, abs=120)
+    assert ends("usual-below") == pytest.approx(now + 3650 * DAY_S, abs=120)
+    assert ends("short-below") == ends("short")
+    again = house.authorities.renew(operator(), "short-below")
+    assert ca_certificate.decode(again.certificate or b"").not_after == ends("short")
+    shorter = house.authorities.renew(operator(), "usual-below", extensions=Extensions(days=30))
+    assert ca_certificate.decode(shorter.certificate or b"").path_length is None
+    assert ends("usual-below") == pytest.approx(now + 30 * DAY_S, abs=120)
 
 
 def test_a_name_is_taken_once(house: House) -> None:
@@ -246,6 +293,30 @@ def test_cross_signing_a_foreign_ca(house: House, tmp_path: Path) -> None:
         house.authorities.cross_sign(operator(), "root", house.leaf("root", "no.ca").der)
 
 
+@pytest.mark.parametrize(
+    ("asks", "rule"),
+    [
+        ("subjectAltName=DNS:a.example.org", "csr.ca"),
+        ("basicConstraints=critical,CA:FALSE", "csr.ca"),
+        ("basicConstraints=critical,CA:TRUE,pathlen:3", None),
+    ],
+)
+def test_only_a_csr_that_asks_for_a_ca_makes_one(
+    house: House, tmp_path: Path, asks: str, rule: str | None
+) -> None:
+    csr = tmp_path / "csr"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=asks", "-keyout", tmp_path / "key", "-out", csr, "-addext", asks)  # fmt: skip
+    if rule is None:
+        record = house.authorities.cross_sign(operator(), "root", csr.read_bytes())
+        assert record is not None
+        assert ca_certificate.decode(record.der).path_length == 0
+        return
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.cross_sign(operator(), "root", csr.read_bytes())
+    assert caught.value.rule == rule
+
+
 def test_import_with_pkcs8_and_with_pkcs12(house: House, tmp_path: Path) -> None:
     key, certificate = foreign_ca(tmp_path, "moved")
     moved = house.authorities.import_authority(
@@ -269,6 +340,61 @@ def test_import_with_pkcs8_and_with_pkcs12(house: House, tmp_path: Path) -> None
     assert caught.value.rule == "import.unreadable"
     house.authorities.import_authority(operator(), replace(wanted, passphrase="secret phrase"))
     assert house.leaf("bagged", "www.example.org")
+
+
+def test_one_key_is_one_authority(house: House, tmp_path: Path) -> None:
+    key, certificate = foreign_ca(tmp_path, "twice")
+    wanted = ImportedAuthority(
+        "twice", "lab", certificate=certificate.read_bytes(), key=key.read_bytes()
+    )
+    house.authorities.import_authority(operator(), wanted)
+    offline = replace(wanted, key=None, offline=True)
+    for again in (replace(wanted, name="twice-2"), replace(offline, name="twice-3")):
+        with pytest.raises(AlreadyExists) as caught:
+            house.authorities.import_authority(operator(), again)
+        assert caught.value.rule == "authority.key-taken"
+        assert "exists: twice" in str(caught.value)
+
+
+def test_import_says_what_it_makes_of_a_key(house: House, tmp_path: Path) -> None:
+    key, certificate = foreign_ca(tmp_path, "sealed")
+    locked = tmp_path / "locked.key"
+    openssl("pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:long secret")
+    wanted = ImportedAuthority("sealed", "lab", certificate=certificate.read_bytes())
+    cases = [
+        (replace(wanted, key=key.read_bytes(), offline=True), "import.offline-key"),
+        (wanted, "import.key-missing"),
+        (replace(wanted, key=locked.read_bytes()), "import.encrypted"),
+        (replace(wanted, key=key.read_bytes(), passphrase="x"), "import.passphrase"),
+        (replace(wanted, key=locked.read_bytes(), passphrase="wrong"), "import.unreadable"),
+    ]
+    for case, rule in cases:
+        with pytest.raises(BadRequest) as caught:
+            house.authorities.import_authority(operator(), case)
+        assert caught.value.rule == rule
+        assert caught.value.remedy
+    good = replace(wanted, key=locked.read_bytes(), passphrase="long secret")
+    assert house.authorities.import_authority(operator(), good).key_id
+
+
+def test_an_authority_finds_the_one_above_it_later(house: House, tmp_path: Path) -> None:
+    key, certificate = foreign_ca(tmp_path, "late-root")
+    house.authorities.create(operator(), new("early", None, external=True))
+    csr, out = tmp_path / "early.csr", tmp_path / "early.crt"
+    csr.write_text(pem.encode("CERTIFICATE REQUEST", house.authorities.csr(operator(), "early")))
+    openssl("x509", "-req", "-in", csr, "-CA", certificate, "-CAkey", key, "-days", "1000",
+            "-copy_extensions", "copyall", "-out", out)  # fmt: skip
+    house.authorities.upload_certificate(
+        operator(), "early", out.read_bytes(), certificate.read_bytes()
+    )
+    assert house.authorities.show(SYSTEM, "early").parent is None
+    house.authorities.import_authority(
+        operator(),
+        ImportedAuthority("late-root", "lab", certificate=certificate.read_bytes(), offline=True),
+    )
+    assert house.authorities.show(SYSTEM, "early").parent == "late-root"
+    # It is still the other CA that renews it: its parent never signs here.
+    assert house.authorities.renew(operator(), "early").csr
 
 
 def test_import_refuses_a_key_that_does_not_belong(house: House, tmp_path: Path) -> None:
@@ -322,9 +448,11 @@ def test_an_external_ca_signs_our_csr_and_renews_it(house: House, tmp_path: Path
 
 def test_an_offline_authority_never_signs_here(house: House, tmp_path: Path) -> None:
     _, certificate = foreign_ca(tmp_path, "far-away")
-    wanted = ImportedAuthority("far-away", "lab", certificate=certificate.read_bytes())
+    wanted = ImportedAuthority(
+        "far-away", "lab", certificate=certificate.read_bytes(), offline=True
+    )
     assert house.authorities.import_authority(operator(), wanted).offline
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(Conflict) as caught:
         house.authorities.create(SYSTEM, new("child", "far-away", extensions=Extensions(10)))
     assert caught.value.rule == "authority.offline"
     with pytest.raises(Conflict):

@@ -84,7 +84,7 @@ class Ceremony:
             subject_der=encode_name(subject),
             key_identifier=key_identifier(spki),
             signature_algorithm=self._root.signature_algorithm,
-            not_after=_now() + (extensions.days + 1) * _DAY_S,
+            not_after=_now() + version.profile.validity_s,
             http=self._root.http,
         )
         der = self._sign(version, context, subject, spki, "root")

@@ -17,7 +17,7 @@ from chancery.domain.audit import AuditEvent
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
-from chancery.domain.identity import SYSTEM, Principal
+from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, RequestState

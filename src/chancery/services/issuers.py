@@ -20,7 +20,7 @@ from chancery.domain.algorithms import (
     key_family,
 )
 from chancery.domain.authority import Authority, AuthorityCertificate, AuthorityCertificateKind
-from chancery.domain.errors import NotFound, Unavailable, WrongState
+from chancery.domain.errors import NotFound, WrongState
 from chancery.ports import Session
 from chancery.wire import ca_certificate
 from chancery.wire.algorithms import load_key
@@ -98,10 +98,10 @@ def algorithm_of(authority: Authority, key: CaKey) -> SignatureAlgorithm:
 
 
 def signing_key(authority: Authority, certificates: Sequence[AuthorityCertificate]) -> CaKey:
-    """The current key, if this server may use it; Unavailable if not."""
+    """The current key; WrongState if it never signs here, however often one tries."""
     key = current_key(authority, certificates)
     if authority.offline or key.key_id is None:
-        raise Unavailable(
+        raise WrongState(
             f"{authority.name} never signs through this server: its key is kept offline",
             field="authority",
             rule="authority.offline",

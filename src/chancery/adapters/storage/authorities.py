@@ -4,7 +4,7 @@ import base64
 from dataclasses import fields
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from chancery.adapters.storage import documents, schema_policy
 from chancery.adapters.storage.link import Link, Record
@@ -86,6 +86,11 @@ class SqlAuthorities:
         statement = update(_A).where(_A.c.name == authority.name)
         if not self._link.run(statement, _values(authority)).rowcount:
             raise NotFound(f"there is no authority {authority.name}", field="name")
+
+    def remove(self, name: str) -> None:
+        # One with certificates is held by their foreign key.
+        if not self._link.run(delete(_A).where(_A.c.name == name)).rowcount:
+            raise NotFound(f"there is no authority {name}", field="name")
 
     def certificates(self, authority: str) -> list[AuthorityCertificate]:
         statement = (

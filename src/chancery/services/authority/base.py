@@ -20,12 +20,12 @@ from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.authority import templates
-from chancery.services.authority.certification import (
-    Certification,
-    Lint,
-    Plan,
-)
+from chancery.services.authority.certification import Certification
+from chancery.services.authority.limits import check_days, check_extensions
+from chancery.services.authority.plan import Lint, Plan
 from chancery.services.authority.specification import (
+    ROOT_DAYS,
+    SUBORDINATE_DAYS,
     Extensions,
     child_path_length,
 )
@@ -139,17 +139,23 @@ class AuthorityBase:
         key: KeyInfo,
         extensions: Extensions,
         parent: Parent | None,
+        *,
+        usual_days: int | None = None,
     ) -> Plan:
+        """What is to be signed.  Without days in *extensions* it lasts *usual_days*, or less."""
         now = self._clock.s()
         if parent is None:
+            version = templates.root(
+                extensions, now, principal.name, usual_days=usual_days or ROOT_DAYS
+            )
             return Plan(
                 issuer=authority,
                 issuer_key_id=key.key_id,
-                context=self._own_context(authority, key, extensions),
+                context=self._own_context(authority, key, version.profile.validity_s),
                 kind=AuthorityCertificateKind.SELF_SIGNED,
                 subject=authority.subject,
                 spki=key.spki,
-                version=templates.root(extensions, now, principal.name),
+                version=version,
                 authority=authority.name,
                 key_id=key.key_id,
             )
@@ -164,22 +170,34 @@ class AuthorityBase:
             subject=authority.subject,
             spki=key.spki,
             version=templates.subordinate(
-                extensions, length, now, principal.name, online=not issuer.offline
+                extensions,
+                length,
+                now,
+                principal.name,
+                online=not issuer.offline,
+                usual_days=usual_days or SUBORDINATE_DAYS,
             ),
             authority=authority.name,
             key_id=key.key_id,
         )
 
-    def _own_context(
-        self, authority: Authority, key: KeyInfo, extensions: Extensions
-    ) -> IssuerContext:
+    def _check(self, extensions: Extensions, parent: Parent | None) -> None:
+        """Everything about *extensions* that can be known before there is a key."""
+        check_extensions(extensions)
+        if parent is not None:
+            above = parent.key.certificate
+            child_path_length(above.path_length, extensions.path_length)
+            name, now = parent.authority.name, self._clock.s()
+            check_days(extensions.days, name, above.not_after, now)
+
+    def _own_context(self, authority: Authority, key: KeyInfo, lasting_s: int) -> IssuerContext:
         """A root is its own issuer: nothing above limits its validity."""
         return IssuerContext(
             name=authority.name,
             subject_der=encode_name(authority.subject),
             key_identifier=key_identifier(key.spki),
             signature_algorithm=authority.signature_algorithm,
-            not_after=self._clock.s() + (extensions.days + 1) * 86_400,
+            not_after=self._clock.s() + lasting_s,
             http=self._http,
         )
 

@@ -6,27 +6,26 @@ name the hash of the exact TBSCertificate; the vault compares that hash and
 counts the approvers again.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from chancery.domain.audit import AuditEvent
 from chancery.domain.authority import (
     LEVELS,
     Authority,
     AuthorityCertificateKind,
+    AuthorityState,
 )
 from chancery.domain.certificate import CertificateRecord, Intent
-from chancery.domain.errors import CAError, Conflict, LintFailed, NotFound, SignerRefused
+from chancery.domain.errors import CAError, Conflict, NotFound, SignerRefused
 from chancery.domain.identity import Principal
-from chancery.domain.ids import new_id
 from chancery.domain.keys import CaAuthorisation
-from chancery.domain.names import DistinguishedName
-from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.services.abandonment import abandon
 from chancery.services.audit.events import event
 from chancery.services.authority.pending import APPROVED, approvers_of
+from chancery.services.authority.plan import Lint, Plan, intent_of
 from chancery.services.authority.records import (
     PROFILE,
     REQUEST_PREFIX,
@@ -37,34 +36,12 @@ from chancery.services.authority.records import (
 )
 from chancery.services.issuers import decode, find
 from chancery.wire import documents
-from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
-from chancery.wire.twin import twin_signature
+from chancery.wire.tbs import certificate
 
 _log = logging.getLogger(__name__)
 
 _STALE_S = 86_400
 """An approved content older than this, in seconds, is signed only if people ask again."""
-
-
-Lint = Callable[[ProfileVersion], Callable[[bytes], Sequence[str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One CA certificate to be made.
-
-    *authority* and *key_id* name the subject where it is one of ours.
-    """
-
-    issuer: Authority
-    issuer_key_id: str
-    context: IssuerContext
-    kind: AuthorityCertificateKind
-    subject: DistinguishedName
-    spki: bytes
-    version: ProfileVersion
-    authority: str = ""
-    key_id: str = ""
 
 
 class Certification:
@@ -86,7 +63,7 @@ class Certification:
 
         Whoever proposes approves with it.  None: others must approve too.
         """
-        intent = self._intent(plan)
+        intent = intent_of(plan, self._lint, self._clock, self._entropy)
         tbs_sha256 = intent.content_sha256
         details: dict[str, Any] = {
             "issuer": plan.issuer.name,
@@ -111,39 +88,6 @@ class Certification:
 
         self._store.write(unit)
         return self._sign_if_approved(principal, intent)
-
-    def _intent(self, plan: Plan) -> Intent:
-        serial = int.from_bytes(self._entropy(16)) | 1 << 126
-        draft = compile_profile(plan.version, plan.context).build(
-            serial=serial,
-            subject=plan.subject,
-            spki=plan.spki,
-            names=(),
-            extensions=(),
-            lasting_s=plan.version.profile.validity_s,
-        )
-        now = self._clock.ms()
-        tbs = assemble(draft, *draft.validity.starting(now // 1000))
-        algorithm = plan.context.signature_algorithm
-        twin = certificate(tbs, algorithm, twin_signature(algorithm))
-        if findings := self._lint(plan.version)(twin):
-            raise LintFailed(
-                "; ".join(findings),
-                field="authority",
-                rule="lint",
-                remedy="change what was asked for; nothing was signed",
-            )
-        return Intent(
-            id=new_id(now, self._entropy(10)),
-            authority=plan.issuer.name,
-            key_id=plan.issuer_key_id,
-            serial=f"{serial:x}",
-            tbs=tbs,
-            request_id=f"{REQUEST_PREFIX}{plan.kind.value}:{plan.authority}:{plan.key_id}",
-            profile_sha256=plan.version.sha256,
-            content_sha256=hashlib.sha256(tbs).hexdigest(),
-            created_at=now // 1000,
-        )
 
     def approve(
         self, principal: Principal, intent_id: str, tbs_sha256: str
@@ -180,17 +124,40 @@ class Certification:
         return self._sign_if_approved(principal, intent)
 
     def reject(self, principal: Principal, intent_id: str, reason: str) -> None:
-        """Give the pending certificate up; its serial stays taken."""
+        """Give the pending certificate up; Conflict if it has been signed already."""
         intent = self._find(intent_id)
+        if self._signed(intent) is not None:
+            raise Conflict(
+                "it has been signed",
+                field="id",
+                rule="pending.signed",
+                remedy="approve it once more to record it, and revoke it then",
+            )
+        leaf = event(principal, "authority.certificate-rejected", intent.id, reason=reason)
+        self._give_up(principal, intent, f"rejected: {reason}", [leaf])
+
+    def _give_up(
+        self, principal: Principal, intent: Intent, why: str, leaves: Sequence[AuditEvent]
+    ) -> None:
+        """Close *intent* unsigned.  Its serial stays taken, a new authority's name does not."""
 
         def unit(session: Session) -> None:
-            session.certificates.abandon(intent.id, self._clock.s())
-            session.audit.append(
-                [event(principal, "authority.certificate-rejected", intent.id, reason=reason)],
-                self._clock.ms(),
-            )
+            now = self._clock.ms()
+            session.audit.append(list(leaves), now)
+            abandon(session, intent, why, now)
+            _, name, key_id = parts(intent)
+            subject = session.authorities.get(name) if name else None
+            if subject is None or subject.key_id != key_id or not _never_certified(subject):
+                return
+            session.authorities.remove(name)
+            session.audit.append([event(principal, "authority.removed", name, why=why)], now)
 
         self._store.write(unit)
+
+    def _signed(self, intent: Intent) -> bytes | None:
+        """The signature, if the vault's journal has one."""
+        found = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+        return None if found is None else found.signature
 
     def _find(self, intent_id: str) -> Intent:
         with self._store.read() as session:
@@ -218,11 +185,12 @@ class Certification:
             )
         except SignerRefused as refusal:
             # Somebody else's approval may have been the last one, a moment ago.
-            found = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
+            found = self._signed(intent)
             if found is None:
-                self.reject(principal, intent.id, f"the signer refused: {refusal}")
+                if refusal.rule != "signer.serial-reuse":  # else it is being signed right now
+                    self._give_up(principal, intent, f"the signer refused: {refusal}", [])
                 raise
-            signature = found.signature
+            signature = found
         return self._complete(
             principal, intent, certificate(intent.tbs, algorithm, signature), approvers
         )
@@ -257,13 +225,14 @@ class Certification:
                 self._clock.ms(),
             )
 
-        self._store.write(unit)
         if key_id and kind is not AuthorityCertificateKind.CROSS:
+            # First: whoever sees the authority active may ask its key for a CRL at once.
             self._vault.bind(key_id, der)
+        self._store.write(unit)
         return record
 
     def recover(self, principal: Principal) -> int:
-        """After a crash or an outage: finish what was approved, bind what was not bound.
+        """After a crash or an outage: finish what was approved, bind anew what is on record.
 
         What the vault's journal shows as signed is completed from it; what
         had all its approvals less than *_STALE_S* ago goes to the vault again
@@ -288,20 +257,26 @@ class Certification:
 
     def _recovered(self, principal: Principal, intent: Intent) -> bool:
         try:
-            signed = self._vault.signatures(intent.key_id, [intent.serial]).get(intent.serial)
-            if signed is None:
+            signature = self._signed(intent)
+            if signature is None:
                 if intent.created_at < self._clock.s() - _STALE_S:
                     return False
                 return self._sign_if_approved(principal, intent) is not None
             with self._store.read() as session:
                 approvers = approvers_of(session, intent)
-            der = certificate(intent.tbs, algorithm_in(intent), signed.signature)
+            der = certificate(intent.tbs, algorithm_in(intent), signature)
             self._complete(principal, intent, der, approvers)
         except CAError:
             # Another node may have been first; whatever it is, it must not stop the start.
             _log.exception("CA certificate %s/%s stays open", intent.authority, intent.serial)
             return False
         return True
+
+
+def _never_certified(authority: Authority) -> bool:
+    """Made together with the proposal for its first certificate, and nothing came of that."""
+    waiting = authority.state is AuthorityState.AWAITING_CERTIFICATE
+    return waiting and authority.certificate is None and authority.csr is None
 
 
 def _above(issuer: Authority) -> tuple[bytes, ...]:

@@ -26,7 +26,6 @@ from chancery.services.authority.specification import (
     NewAuthority,
     check_level,
     check_schedule,
-    child_path_length,
     signature_for,
 )
 from chancery.wire.names import parse_text
@@ -80,8 +79,7 @@ class Creation(AuthorityBase):
             if session.authorities.get(new.name) is not None:
                 raise AlreadyExists(f"authority {new.name!r} exists", field="name")
             parent = None if new.parent is None else self._parent(session, principal, new.parent)
-        if parent is not None:
-            child_path_length(parent.key.certificate.path_length, new.extensions.path_length)
+        self._check(new.extensions, parent)
         key = self._generate(authority)
         authority = replace(authority, key_id=key.key_id)
         if new.external:

@@ -17,7 +17,8 @@ from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
 from chancery.services.authority.creation import slug
-from chancery.services.authority.material import contents
+from chancery.services.authority.kinship import adopt, check_new_key, parent_of
+from chancery.services.authority.material import contents, spki_of
 from chancery.services.authority.records import install, key_algorithm_of
 from chancery.services.authority.specification import (
     ImportedAuthority,
@@ -142,6 +143,8 @@ class Foreign(AuthorityBase):
                 raise AlreadyExists(f"authority {new.name!r} exists", field="name")
         pkcs8, ders = contents(new)
         decoded, chain = self._arrange(ders)
+        with self._store.read() as session:
+            check_new_key(session, new.name, decoded)
         algorithm = key_algorithm_of(decoded)
         key_id = None
         if pkcs8 is not None:
@@ -156,7 +159,7 @@ class Foreign(AuthorityBase):
             key_algorithm=algorithm,
             signature_algorithm=signature_for(algorithm, new.signature_algorithm),
             state=AuthorityState.AWAITING_CERTIFICATE,
-            offline=new.offline or pkcs8 is None,
+            offline=new.offline,
             silo=new.silo,
             region=new.region,
             security_level=new.security_level,
@@ -175,17 +178,16 @@ class Foreign(AuthorityBase):
 
     def _imported_key(self, new: ImportedAuthority, pkcs8: bytes, decoded: CaCertificate) -> str:
         approvals = LEVELS[new.security_level].ca_approvals
-        info = self._vault.import_key(
-            self._key_id(new.name), pkcs8, KeyPurpose.AUTHORITY, ca_approvals=approvals
-        )
-        if info.spki != decoded.spki:
+        if spki_of(pkcs8) != decoded.spki:
             raise BadKey(
                 "the key does not belong to the certificate",
                 field="key",
                 rule="import.key",
                 remedy="import the pair that belongs together",
             )
-        return info.key_id
+        return self._vault.import_key(
+            self._key_id(new.name), pkcs8, KeyPurpose.AUTHORITY, ca_approvals=approvals
+        ).key_id
 
     def _installed(
         self,
@@ -198,9 +200,10 @@ class Foreign(AuthorityBase):
         *,
         fresh: bool = False,
     ) -> None:
-        """Record the certificate and say so, in one unit; then bind the key to it."""
+        """Bind the key to the certificate; then record it and say so, in one unit."""
 
         def unit(session: Session) -> None:
+            check_new_key(session, authority.name, decoded)
             if fresh:
                 session.authorities.add(authority)
             elif any(
@@ -218,15 +221,17 @@ class Foreign(AuthorityBase):
                 self._clock.s(),
             )
             latest = find(session, authority.name)
-            session.authorities.update(replace(latest, parent=_parent_of(session, decoded)))
+            session.authorities.update(replace(latest, parent=parent_of(session, decoded)))
+            adopt(session, authority.name, decoded)
             leaf = event(
                 principal, action, authority.name, sha256=decoded.sha256, serial=decoded.serial
             )
             session.audit.append([leaf], self._clock.ms())
 
-        self._store.write(unit)
         if key_id is not None:
+            # First: whoever sees the authority active may ask its key for a CRL at once.
             self._vault.bind(key_id, decoded.der)
+        self._store.write(unit)
 
 
 def _lowest(given: Sequence[CaCertificate]) -> CaCertificate:
@@ -262,13 +267,3 @@ def _broken(why: str, rule: str) -> BadRequest:
         rule=rule,
         remedy="send the certificate with all that are above it, up to the root",
     )
-
-
-def _parent_of(session: Session, decoded: CaCertificate) -> str | None:
-    """The authority of ours that signed it, if one did."""
-    if decoded.self_issued:
-        return None
-    for other in session.authorities.all():
-        if other.certificate and decoded.signed_by(decode(other.certificate)):
-            return other.name
-    return None

@@ -5,6 +5,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_der_private_key,
     load_pem_private_key,
 )
@@ -20,6 +21,7 @@ _MAX_KEY = 64 * 1024
 
 def contents(new: ImportedAuthority) -> tuple[bytes | None, list[bytes]]:
     """(unencrypted PKCS#8 or None, certificates in any order)."""
+    _check_sources(new)
     ders = read_certificates(new.chain) if new.chain else []
     if new.pkcs12 is not None:
         if new.key is not None or new.certificate is not None:
@@ -35,6 +37,31 @@ def contents(new: ImportedAuthority) -> tuple[bytes | None, list[bytes]]:
         raise BadRequest("the certificate is missing", field="certificate", rule="import.missing")
     ders = [*read_certificates(new.certificate), *ders]
     return (None if new.key is None else _from_pkcs8(new.key, new.passphrase)), ders
+
+
+def spki_of(pkcs8: bytes) -> bytes:
+    """The DER SubjectPublicKeyInfo of an unencrypted DER PKCS#8 key."""
+    public = load_der_private_key(pkcs8, None).public_key()
+    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _check_sources(new: ImportedAuthority) -> None:
+    """A key that is given is used, and its absence is meant: neither happens in silence."""
+    given = new.key is not None or new.pkcs12 is not None
+    if new.offline and given:
+        raise BadRequest(
+            "an offline authority's key does not come here",
+            field="offline",
+            rule="import.offline-key",
+            remedy="leave the key out, or offline",
+        )
+    if not new.offline and not given:
+        raise BadRequest(
+            "the key is missing",
+            field="key",
+            rule="import.key-missing",
+            remedy="send the key, or say that the authority is offline",
+        )
 
 
 def _from_pkcs12(data: bytes, passphrase: str | None) -> tuple[bytes, list[bytes]]:
@@ -57,8 +84,27 @@ def _from_pkcs8(data: bytes, passphrase: str | None) -> bytes:
         load = load_pem_private_key if data.lstrip().startswith(b"-----") else load_der_private_key
         key = load(data, secret)
         return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except TypeError as error:
+        raise _secret_wanted(given=secret is not None) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _unreadable("key") from error
+
+
+def _secret_wanted(*, given: bool) -> BadRequest:
+    """What pyca reports as TypeError: a passphrase without encryption, or the reverse."""
+    if given:
+        return BadRequest(
+            "the key is not encrypted, yet a passphrase came with it",
+            field="passphrase",
+            rule="import.passphrase",
+            remedy="leave the passphrase out",
+        )
+    return BadRequest(
+        "the key is encrypted",
+        field="key",
+        rule="import.encrypted",
+        remedy="decrypt it first (openssl pkcs8 -in KEY -out PLAIN), or import a PKCS#12",
+    )
 
 
 def _check_size(data: bytes, field: str) -> None:

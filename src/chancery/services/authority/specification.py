@@ -27,16 +27,22 @@ _RSA_BITS = {
 }
 
 
+ROOT_DAYS = 7_300
+SUBORDINATE_DAYS = 3_650
+CROSS_DAYS = 1_095
+
+
 @dataclass(frozen=True, slots=True)
 class Extensions:
     """What a CA certificate says beyond name and key.
 
-    *path_length* None: as long as the parent allows.  *cdp*, *aia_ocsp* and
+    *days* None: as long as usual (``ROOT_DAYS``, ``SUBORDINATE_DAYS``), and no
+    longer than the issuer.  *path_length* None: what the parent allows.  *cdp*, *aia_ocsp* and
     *aia_issuers* are URL templates as in profiles; None: the parent's own
     URLs.  A self-signed certificate carries none of them.
     """
 
-    days: int = 3650
+    days: int | None = None
     path_length: int | None = None
     name_constraints: NameConstraints | None = None
     policies: tuple[CertificatePolicy, ...] = ()
@@ -74,9 +80,9 @@ class ImportedAuthority:
     """An authority that exists elsewhere.
 
     *certificate* and *chain* (above it, any order) are PEM, DER or PKCS#7.
-    The key comes as unencrypted PKCS#8 in *key*, as PKCS#12 in *pkcs12* with
-    its *passphrase*, or not at all: then the authority is *offline* or a mere
-    trust anchor, and never signs here.
+    The key comes as PKCS#8 in *key* or as PKCS#12 in *pkcs12*, with its
+    *passphrase* if it has one.  An *offline* authority brings none, and never
+    signs here.
     """
 
     name: str
@@ -102,7 +108,7 @@ def signature_for(key: KeyAlgorithm, wanted: SignatureAlgorithm | None) -> Signa
         return possible[0]
     if wanted not in possible:
         raise BadRequest(
-            f"a {key} key does not sign with {wanted}",
+            f"{key} keys do not sign with {wanted}",
             field="signature_algorithm",
             rule="signature.key",
             remedy="one of: " + ", ".join(possible),
@@ -164,13 +170,11 @@ def check_schedule(crl_lifetime_s: int, crl_every_s: int) -> None:
 
 
 def child_path_length(parent: int | None, wanted: int | None) -> int | None:
-    """The path length a child gets; BadRequest if its parent's leaves no room.
+    """The path length a child gets; BadRequest if its parent's leaves no room for *wanted*.
 
     RFC 5280 §4.2.1.9: it counts the CAs that may follow in a path.
     """
     if parent is None:
-        if wanted is not None and wanted < 0:
-            raise BadRequest("a path length is not negative", field="path_length")
         return wanted
     if parent == 0:
         raise BadRequest(

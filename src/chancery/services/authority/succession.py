@@ -19,13 +19,16 @@ from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_quality import check
 from chancery.domain.keys import KeyInfo
 from chancery.domain.names import DistinguishedName
+from chancery.domain.profile import DAY_S
 from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority import templates
 from chancery.services.authority.base import AuthorityBase
-from chancery.services.authority.certification import Plan
+from chancery.services.authority.plan import Plan
 from chancery.services.authority.specification import (
+    CROSS_DAYS,
+    ROOT_DAYS,
     Extensions,
     check_foreign_key,
     check_level,
@@ -35,6 +38,7 @@ from chancery.services.authority.specification import (
 from chancery.services.issuers import decode, find
 from chancery.wire import pem, pkcs10
 from chancery.wire.algorithms import load_key
+from chancery.wire.ca_certificate import check_asks_for_ca
 
 _CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
@@ -53,10 +57,10 @@ class Succession(AuthorityBase):
     ) -> Authority:
         """Give an authority a new certificate, from the same issuer as before.
 
-        *extensions* None: as many days as its certificate had, and its path
-        length.  *key_algorithm* takes effect with *new_key*.  An authority
-        certified elsewhere gets a new CSR, and keeps signing until
-        ``upload_certificate``.
+        What *extensions* leave open stays as its certificate had it, though
+        never longer than the issuer.  *key_algorithm* takes effect with
+        *new_key*.  An authority certified elsewhere gets a new CSR, and keeps
+        signing until ``upload_certificate``.
         """
         authority = self._managed(principal, name)
         if authority.offline or authority.key_id is None:
@@ -66,19 +70,29 @@ class Succession(AuthorityBase):
                 rule="authority.offline",
                 remedy="renew it in its ceremony directory, and upload the certificate",
             )
-        wanted = extensions or _as_before(authority)
-        key = self._vault.key(authority.key_id)
+        if authority.certificate is None and authority.csr is None:
+            raise WrongState(
+                f"{name} has no certificate yet",
+                field="authority",
+                rule="authority.certificate",
+                remedy="approve or reject the one that is pending",
+            )
+        key_id = authority.key_id
+        wanted, usual_days = _as_before(authority, extensions or Extensions())
+        with self._store.read() as session:
+            external = not _self_signed(authority) and not _signed_here(session, authority)
+            parent = None
+            if authority.parent is not None and not external:
+                parent = self._parent(session, principal, authority.parent)
+        self._check(wanted, parent)
         if new_key:
             authority = self._rekeyed(authority, key_algorithm)
             key = self._generate(authority)
-        external = authority.parent is None and not _self_signed(authority)
+        else:
+            key = self._vault.key(key_id)
         if external:
             return self._request_again(principal, authority, key, wanted.path_length)
-        parent = None
-        if authority.parent is not None:
-            with self._store.read() as session:
-                parent = self._parent(session, principal, authority.parent)
-        plan = self._plan(principal, authority, key, wanted, parent)
+        plan = self._plan(principal, authority, key, wanted, parent, usual_days=usual_days)
         record = self._certification.propose(principal, plan, lambda _session: None)
         if record is not None:
             self._status.activated(principal, name)
@@ -132,9 +146,10 @@ class Succession(AuthorityBase):
                 rule="cross.self",
                 remedy="renew it instead",
             )
-        wanted = extensions or Extensions(days=1095, path_length=limit)
+        wanted = extensions or Extensions()
         if wanted.path_length is None:
             wanted = replace(wanted, path_length=limit)
+        self._check(wanted, parent)
         length = child_path_length(parent.key.certificate.path_length, wanted.path_length)
         assert parent.key.key_id is not None
         plan = Plan(
@@ -145,7 +160,12 @@ class Succession(AuthorityBase):
             subject=name,
             spki=spki,
             version=templates.subordinate(
-                wanted, length, self._clock.s(), principal.name, online=True
+                wanted,
+                length,
+                self._clock.s(),
+                principal.name,
+                online=True,
+                usual_days=CROSS_DAYS,
             ),
             authority="" if ours is None else ours.name,
             key_id="" if ours is None else ours.key_id or "",
@@ -155,12 +175,13 @@ class Succession(AuthorityBase):
     def _foreign_subject(
         self, subject: bytes, ours: Authority | None
     ) -> tuple[DistinguishedName, bytes, int | None]:
-        """(name, SPKI, path length) of the CA to certify, after proof of what it claims."""
+        """(name, SPKI, usual path length) of the CA to certify, after proof of what it claims."""
         if ours is not None:
             subject = ours.certificate or b""
         if (csr := _as_csr(subject)) is not None:
             pkcs10.check_signature(csr)
-            return csr.subject, csr.spki, None
+            check_asks_for_ca(csr.extensions)
+            return csr.subject, csr.spki, 0
         _, der = _unwrap(subject)
         certificate = decode(der)
         if not certificate.is_ca or not certificate.signs_certificates:
@@ -179,13 +200,22 @@ def _self_signed(authority: Authority) -> bool:
     return authority.certificate is not None and decode(authority.certificate).self_issued
 
 
-def _as_before(authority: Authority) -> Extensions:
-    """Days and path length of the current certificate, or the defaults without one."""
+def _signed_here(session: Session, authority: Authority) -> bool:
+    """Whether the authority above it, if it is one of ours, signs through this server."""
+    parent = None if authority.parent is None else session.authorities.get(authority.parent)
+    return parent is not None and not parent.offline
+
+
+def _as_before(authority: Authority, wanted: Extensions) -> tuple[Extensions, int]:
+    """(*wanted* with the path length that its certificate has, usual days: those it has)."""
     if authority.certificate is None:
-        return Extensions()
+        return wanted, ROOT_DAYS
     former = decode(authority.certificate)
-    days = (former.not_after - former.not_before + 1) // 86_400
-    return Extensions(days=max(days, 1), path_length=former.path_length)
+    # Rounded up: one that was cut short by its issuer's end has no whole number of days.
+    days = -(-(former.not_after - former.not_before + 1) // DAY_S)
+    if wanted.path_length is None:
+        wanted = replace(wanted, path_length=former.path_length)
+    return wanted, days
 
 
 def _checked(spki: bytes) -> PublicKeyTypes:

@@ -10,7 +10,11 @@ from chancery.domain.profile import (
     ProfileVersion,
 )
 from chancery.domain.validity import LeafAfterIssuer
-from chancery.services.authority.specification import Extensions
+from chancery.services.authority.specification import (
+    ROOT_DAYS,
+    SUBORDINATE_DAYS,
+    Extensions,
+)
 from chancery.wire import der, documents, pkcs10
 
 _CDP = ("{http}/crl/{ca}.crl",)
@@ -20,7 +24,7 @@ _AIA_ISSUERS = ("{http}/ca/{ca}.cer",)
 _KEYS = ("rsa", *(key.value for key in KeyAlgorithm if not key.startswith("rsa-")))
 """Keys of every kind we work with; the security level of the issuer says which sizes."""
 
-_BACKDATE_S = 60
+BACKDATE_S = 60
 """Seconds: forgives slow clocks, and is the same for a root and a CA made right after it."""
 
 
@@ -28,14 +32,17 @@ def _version(profile: ExtensionProfile, now: int, author: str) -> ProfileVersion
     return ProfileVersion(profile, 1, documents.sha256(profile), now, author)
 
 
-def root(extensions: Extensions, now: int, author: str) -> ProfileVersion:
+def root(
+    extensions: Extensions, now: int, author: str, *, usual_days: int = ROOT_DAYS
+) -> ProfileVersion:
     """A self-signed certificate: no pointers, and no authorityKeyIdentifier (RFC 5280 §4.2.1.1)."""
+    lasting_s = (extensions.days or usual_days) * DAY_S
     profile = ExtensionProfile(
         name="root-ca",
         key_algorithms=_KEYS,
-        validity_s=extensions.days * DAY_S,
-        max_validity_s=extensions.days * DAY_S,
-        backdate_s=_BACKDATE_S,
+        validity_s=lasting_s,
+        max_validity_s=lasting_s,
+        backdate_s=BACKDATE_S,
         after_issuer=LeafAfterIssuer.REFUSE,
         key_usage=(KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN),
         basic_constraints=BasicConstraints(ca=True, path_length=extensions.path_length),
@@ -51,19 +58,30 @@ def root(extensions: Extensions, now: int, author: str) -> ProfileVersion:
 
 
 def subordinate(
-    extensions: Extensions, path_length: int | None, now: int, author: str, *, online: bool
+    extensions: Extensions,
+    path_length: int | None,
+    now: int,
+    author: str,
+    *,
+    online: bool,
+    usual_days: int = SUBORDINATE_DAYS,
 ) -> ProfileVersion:
-    """A certificate for a CA below another.  *online*: the issuer has a responder here."""
+    """A certificate for a CA below another.  *online*: the issuer has a responder here.
+
+    Without ``extensions.days`` it lasts *usual_days*, or ends with its issuer.
+    """
+    lasting_s = (extensions.days or usual_days) * DAY_S
+    cut = LeafAfterIssuer.TRUNCATE if extensions.days is None else LeafAfterIssuer.REFUSE
     aia_ocsp = extensions.aia_ocsp
     if aia_ocsp is None:
         aia_ocsp = _AIA_OCSP if online else ()
     profile = ExtensionProfile(
         name="subordinate-ca",
         key_algorithms=_KEYS,
-        validity_s=extensions.days * DAY_S,
-        max_validity_s=extensions.days * DAY_S,
-        backdate_s=_BACKDATE_S,
-        after_issuer=LeafAfterIssuer.REFUSE,
+        validity_s=lasting_s,
+        max_validity_s=lasting_s,
+        backdate_s=BACKDATE_S,
+        after_issuer=cut,
         key_usage=(KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN),
         basic_constraints=BasicConstraints(ca=True, path_length=path_length),
         cdp=_CDP if extensions.cdp is None else extensions.cdp,

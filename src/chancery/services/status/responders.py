@@ -28,6 +28,7 @@ from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
 from chancery.domain.names import ATTRIBUTES, Attribute, DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
+from chancery.services.abandonment import abandon
 from chancery.services.issuers import CaKey, algorithm_of, decode
 from chancery.wire import ca_certificate, ocsp
 from chancery.wire.algorithms import load_key
@@ -118,13 +119,13 @@ class Responders:
                     der = certificate(intent.tbs, algorithm, signed.signature)
                     self._record(authorities[intent.authority], intent, der)
                 elif intent.created_at < self._clock.s() - _UNDER_WAY_S:
-                    self._abandon(intent)
+                    self._abandon(intent, "the service stopped before it was signed")
             except CAError:
                 _log.exception("responder %s/%s stays open", intent.authority, intent.serial)
 
-    def _abandon(self, intent: Intent) -> None:
-        now = self._clock.s()
-        self._store.write(lambda session: session.certificates.abandon(intent.id, now))
+    def _abandon(self, intent: Intent, why: str) -> None:
+        now = self._clock.ms()
+        self._store.write(lambda session: abandon(session, intent, why, now))
 
     def _ageing(self, responder: SigningResponder) -> bool:
         life = responder.certificate
@@ -213,7 +214,7 @@ class Responders:
         )
         (answer,) = self._vault.sign_certificates([order])
         if isinstance(answer, CAError):
-            self._abandon(intent)
+            self._abandon(intent, f"the signer refused: {answer}")
             raise answer
         return certificate(intent.tbs, algorithm, answer)
 
