@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -11,13 +12,18 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from chancery.app.office import Office
 from chancery.domain import errors
-from chancery.domain.certificate import CertificateStatus, Intent, RevocationReason
+from chancery.domain.certificate import (
+    CertificateRecord,
+    CertificateStatus,
+    Intent,
+    RevocationReason,
+)
 from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import Approval, CertificateRequest, RequestState, Submission
-from chancery.services.preparation import Preparation
+from chancery.services.preparation import Preparation, submission_of
 from chancery.wire.tbs import assemble
 from services.csr import p256_csr
 
@@ -71,7 +77,7 @@ def test_revoked_stays_revoked_and_only_a_hold_is_lifted(office: Office, who: Wh
         office.certificates.release(officer, serial)
 
 
-def test_a_key_made_here_leaves_once_as_pkcs12(office: Office, who: Who) -> None:
+def test_a_key_made_here_leaves_as_pkcs12_for_its_requester(office: Office, who: Who) -> None:
     submitted = office.registration.submit(
         who("requester"),
         Submission(
@@ -82,6 +88,12 @@ def test_a_key_made_here_leaves_once_as_pkcs12(office: Office, who: Who) -> None
             names=(),
         ),
     )
+    for short in (None, "", "eleven char"):
+        with pytest.raises(errors.BadRequest) as refusal:
+            office.delivery.download(
+                who("requester"), submitted.request.id, "p12", passphrase=short
+            )
+        assert (refusal.value.rule, bool(refusal.value.remedy)) == ("pkcs12.passphrase", True)
     data = office.delivery.download(
         who("requester"), submitted.request.id, "p12", passphrase="correct horse battery"
     ).data
@@ -94,6 +106,65 @@ def test_a_key_made_here_leaves_once_as_pkcs12(office: Office, who: Who) -> None
         office.delivery.download(
             who("officer1"), submitted.request.id, "p12", passphrase="correct horse battery"
         )
+
+
+@pytest.fixture
+def renewable(office: Office, who: Who) -> Callable[[str], CertificateRecord]:
+    """Certificates that may be renewed from their first day on."""
+    profile = office.profiles.show(SYSTEM, "tls-server").profile
+    open_ = replace(profile, name="renewable", renewal_window_s=profile.max_validity_s)
+    office.profiles.put(SYSTEM, open_)
+    ra = office.ras.show(SYSTEM, "automatic")
+    office.ras.put(SYSTEM, replace(ra, name="renewals", profiles=("renewable",)))
+
+    def issue(name: str) -> CertificateRecord:
+        wanted = Submission("renewable", ra="renewals", csr=p256_csr(name).encode())
+        record = office.registration.submit(who("requester"), wanted).certificate
+        assert record is not None
+        return record
+
+    return issue
+
+
+def test_a_renewal_keeps_subject_names_and_key(office: Office, who: Who, renewable: Any) -> None:
+    record = renewable("keep.example.org")
+    renewed = office.delivery.renew(who("requester"), record.serial).certificate
+    assert renewed is not None
+    for same in ("subject", "names", "key_sha256", "authority", "profile"):
+        assert getattr(renewed, same) == getattr(record, same)
+    assert renewed.renewed_from == record.id
+    with pytest.raises(errors.Conflict) as refusal:
+        office.delivery.renew(who("requester"), record.serial)
+    assert refusal.value.rule == "renewal.once"
+    assert renewed.serial in str(refusal.value)
+    office.certificates.revoke(who("officer1"), renewed.serial, RevocationReason.superseded)
+    assert office.delivery.renew(who("requester"), record.serial).certificate
+
+
+def test_a_new_key_brings_no_other_name(office: Office, who: Who, renewable: Any) -> None:
+    record = renewable("r.example.org")
+    requester = who("requester")
+    for name in ("r2.example.org", "other.example.org"):
+        with pytest.raises(errors.BadRequest) as refusal:
+            office.delivery.renew(requester, record.serial, csr=p256_csr(name).encode())
+        assert refusal.value.rule == "renewal.names"
+    renewed = office.delivery.renew(
+        requester, record.serial, csr=p256_csr("r.example.org").encode()
+    ).certificate
+    assert renewed is not None
+    assert renewed.names == record.names
+    assert renewed.key_sha256 != record.key_sha256
+
+
+def test_an_edit_keeps_the_csr(office: Office, who: Who) -> None:
+    """What is not edited stays, the CSR too, which is kept beside the submission."""
+    request = office.registration.submit(
+        who("requester"), replace(automatic("edit.example.org"), ra="main")
+    ).request
+    given = submission_of(request)
+    assert given.csr == request.csr
+    edited = office.changes.edit(who("requester"), request.id, replace(given, days=9))
+    assert edited.key_sha256 == request.key_sha256
 
 
 def test_renewal_waits_for_its_window(office: Office, who: Who) -> None:

@@ -1,12 +1,21 @@
 """Handing over what was issued, and renewing it."""
 
 from dataclasses import replace
+from typing import Final
 
 from chancery.domain.certificate import CertificateRecord, CertificateStatus
-from chancery.domain.errors import BadRequest, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, Conflict, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import CertificateRequest, RequestKind, RequestState, Submission
-from chancery.ports import Clock, KeyVault, Session, Store
+from chancery.ports import (
+    CertificateFilter,
+    Clock,
+    KeyVault,
+    Page,
+    RequestFilter,
+    Session,
+    Store,
+)
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
@@ -16,8 +25,13 @@ from chancery.services.issuance import Submitted
 from chancery.services.preparation import submission_of
 from chancery.services.registration import RegistrationService
 from chancery.services.request_access import visible
+from chancery.wire import pkcs10
+from chancery.wire.pkcs10 import CertificationRequest
 
-_MIN_PASSPHRASE = 8
+_MIN_PASSPHRASE: Final = 12
+"""docs/divergences/rfc7292.md tells why not fewer."""
+_SUCCESSORS: Final = 1000
+"""How many of a subject's certificates are looked through for a successor, newest first."""
 
 
 class DeliveryService:
@@ -45,7 +59,10 @@ class DeliveryService:
         code: str | None = None,
         passphrase: str | None = None,
     ) -> Download:
-        """The certificate of an issued request; ``p12`` once, for a key that was made here."""
+        """The certificate of an issued request; ``p12`` too, for a key that was made here.
+
+        Each PKCS#12 that leaves is on record.
+        """
         with self._store.read() as session:
             request = visible(session, principal, request_id, code)
             record = _issued(session, request)
@@ -83,6 +100,7 @@ class DeliveryService:
                 f"a passphrase of at least {_MIN_PASSPHRASE} characters protects the file",
                 field="passphrase",
                 rule="pkcs12.passphrase",
+                remedy="use several random words: whoever has the file may try any number",
             )
         data = self._vault.export_pkcs12(request.server_key_id, record.der, chain, passphrase)
         exported = event(principal, "key.exported", request.id, key=request.key_sha256)
@@ -106,6 +124,7 @@ class DeliveryService:
         with self._store.read() as session:
             record = one(session, serial, authority)
             original = session.requests.get(record.request_id)
+            successor = _successor_of(session, record)
         if record.requester != principal.name:
             raise NotPermitted(
                 "only its requester renews a certificate", field="serial", rule="request.owner"
@@ -114,12 +133,21 @@ class DeliveryService:
             raise WrongState(
                 f"the certificate is {record.status.value}", field="serial", rule="renewal.valid"
             )
+        if successor is not None:
+            raise Conflict(
+                f"it has been renewed already: {successor}",
+                field="serial",
+                rule="renewal.once",
+                remedy="renew that one, or submit a new request",
+            )
         self._in_window(record)
         if original is None:
             raise WrongState(
                 "its request is not on record here", field="serial", rule="renewal.request"
             )
-        return self._registration.submit(principal, _successor(original, record, csr))
+        if csr is not None:
+            _same_names(pkcs10.decode(csr), original, record)
+        return self._registration.submit(principal, _renewal(original, record, csr))
 
     def _in_window(self, record: CertificateRecord) -> None:
         window = self._catalogue.profile(record.profile).profile.renewal_window_s
@@ -134,7 +162,52 @@ class DeliveryService:
             )
 
 
-def _successor(
+def _successor_of(session: Session, record: CertificateRecord) -> str | None:
+    """Serial of the valid certificate, or id of the undecided request, that renews *record*.
+
+    Two renewals at the same moment do not see each other; the audit log has both.
+    """
+    where = CertificateFilter(authority=record.authority, subject=record.subject)
+    if record.names:
+        where = CertificateFilter(authority=record.authority, name=record.names[0].text)
+    for other in session.certificates.find(where, Page(limit=_SUCCESSORS)):
+        if other.renewed_from == record.id and other.status is CertificateStatus.VALID:
+            return f"serial {other.serial}"
+    waiting = RequestFilter(RequestState.PENDING, requester=record.requester)
+    for request in session.requests.find(waiting, Page(limit=_SUCCESSORS)):
+        if request.renews == record.id:
+            return f"request {request.id}"
+    return None
+
+
+def _same_names(
+    csr: CertificationRequest, original: CertificateRequest, record: CertificateRecord
+) -> None:
+    """Refuse a CSR that asks for more or less than the certificate that it renews holds."""
+    before = pkcs10.decode(original.csr) if original.csr is not None else None
+    asked = set(csr.names)
+    changed = asked - set(record.names)
+    if before is not None:
+        changed |= (set(before.names) & set(record.names)) - asked
+    if changed:
+        raise BadRequest(
+            "the CSR and the certificate differ in: "
+            + ", ".join(sorted(name.text for name in changed))[:200],
+            field="csr",
+            rule="renewal.names",
+            remedy="put the names of the certificate into the CSR, or submit a new request",
+        )
+    subjects = {record.subject, before.subject.text if before is not None else ""}
+    if csr.subject.text not in subjects:
+        raise BadRequest(
+            f"the CSR is for {csr.subject.text[:200]!r}, the certificate for {record.subject!r}",
+            field="csr",
+            rule="renewal.subject",
+            remedy="put the subject of the certificate into the CSR, or submit a new request",
+        )
+
+
+def _renewal(
     original: CertificateRequest, record: CertificateRecord, csr: bytes | None
 ) -> Submission:
     first = submission_of(original)

@@ -175,7 +175,7 @@ def test_only_administrators_change_anything(identity: IdentityService, name: st
     who = identity.authenticate_password(name, PASSWORD, "192.0.2.7")
     for attempt in (
         lambda: identity.users.create(who, "newcomer"),
-        lambda: identity.users.edit(who, "rita", email="x"),
+        lambda: identity.users.edit(who, "rita", email="x@example.org"),
         lambda: identity.users.delete(who, "rita"),
         lambda: identity.users.grant(who, name, Role.ADMINISTRATOR),
         lambda: identity.users.withdraw(who, "ada", Role.ADMINISTRATOR),
@@ -301,3 +301,17 @@ def test_no_sequence_of_changes_reaches_a_forbidden_state(
         for user in session.identities.users():
             held = user.roles.union(*(groups[name].roles for name in user.groups))
             assert len({CLASS_OF[role] for role in held}) <= 1
+
+
+@pytest.mark.parametrize("email", ["not an email", "a@", "@b", "a@b c", "a\nb@example.org", "x"])
+def test_an_email_is_one_or_nothing(identity: IdentityService, ada: Principal, email: str) -> None:
+    for change in (
+        lambda: identity.users.create(ada, "bob", email=email),
+        lambda: identity.users.edit(ada, "rita", email=email),
+    ):
+        with pytest.raises(BadRequest) as refusal:
+            change()
+        assert (refusal.value.field, refusal.value.rule) == ("email", "email.syntax")
+        assert refusal.value.remedy
+    assert identity.users.edit(ada, "rita", email="rita@example.org").email == "rita@example.org"
+    assert identity.users.edit(ada, "rita", email="").email == ""

@@ -64,6 +64,12 @@ def test_revoking_and_disabling_count_at_once(identity: IdentityService, rita: P
     with pytest.raises(NotAuthenticated):
         identity.authenticate_token(other, "192.0.2.8")
 
+    identity.users.edit(SYSTEM, "rita", disabled=False)
+    with pytest.raises(NotAuthenticated):
+        identity.authenticate_token(other, "192.0.2.8")
+    again = identity.authenticate_password("rita", PASSWORD, "192.0.2.8")
+    assert identity.authenticate_token(identity.tokens.create(again)[1], "192.0.2.8")
+
 
 def test_another_node_notices_within_the_caches_time(
     identity: IdentityService, rita: Principal, store: SqlStore, clock: SteppedClock

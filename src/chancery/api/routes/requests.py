@@ -191,5 +191,5 @@ def download_request(
         str | None, Header(max_length=1024, description="Encrypts the PKCS#12 file.")
     ] = None,
 ) -> Response:
-    """Fetch the certificate; ``p12`` once, with the key that was made here."""
+    """Fetch the certificate; ``p12`` with the key, for its requester, if it was made here."""
     return file_of(using.delivery.download(who, request_id, format, code, x_passphrase))

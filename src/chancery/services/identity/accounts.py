@@ -10,6 +10,7 @@ from chancery.services.access import demand
 from chancery.services.identity.changes import Ledger, adopt, separated, user_of
 from chancery.services.identity.policy import (
     IdentityPolicy,
+    check_email,
     check_name,
     check_password,
     class_of,
@@ -59,7 +60,7 @@ class Accounts:
         user = User(
             name=name,
             display_name=display_name or name,
-            email=email,
+            email=check_email(email),
             roles=frozenset(),
             groups=frozenset(),
             role_class=belongs,
@@ -91,14 +92,22 @@ class Accounts:
         email: str | None = None,
         disabled: bool | None = None,
     ) -> User:
-        """Change what is given; a disabled account's tokens stop at once on this node."""
+        """Change what is given; disabling ends every token of the account, for good.
+
+        At once on this node.  Whoever is enabled again signs in and makes new ones.
+        """
         demand(principal, Permission.IDENTITY_MANAGE)
         given = {"display_name": display_name, "email": email, "disabled": disabled}
         changes = {field: value for field, value in given.items() if value is not None}
         if not changes:
             raise BadRequest("nothing to change was given", rule="edit.empty")
+        if email is not None:
+            check_email(email)
 
         def work(session: Session) -> User:
+            for token in session.identities.tokens(name) if disabled else ():
+                if not token.revoked:
+                    session.identities.revoke_token(token.id)
             session.identities.update_user(replace(user_of(session, name), **changes))  # type: ignore[arg-type]
             return user_of(session, name)
 

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from chancery.domain import name_syntax
 from chancery.domain.errors import BadRequest, Conflict
 from chancery.domain.identity import CLASS_OF, Role, RoleClass
 
@@ -71,8 +72,24 @@ def check_name(name: str, field: str = "name") -> str:
             "a name has 1 to 64 characters of a-z 0-9 . _ @ - and begins with a letter or digit",
             field=field,
             rule="name.syntax",
+            remedy="not one of: " + ", ".join(sorted(RESERVED)),
         )
     return name
+
+
+def check_email(text: str) -> str:
+    """Return *text*, empty or an e-mail address, or raise BadRequest."""
+    if text:
+        try:
+            name_syntax.email(text)
+        except BadRequest:
+            raise BadRequest(
+                f"{text[:80]!r} is not an e-mail address",
+                field="email",
+                rule="email.syntax",
+                remedy="write it like alice@example.org, or leave it empty",
+            ) from None
+    return text
 
 
 def class_of(roles: frozenset[Role], wanted: RoleClass | None, whose: str) -> RoleClass:
