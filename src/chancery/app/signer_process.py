@@ -1,5 +1,6 @@
 """How the signer is started, and where its socket is."""
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,16 @@ def signer_command(settings: Signer) -> list[str]:
     ]
 
 
+def _not_started(errors: str) -> Unavailable:
+    """What the signer's last line says, or its end where that is not one of ours."""
+    try:
+        said = json.loads(errors.strip().splitlines()[-1])
+        why, rule, remedy = said["error"], said.get("rule"), said.get("remedy")
+    except (ValueError, LookupError, TypeError):
+        why, rule, remedy = errors.strip()[-500:], None, None
+    return Unavailable(f"the signer did not start: {why}", rule=rule, remedy=remedy)
+
+
 @contextmanager
 def running_signer(settings: Signer) -> Iterator[None]:
     """A signer of our own for a while: quickstart and ceremonies."""
@@ -60,7 +71,7 @@ def running_signer(settings: Signer) -> Iterator[None]:
     try:
         if process.stdout.readline() != "ready\n":
             _, errors = process.communicate(timeout=30)
-            raise Unavailable(f"the signer did not start: {errors.strip()[-500:]}")
+            raise _not_started(errors)
         yield
     finally:
         process.terminate()

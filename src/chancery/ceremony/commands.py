@@ -1,7 +1,6 @@
-"""``chancery ceremony``: init-root, sign-subordinate, crl.  Files in, files out, a line to read."""
+"""``chancery ceremony``: init-root, sign-subordinate, crl.  Files in, files out, facts to tell."""
 
-import json
-import sys
+import shutil
 from pathlib import Path
 
 from chancery.ceremony.office import init_root as make_root
@@ -25,24 +24,30 @@ def init_root(
     name: str = "root",
     http: str = "",
     passphrase_file: Path | None = None,
-) -> None:
+) -> dict[str, object]:
     """Make an offline root in DIRECTORY.
 
     Name every person present with --operator: as many must be named at each later act.
     """
-    der = make_root(
-        directory,
-        subject=subject,
-        algorithm=algorithm,
-        signature=signature,
-        years=years,
-        path_length=path_length,
-        operators=operator,
-        name=name,
-        http=http,
-        passphrase_file=passphrase_file,
-    )
-    _say_certificate(der, directory / "root.pem")
+    fresh = not directory.exists()
+    try:
+        der = make_root(
+            directory,
+            subject=subject,
+            algorithm=algorithm,
+            signature=signature,
+            years=years,
+            path_length=path_length,
+            operators=operator,
+            name=name,
+            http=http,
+            passphrase_file=passphrase_file,
+        )
+    except BaseException:
+        if fresh:  # half a root would be in the way of the next attempt
+            shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return _told(der, directory / "root.pem")
 
 
 def sign_subordinate(
@@ -54,14 +59,14 @@ def sign_subordinate(
     years: int = 10,
     operator: tuple[str, ...] = ("operator",),
     passphrase_file: Path | None = None,
-) -> None:
+) -> dict[str, object]:
     """Certify the CA that made CSR.  OUT gets its certificate and the root's, as PEM."""
     request = csr.read_bytes()
     with open_ceremony(directory, operators=operator, passphrase_file=passphrase_file) as office:
         der = office.sign_subordinate(request, path_length=path_length, years=years)
         root = office.certificate().der
     out.write_text(pem.encode("CERTIFICATE", der) + pem.encode("CERTIFICATE", root))
-    _say_certificate(der, out)
+    return _told(der, out)
 
 
 def crl(
@@ -73,7 +78,7 @@ def crl(
     days: int = 180,
     operator: tuple[str, ...] = ("operator",),
     passphrase_file: Path | None = None,
-) -> None:
+) -> dict[str, object]:
     """Sign the root's next CRL into OUT (DER), first revoking SERIAL (hex) if one is given."""
     if reason not in RevocationReason.__members__:
         raise BadRequest(
@@ -88,21 +93,20 @@ def crl(
         der = office.crl(lifetime_days=days)
     out.write_bytes(der)
     decoded = crl_format.decode(der)
-    _say({"number": decoded.number, "entries": decoded.entries, "file": str(out)})
+    return {
+        "number": decoded.number,
+        "entries": decoded.entries,
+        "next_update": decoded.next_update,
+        "file": str(out),
+    }
 
 
-def _say_certificate(der: bytes, where: Path) -> None:
+def _told(der: bytes, where: Path) -> dict[str, object]:
     decoded = ca_certificate.decode(der)
-    _say(
-        {
-            "subject": decoded.subject.text,
-            "serial": decoded.serial,
-            "sha256": decoded.sha256,
-            "not_after": decoded.not_after,
-            "file": str(where),
-        }
-    )
-
-
-def _say(facts: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
+    return {
+        "subject": decoded.subject.text,
+        "serial": decoded.serial,
+        "sha256": decoded.sha256,
+        "not_after": decoded.not_after,
+        "file": str(where),
+    }

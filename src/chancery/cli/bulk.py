@@ -40,8 +40,15 @@ class Keeper:
 
     def __init__(self, directory: Path | None, *, force: bool) -> None:
         self._directory, self._force = directory, force
-        if directory is not None and not directory.is_dir():
-            raise BadRequest(f"{directory} is not a directory", field="--certificates")
+        if directory is None:
+            return
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadRequest(
+                f"cannot make the directory {directory}: {(error.strerror or str(error)).lower()}",
+                field="--certificates",
+            ) from error
 
     def __call__(self, answer: Json, stem: str) -> None:
         certificate = answer.get("certificate")

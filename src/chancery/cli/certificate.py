@@ -34,7 +34,7 @@ def list_(
     ] = None,
     serial: Annotated[str | None, Parameter(help="Only this serial.")] = None,
     key_sha256: Annotated[
-        str | None, Parameter(help="Only this key (SHA-256 of its SPKI).")
+        str | None, Parameter(help="Only this key: SHA-256 of its SPKI, or its beginning and *.")
     ] = None,
     expires_before: Time = None,
     expires_after: Time = None,
@@ -55,7 +55,7 @@ def list_(
             subject=subject,
             name=name,
             serial=arguments.serial(serial) if serial is not None else None,
-            key_sha256=arguments.sha256(key_sha256, "--key-sha256") if key_sha256 else None,
+            key_sha256=key_sha256.lower() if key_sha256 is not None else None,
             expires_before=arguments.when(expires_before, now, "--expires-before"),
             expires_after=arguments.when(expires_after, now, "--expires-after"),
         )

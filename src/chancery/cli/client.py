@@ -63,14 +63,17 @@ class Client:
         *,
         token: str | None = None,
         basic: tuple[str, str] | None = None,
+        certificate: str | None = None,
         timeout: float = 60.0,
     ) -> None:
+        """*certificate* names the file of the client certificate in *tls*, for messages."""
         import httpx2  # noqa: PLC0415 - the help of a command must not wait for HTTP
 
         headers = {"User-Agent": f"chancery/{__version__}", "Accept": "application/json"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         self._anonymous = token is None and basic is None
+        self._certificate = certificate
         self._url = url
         self._http = httpx2.Client(
             base_url=url,
@@ -192,6 +195,10 @@ class Client:
                 field="--url",
                 remedy="try again, or wait longer with --timeout",
             ) from error
+        except (httpx2.ReadError, httpx2.RemoteProtocolError) as error:
+            if self._certificate is not None:  # TLS 1.3 reads a refusal where an answer should be
+                raise _certificate_refused(self._certificate, error) from error
+            raise _unreachable(self._url, error) from error
         except httpx2.TransportError as error:
             raise _unreachable(self._url, error) from error
         except httpx2.InvalidURL as error:
@@ -249,6 +256,16 @@ def _unreachable(url: str, error: "httpx2.TransportError") -> errors.CAError:
         f"cannot reach {url}: {text or type(error).__name__}",
         field="--url",
         remedy="is the server running, and is this its address?",
+    )
+
+
+def _certificate_refused(path: str, error: "httpx2.TransportError") -> errors.CAError:
+    return errors.NotAuthenticated(
+        f"the server hung up on the client certificate in {path}: {error or type(error).__name__}",
+        field="--client-certificate",
+        rule="tls.client-certificate",
+        remedy="the file needs the chain too (`request download --format chain`) and its key,"
+        " and the server must trust its root",
     )
 
 

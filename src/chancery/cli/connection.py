@@ -46,7 +46,8 @@ class Connection:
         Path | None,
         Parameter(
             env_var="CHANCERY_CLIENT_CERTIFICATE",
-            help="PEM file of a TLS client certificate and its key, instead of a token.",
+            help="PEM file of a TLS client certificate with its chain and its key, "
+            "instead of a token.",
         ),
     ] = None
     timeout: Annotated[
@@ -63,7 +64,15 @@ class Connection:
         """
         url = self._checked_url()
         token = None if anonymous or basic else self._token()
-        return Client(url, self._tls(), token=token, basic=basic, timeout=self.timeout)
+        certificate = str(self.client_certificate) if self.client_certificate else None
+        return Client(
+            url,
+            self._tls(),
+            token=token,
+            basic=basic,
+            certificate=certificate,
+            timeout=self.timeout,
+        )
 
     def at(self, url: str) -> "Connection":
         """Return the same connection to another server."""

@@ -1,6 +1,6 @@
 """``chancery crl``: certificate revocation lists."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -10,6 +10,8 @@ from chancery.cli.connection import DEFAULT, Connection
 
 app = group("crl")
 
+_MAX_CRL: Final = 700_000  # octets: what the server takes
+
 Ca = Annotated[str, Parameter(name="--ca", help="Name of the CA.")]
 
 
@@ -18,6 +20,15 @@ def issue(*, ca: Ca, api: Connection = DEFAULT) -> None:
     """Sign and publish a CRL now, ahead of its schedule."""
     with api.open() as server:
         answer = server.post("authorities", ca, "crl")
+    output.show(answer, as_json=api.as_json)
+
+
+@app.command
+def upload(crl: files.Input, /, *, ca: Ca, api: Connection = DEFAULT) -> None:
+    """Publish the CRL (DER or PEM) that an offline CA signed in its ceremony."""
+    body = {"crl": files.public(crl, _MAX_CRL)}
+    with api.open() as server:
+        answer = server.post("authorities", ca, "crl", "upload", body=body)
     output.show(answer, as_json=api.as_json)
 
 

@@ -35,6 +35,16 @@ def read(path: Path) -> Json:
     return value
 
 
+def profile(path: Path) -> Json:
+    """Return the profile in *path* as `profile put` would store it, defaults filled in."""
+    from chancery.domain.profile import ExtensionProfile  # noqa: PLC0415 - for this alone
+    from chancery.wire import documents  # noqa: PLC0415
+
+    wanted = documents.to_builtin(documents.decode(ExtensionProfile, read(path), "profile"))
+    assert isinstance(wanted, dict)
+    return wanted
+
+
 def document(answer: Json) -> Json:
     """Return the definition in an answer, without what the server keeps beside it."""
     inner = answer.get("profile", answer)

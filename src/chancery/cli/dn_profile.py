@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import definitions, files, output
+from chancery.cli import definitions, files, output, rules_view
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 
@@ -26,7 +26,7 @@ def show(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Show the rules of a DN profile."""
     with api.open() as server:
         found = server.get("dn-profiles", name)
-    output.show(found, as_json=api.as_json)
+    output.show(found, as_json=api.as_json, human=rules_view.dn_profile)
 
 
 @app.command
@@ -35,7 +35,7 @@ def put(definition: files.Input, /, *, api: Connection = DEFAULT) -> None:
     wanted = definitions.read(definition)
     with api.open() as server:
         answer = server.put("dn-profiles", wanted["name"], body=wanted)
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=rules_view.dn_profile)
 
 
 @app.command

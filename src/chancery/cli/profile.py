@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import definitions, files, output
+from chancery.cli import definitions, files, output, rules_view
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.domain.errors import BadRequest
@@ -36,7 +36,7 @@ def show(
     """Show a profile."""
     with api.open() as server:
         found = server.get("profiles", name, version=version)
-    output.show(found, as_json=api.as_json)
+    output.show(found, as_json=api.as_json, human=rules_view.profile)
 
 
 @app.command
@@ -49,7 +49,7 @@ def put(definition: files.Input, /, *, api: Connection = DEFAULT) -> None:
     wanted = definitions.read(definition)
     with api.open() as server:
         answer = server.put("profiles", wanted["name"], body=wanted)
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=rules_view.profile)
 
 
 @app.command
@@ -84,7 +84,7 @@ def diff(
     with api.open() as server:
         if file is not None:
             before = definitions.document(server.get("profiles", name))
-            labels, after = (f"{name} latest", str(file)), definitions.read(file)
+            labels, after = (f"{name} latest", str(file)), definitions.profile(file)
         else:
             known = [
                 one["version"] for one in server.items("profiles", name, "versions", limit=None)

@@ -62,7 +62,8 @@ def submit(
         ),
     ] = None,
     certificates: Annotated[
-        Path | None, Parameter(help="Directory to write the certificates issued at once to.")
+        Path | None,
+        Parameter(help="Directory for the certificates issued at once; made if it is not there."),
     ] = None,
     start: Annotated[
         int,

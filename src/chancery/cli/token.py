@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from chancery.cli import files, output
 from chancery.cli.application import group
-from chancery.cli.arguments import Texts
+from chancery.cli.arguments import AT_LEAST_ONE, Texts
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import Unexpected
@@ -35,7 +35,9 @@ def create(
         Path | None, Parameter(help="File with that password; else you are asked for it.")
     ] = None,
     label: Annotated[str | None, Parameter(help="What it is for.")] = None,
-    days: Annotated[int | None, Parameter(help="How long it lasts.")] = None,
+    days: Annotated[
+        int | None, Parameter(validator=AT_LEAST_ONE, help="How long it lasts.")
+    ] = None,
     scope: Annotated[
         Texts, Parameter(help="Allow only this permission (see `whoami`); repeatable.")
     ] = (),

@@ -93,13 +93,13 @@ def edit(
 
 @app.command
 def disable(name: Name, /, *, api: Connection = DEFAULT) -> None:
-    """Lock an account out for good; its tokens stop working."""
+    """Lock an account out until `enable`, and revoke its tokens for good."""
     _patch(name, {"disabled": True}, api)
 
 
 @app.command
 def enable(name: Name, /, *, api: Connection = DEFAULT) -> None:
-    """Let a disabled account in again."""
+    """Let a disabled account in again, by password or certificate: its old tokens stay dead."""
     _patch(name, {"disabled": False}, api)
 
 

@@ -64,6 +64,7 @@ class FakeServer:
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
+        self._tls = context
         self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
         self._http.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.url = f"https://127.0.0.1:{self._http.server_port}"
@@ -92,6 +93,10 @@ class FakeServer:
     @property
     def last(self) -> Seen:
         return self.seen[-1]
+
+    def refuse_client_certificates(self) -> None:
+        """Demand one, and trust nobody's."""
+        self._tls.verify_mode = ssl.CERT_REQUIRED
 
     def close(self) -> None:
         self._http.shutdown()

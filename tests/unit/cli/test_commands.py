@@ -105,6 +105,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     # revocation lists
     ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
+    ("crl upload {csr} --ca a", "POST", "/authorities/a/crl/upload", {}, {"crl": CSR}),
     # authorities
     ("ca list", "GET", "/authorities", {"limit": "500"}, None),
     ("ca tree", "GET", "/authorities", {"limit": "500"}, None),

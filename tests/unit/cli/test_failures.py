@@ -212,3 +212,17 @@ def test_interrupted(server: Any, run: Any) -> None:
         signal.signal(signal.SIGINT, old)
 
     assert finished.code == 130
+
+
+def test_a_client_certificate_that_the_server_refuses(
+    server: Any, run: Any, alone: Any, tls: Path
+) -> None:
+    server.refuse_client_certificates()
+
+    finished = run("whoami", "--client-certificate", tls)
+    assert finished.code == 5
+    assert "(--client-certificate, tls.client-certificate)" in finished.err
+    assert "--format chain" in finished.err
+
+    without = alone("whoami", "--url", server.url, "--ca-bundle", tls)
+    assert (without.code, "cannot reach" in without.err) == (7, True)

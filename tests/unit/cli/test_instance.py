@@ -4,6 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
 
@@ -63,13 +68,45 @@ def test_ceremony(tmp_path: Path, alone: Any) -> None:
     root, secret = tmp_path / "root", tmp_path / "passphrase"
     secret.write_text("correct horse battery staple\n")
     secret.chmod(0o600)
-    argv = ("--operator", "ann", "--operator", "bob", "--passphrase-file", secret)
+    ann = ("--operator", "ann", "--passphrase-file", secret)
+    argv = (*ann, "--operator", "bob")
 
     made = alone("ceremony", "init-root", root, "--subject", "CN=Root", *argv)
     assert (made.code, made.err) == (0, "")
-    assert made.json["subject"] == "CN=Root"
+    assert "subject: CN=Root\n" in made.out
+    assert "(in 20 years)\n" in made.out
 
-    listed = alone("ceremony", "crl", root, "-o", tmp_path / "root.crl", *argv)
+    listed = alone("ceremony", "crl", root, "-o", tmp_path / "root.crl", *argv, "--json")
     assert listed.json["entries"] == 0
     again = alone("ceremony", "crl", root, "-o", tmp_path / "root.crl", *argv)
     assert again.code == 6  # the file is there
+
+    sign = ("ceremony", "sign-subordinate", root, "-o", tmp_path / "a.pem")
+    nothing = alone(*sign, "--csr", tmp_path / "no.csr", *argv)
+    assert (nothing.code, "cannot read" in nothing.err) == (2, True)
+
+    (tmp_path / "ca.csr").write_bytes(ca_request())
+    one_short = alone(*sign, "--csr", tmp_path / "ca.csr", *ann)
+    assert (one_short.code, "1 of 2 approvers (--operator" in one_short.err) == (5, True)
+
+    secret.write_text("another passphrase altogether\n")
+    wrong = alone(*sign, "--csr", tmp_path / "ca.csr", *argv)
+    assert wrong.code == 2
+    assert "the signer did not start: " in wrong.err
+    assert "{" not in wrong.err
+
+    secret.chmod(0o644)
+    for_all = alone("ceremony", "init-root", tmp_path / "b", "--subject", "CN=B", *argv)
+    assert (for_all.code, "chmod" in for_all.err) == (2, True)
+    assert not (tmp_path / "b").exists()
+
+
+def ca_request() -> bytes:
+    key = ec.generate_private_key(ec.SECP384R1())
+    return (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Below")]))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA384())
+        .public_bytes(serialization.Encoding.DER)
+    )

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from chancery.cli import review
+from chancery.domain.shipped import DN_PROFILES, PROFILES
+from chancery.wire import documents
 
 from .conftest import Answer, Seen
 
@@ -262,6 +264,17 @@ def test_a_certificate_that_cannot_be_kept_is_not_submitted_again(
     assert "resume with --start 1" in finished.err
 
 
+def test_the_directory_for_certificates_is_made(server: Any, run: Any, csr: Path) -> None:
+    server.on("POST", "/requests", {"id": "1", "state": "issued", "certificate": PEM})
+    target = csr.parent / "new" / "certs"
+
+    finished = run("request", "submit", csr, "--profile", "p", "--certificates", target)
+    assert (finished.code, (target / "www.pem").read_text()) == (0, PEM)
+
+    again = run("request", "submit", csr, "--profile", "p", "--certificates", csr)
+    assert (again.code, len(server.seen)) == (2, 1)
+
+
 # Private keys
 
 
@@ -498,3 +511,38 @@ def test_profile_diff(server: Any, run: Any) -> None:
 
     assert '-  "approvals": 2,\n+  "approvals": 3,' in finished.out
     assert run("profile", "diff", "p", "1", "3", "--json").json["from"] == "p version 1"
+
+
+def test_profile_diff_with_a_file_that_leaves_defaults_out(
+    server: Any, run: Any, tmp_path: Path
+) -> None:
+    whole = next(profile for profile in PROFILES if profile.name == "tls-client")
+    server.on("GET", "/profiles/tls-client", {"profile": documents.to_builtin(whole)})
+    part = {"name": "tls-client", "description": whole.description, "dn_profile": "service"}
+    (tmp_path / "part.json").write_text(json.dumps(part | {"approvals": 3}))
+
+    lines = run("profile", "diff", "tls-client", "--file", tmp_path / "part.json", "--json").json[
+        "diff"
+    ]
+
+    assert '+  "approvals": 3,' in lines
+    assert not any("backdate_s" in line for line in lines if line.startswith(("+", "-")))
+
+
+def test_rules_are_tables(server: Any, run: Any) -> None:
+    dn = next(profile for profile in DN_PROFILES if profile.name == "tls")
+    server.on("GET", "/dn-profiles/tls", documents.to_builtin(dn))
+    server.on("PUT", "/dn-profiles/tls", documents.to_builtin(dn))
+    profile = next(profile for profile in PROFILES if profile.name == "tls-client")
+    server.on("GET", "/profiles/p", {"version": 1, "profile": documents.to_builtin(profile)})
+
+    shown = run("dn-profile", "show", "tls").out.splitlines()
+    head = next(line for line in shown if line.startswith("ATTRIBUTE"))
+    assert head.split() == ["ATTRIBUTE", "REQUIRED", "SOURCE", "EDITABLE", "LENGTH", "SYNTAX"]
+    (common_name,) = [line for line in shown if line.startswith("CN ")]
+    assert common_name.split() == ["CN", "no", "csr", "yes", "1", "to", "64", "UTF8String"]
+
+    shown = run("profile", "show", "p").out
+    assert "extended key usage: clientAuth\n" in shown
+    assert "dns" in shown[shown.index("KIND") :]
+    assert "from csr yes" not in shown
