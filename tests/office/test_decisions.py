@@ -10,7 +10,8 @@ from cryptography import x509
 from chancery.app.office import Office
 from chancery.domain import errors
 from chancery.domain.identity import SYSTEM, Principal, anonymous
-from chancery.domain.request import RequestState, Submission
+from chancery.domain.request import Approval, RequestState, Submission
+from chancery.ports import Session
 from services.csr import p256_csr
 
 Who = Callable[[str], Principal]
@@ -173,3 +174,46 @@ def test_the_same_key_twice_is_one_request(office: Office, who: Who) -> None:
     with pytest.raises(errors.AlreadyExists) as refusal:
         office.registration.submit(who("requester"), twice)
     assert refusal.value.rule == "request.duplicate"
+
+
+def test_a_key_lost_while_people_thought_fails_the_request(office: Office, who: Who) -> None:
+    asked = submission("lost.example.org")
+    request = office.registration.submit(who("requester"), asked).request
+    office.decisions.approve(who("officer1"), request.id)
+    office.store.write(
+        lambda session: session.certificates.block_key(request.key_sha256, "lost", 1)
+    )
+    with pytest.raises(errors.BadKey):
+        office.decisions.approve(who("officer2"), request.id)
+    shown = office.registration.show(who("requester"), request.id).request
+    assert shown.state is RequestState.FAILED
+    assert "blocked" in (shown.failure or "")
+    office.changes.delete(who("requester"), request.id)
+
+
+def test_approved_and_then_a_crash_is_issued_later(office: Office, who: Who) -> None:
+    """The last approval is durable, and the process dies before there is an intent."""
+    request = office.registration.submit(who("requester"), submission("late.example.org")).request
+    office.decisions.approve(who("officer1"), request.id)
+
+    def unit(session: Session) -> None:
+        session.requests.add_approval(
+            Approval(request.id, "officer2", request.content_sha256, office.clock.s())
+        )
+        session.requests.set_state(
+            request.id, RequestState.PENDING, RequestState.APPROVED, decided_at=office.clock.s()
+        )
+
+    office.store.write(unit)
+    assert office.reconciliation.run(older_than_s=60).signed == 0  # it may be under way
+    assert office.reconciliation.run().signed == 1
+    shown = office.registration.show(who("requester"), request.id).request
+    assert shown.state is RequestState.ISSUED
+
+
+def test_an_auditor_leaves_no_note(office: Office, who: Who) -> None:
+    request = office.registration.submit(who("requester"), submission("note.example.org")).request
+    office.changes.add_note(who("requester"), request.id, "for the new host")
+    office.changes.add_note(who("officer1"), request.id, "which host?")
+    with pytest.raises(errors.NotPermitted):
+        office.changes.add_note(who("auditor"), request.id, "hello")

@@ -129,7 +129,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         decisions=DecisionService(store, catalogue, issuance, clock),
         changes=RequestChangeService(store, preparation, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock),
-        reconciliation=Reconciliation(store, vault, catalogue, clock, entropy),
+        reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
     )
     issuance.start()
     try:

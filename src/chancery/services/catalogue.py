@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.dn_profile import DnProfile
-from chancery.domain.errors import BadRequest, NotFound, Unavailable
+from chancery.domain.errors import BadRequest, NotFound, WrongState
 from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import ToBeSigned
@@ -137,17 +137,19 @@ class Catalogue:
         return found
 
     def template(self, authority: Authority, version: ProfileVersion) -> Template:
-        """The compiled template; Unavailable if the authority cannot sign through the server."""
+        """The compiled template; WrongState if the authority cannot sign through the server."""
         if authority.state is not AuthorityState.ACTIVE or authority.offline:
             state = "offline" if authority.offline else authority.state.value
-            raise Unavailable(
+            raise WrongState(
                 f"{authority.name} does not issue: it is {state}",
                 field="authority",
                 rule="authority.active",
             )
         if authority.certificate is None or authority.key_id is None:
-            raise Unavailable(
-                f"{authority.name} does not issue: its key is not held here", field="authority"
+            raise WrongState(
+                f"{authority.name} does not issue: its key is not held here",
+                field="authority",
+                rule="authority.key",
             )
         key = (authority.name, version.sha256, authority.certificate)
         template = self._templates.get(key)

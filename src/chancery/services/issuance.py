@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from chancery.domain.audit import AuditEvent
+from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
-from chancery.domain.identity import Principal
+from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, RequestState
@@ -140,7 +140,7 @@ class Issuance:
             approved = request.state is RequestState.APPROVED
             return _Piece(work, request, self._rehearse(request) if approved else None)
         except Exception as error:  # noqa: BLE001 - the caller of enqueue() gets it, bug or not
-            work.done.set_exception(error)
+            self._give_up(work, error)
             return None
 
     def _rehearse(self, request: CertificateRequest) -> _Intended:
@@ -211,10 +211,33 @@ class Issuance:
         """One bad piece must not fail the rest: give each a commit of its own."""
         if len(pieces) == 1 or isinstance(error, Unavailable):
             for piece in pieces:
-                piece.work.done.set_exception(error)
+                self._give_up(piece.work, error)
             return
         for piece in pieces:
             self._put_on_record([piece])
+
+    def _give_up(self, work: Work, error: BaseException) -> None:
+        """Tell the caller; and where people had approved it, the request failed for good.
+
+        After an outage it stays approved: reconciliation takes it up again.
+        """
+        request = work.source
+        if not isinstance(request, CertificateRequest) or isinstance(error, Unavailable):
+            work.done.set_exception(error)
+            return
+        why = str(error) if isinstance(error, CAError) else "internal error"
+
+        def unit(session: Session) -> None:
+            session.requests.set_state(
+                request.id, RequestState.APPROVED, RequestState.FAILED, failure=why
+            )
+            failed = event(SYSTEM, "request.failed", request.id, Outcome.FAILURE, why=why)
+            session.audit.append([failed], self._clock.ms())
+
+        def told(_: "Future[None]") -> None:
+            work.done.set_exception(error)
+
+        self._store.submit(unit).add_done_callback(told)
 
     # Second thread: sign, record.
 

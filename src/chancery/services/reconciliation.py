@@ -9,8 +9,9 @@ its requester was told so.
 """
 
 import hashlib
+import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -20,11 +21,20 @@ from chancery.domain.errors import CAError
 from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder, SignatureOnRecord
-from chancery.ports import Clock, Entropy, KeyVault, Session, Store
+from chancery.domain.request import RequestState
+from chancery.ports import Clock, Entropy, KeyVault, Page, RequestFilter, Session, Store
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
-from chancery.services.issuance import certificate_record, close_unsigned, issued_event
+from chancery.services.issuance import (
+    Issuance,
+    Work,
+    certificate_record,
+    close_unsigned,
+    issued_event,
+)
 from chancery.wire.tbs import certificate
+
+_log = logging.getLogger(__name__)
 
 _STALE_S = 86_400
 """An unsigned intent older than this stays unsigned: its validity began too long ago."""
@@ -47,12 +57,14 @@ class Reconciliation:
         store: Store,
         vault: KeyVault,
         catalogue: Catalogue,
+        issuance: Issuance,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
         self._store = store
         self._vault = vault
         self._catalogue = catalogue
+        self._issuance = issuance
         self._clock = clock
         self._entropy = entropy
 
@@ -84,8 +96,9 @@ class Reconciliation:
                         signed += 1
                     case "abandoned":
                         abandoned += 1
-        outcome = Reconciled(completed, signed, abandoned)
-        if intents:
+        resumed = self._resume({intent.request_id for intent in intents}, horizon)
+        outcome = Reconciled(completed, signed + resumed, abandoned)
+        if intents or resumed:
             found = event(
                 SYSTEM,
                 "service.reconciled",
@@ -97,6 +110,29 @@ class Reconciliation:
             self._store.write(lambda s: s.audit.append([found], self._clock.ms()))
         return outcome
 
+    def _resume(self, settled: Set[str], horizon: int) -> int:
+        """Issue what people approved and nothing became of: the service stopped in between."""
+        resumed = 0
+        with self._store.read() as session:
+            where = RequestFilter(state=RequestState.APPROVED)
+            approved = session.requests.find(where, Page(limit=1000))
+            busy = {intent.request_id for intent in session.certificates.intents()} | settled
+            left = [
+                (
+                    request,
+                    _approvers(session, request.id),
+                )
+                for request in approved
+                if request.id not in busy and (request.decided_at or request.created_at) <= horizon
+            ]
+        for request, approvers in left:
+            try:
+                self._issuance.enqueue(Work(SYSTEM, request, approvers)).result()
+                resumed += 1
+            except CAError as error:
+                _log.warning("request %s was approved and is not issued: %s", request.id, error)
+        return resumed
+
     def _settle(self, intent: Intent, on_record: Mapping[str, SignatureOnRecord]) -> str:
         known = on_record.get(intent.serial)
         digest = hashlib.sha256(intent.tbs).hexdigest()
@@ -104,7 +140,7 @@ class Reconciliation:
             self._complete(intent, known.signature)
             return "completed"
         with self._store.read() as session:
-            approvers = sorted({a.approver for a in session.requests.approvals(intent.request_id)})
+            approvers = _approvers(session, intent.request_id)
         if not approvers or intent.created_at < self._clock.s() - _STALE_S:
             self._abandon(intent, "the service stopped before it was signed; submit it again")
             return "abandoned"
@@ -157,3 +193,7 @@ class Reconciliation:
     def _abandon(self, intent: Intent, why: str) -> None:
         now = self._clock.ms()
         self._store.write(lambda session: close_unsigned(session, intent, why, now))
+
+
+def _approvers(session: Session, request_id: str) -> tuple[str, ...]:
+    return tuple(sorted({a.approver for a in session.requests.approvals(request_id)}))

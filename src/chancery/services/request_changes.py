@@ -119,6 +119,8 @@ class RequestChangeService:
         def unit(session: Session) -> CertificateRequest:
             demand(principal, Permission.AUTHENTICATED)
             request = visible(session, principal, request_id, None)
+            if request.requester != principal.name:
+                demand(principal, Permission.REQUEST_DECIDE)  # an auditor reads, and writes nothing
             session.requests.add_note(request_id, Note(principal.name, now // 1000, text))
             session.audit.append([request_event(principal, "request.noted", request)], now)
             return request

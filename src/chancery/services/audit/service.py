@@ -84,6 +84,11 @@ class AuditService:
         covered = checkpoint.size if checkpoint else 0
         with self._store.read() as session:
             recorded = session.audit.size()
+            if recorded < covered:
+                raise tampered(
+                    "audit.rolled-back",
+                    f"the database holds {recorded} records, {covered} were signed",
+                )
             oldest = session.audit.records(covered, min(covered + 1, recorded))
         waiting = max(self._clock.ms() - oldest[0].time_ms, 0) if oldest else 0
         return Standing(recorded, covered, waiting)
@@ -121,7 +126,12 @@ class AuditService:
             # A number no database column holds is no record either.
             found = session.audit.records(seq, seq + 1) if 0 <= seq < note.MAX_SIZE - 1 else []
         if not found:
-            raise NotFound(f"no audit record {seq}", field="seq")
+            raise NotFound(
+                f"no audit record {seq}",
+                field="seq",
+                rule="audit.known",
+                remedy="`chancery audit list` shows the newest; the first is 0",
+            )
         return found[0]
 
     def inclusion(self, principal: Principal, seq: int) -> dict[str, object]:
@@ -159,7 +169,12 @@ class AuditService:
         """The standing checkpoint as a signed note; NotFound before the first."""
         signed = self._publisher.published(tiles.CHECKPOINT)
         if signed is None:
-            raise NotFound("no checkpoint has been signed yet", field="checkpoint")
+            raise NotFound(
+                "no checkpoint has been signed yet",
+                field="checkpoint",
+                rule="checkpoint.known",
+                remedy="wait a few seconds: one is signed soon after start",
+            )
         return signed
 
     def _standing_checkpoint(self) -> Checkpoint | None:
