@@ -12,15 +12,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from chancery.adapters.storage import open_store
-from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.certificate import CertificateRecord, RevocationReason
-from chancery.domain.errors import BadRequest, CAError, NotFound
+from chancery.domain.errors import BadRequest, CAError, Conflict, NotFound, Unavailable
 from chancery.domain.identity import SYSTEM, anonymous
 from chancery.domain.profile import DAY_S
 from chancery.ports import Store
 from chancery.protocols.crl import FileHandler
 from chancery.protocols.ocsp import OcspHandler
-from chancery.services.authority import Extensions, NewAuthority
+from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
+from chancery.services.issuers import ca_keys
 from chancery.services.status import StatusService
 from chancery.wire import crl
 from services.pki import HTTP, House, Wavering, away, ocsp_profile, operator, signer
@@ -147,20 +148,129 @@ def test_another_cas_crl_is_never_published(house: House) -> None:
     assert house.status.latest_crl("issuing") == before
 
 
-def test_a_crl_whose_signature_is_wrong_is_never_published(house: House) -> None:
-    forged = bytearray(house.status.latest_crl("issuing"))
+@pytest.fixture
+def branch(house: House) -> Iterator[House]:
+    """Another house, to which our root is an offline authority."""
+    branch = House(house.directory / "branch", house.vault)
+    root = house.authorities.show(SYSTEM, "root").certificate
+    branch.authorities.import_authority(
+        SYSTEM, ImportedAuthority("far", "lab", certificate=root, offline=True)
+    )
+    yield branch
+    branch.close()
+
+
+def test_a_crl_whose_signature_is_wrong_is_never_published(house: House, branch: House) -> None:
+    forged = bytearray(house.status.latest_crl("root"))
     forged[-1] ^= 1
     with pytest.raises(CAError) as caught:
-        house.status.accept_crl(operator(), "issuing", bytes(forged))
+        branch.status.accept_crl(operator(), "far", bytes(forged))
     assert caught.value.rule == "crl.signature"
 
 
-def test_an_older_crl_never_replaces_a_newer_one(house: House) -> None:
-    older = house.status.latest_crl("issuing")
-    house.status.issue_crl(operator(), "issuing")
+def test_an_older_crl_never_replaces_a_newer_one(house: House, branch: House) -> None:
+    older = house.status.latest_crl("root")
+    house.status.issue_crl(operator(), "root")
+    branch.status.accept_crl(operator(), "far", house.status.latest_crl("root"))
     with pytest.raises(CAError) as caught:
-        house.status.accept_crl(operator(), "issuing", older)
+        branch.status.accept_crl(operator(), "far", older)
     assert caught.value.rule == "crl.number"
+    assert branch.status.latest_crl("far") == house.status.latest_crl("root")
+    with branch.store.read() as session:
+        kept = session.crls.latest("far")
+    assert kept is not None
+    assert kept.der == house.status.latest_crl("root"), "what is refused is not on record either"
+
+
+def test_a_crl_that_could_not_be_published_is_taken_again(
+    house: House, branch: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    der = house.status.latest_crl("root")
+
+    def full(_: str, __: bytes) -> None:
+        raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(branch.publisher, "publish", full)
+        with pytest.raises(Unavailable):
+            branch.status.accept_crl(operator(), "far", der)
+    branch.status.accept_crl(operator(), "far", der)
+    assert branch.status.latest_crl("far") == der
+
+
+def test_an_authority_that_signs_here_takes_no_crl_from_elsewhere(house: House) -> None:
+    """It would not carry what was revoked here."""
+    with pytest.raises(Conflict) as caught:
+        house.status.accept_crl(operator(), "root", house.status.latest_crl("root"))
+    assert caught.value.rule == "crl.online"
+
+
+def test_a_crl_of_some_certificates_only_does_not_pass_for_all(house: House, branch: House) -> None:
+    with house.store.read() as session:
+        (key,) = ca_keys(session.authorities.certificates("root"))
+    now = house.clock.s()
+    tbs = crl.tbs(
+        issuer=key.certificate.subject_der, key_identifier=key.certificate.key_identifier,
+        algorithm=SignatureAlgorithm.ECDSA_SHA256, number=99, this_update=now,
+        next_update=now + 600, entries=[], scope=crl.Scope(only_user_certificates=True),
+    )  # fmt: skip
+    signature = house.vault.sign_crl(key.key_id or "", SignatureAlgorithm.ECDSA_SHA256, tbs)
+    with pytest.raises(BadRequest) as caught:
+        branch.status.accept_crl(
+            operator(), "far", crl.join(tbs, SignatureAlgorithm.ECDSA_SHA256, signature)
+        )
+    assert caught.value.rule == "crl.partial"
+
+
+def test_another_process_that_is_faster_is_no_error(house: House, vault: Wavering) -> None:
+    """Two nodes issue at the same moment: the slower one tries once more."""
+    other = service(house, house.store)
+    faster = []
+    vault.before["sign_crl"] = lambda: faster.append(other.issue_crl(operator(), "issuing"))
+    slower = house.status.issue_crl(operator(), "issuing")
+    assert slower.number > faster[0].number
+    in_force = service(house, house.store).latest_crl("issuing")
+    assert crl.decode(in_force).number == slower.number
+
+
+def test_an_older_crl_that_overtakes_a_newer_one_is_put_right(
+    house: House, vault: Wavering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking at the file and replacing it, another process published a newer one."""
+    other = service(house, house.store)
+    publish = house.publisher.publish
+
+    def overtaken(name: str, data: bytes) -> None:
+        if name == "crl/issuing.number":
+            monkeypatch.undo()
+            other.issue_crl(operator(), "issuing")
+        publish(name, data)
+
+    monkeypatch.setattr(house.publisher, "publish", overtaken)
+    slow = house.status.issue_crl(operator(), "issuing")
+    assert crl.decode(service(house, house.store).latest_crl("issuing")).number > slow.number
+
+
+def test_what_fails_in_the_schedule_is_one_line(
+    house: House, vault: Wavering, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.clock.ahead_s += DAY_S
+    vault.before["sign_crl"] = away
+    house.status.run_due()
+    (record,) = caplog.records
+    assert record.exc_info is None
+    assert "the signer is away" in record.getMessage()
+
+
+def test_an_authority_is_never_active_with_a_key_that_is_not_bound(
+    house: House, vault: Wavering, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The schedule of another process may ask its key for a CRL at once."""
+    other = service(house, house.store)
+    vault.after["bind"] = other.run_due
+    vault.before["bind"] = other.run_due
+    make(house, "young", "root")
+    assert not caplog.records
 
 
 def test_who_may_not_issue_a_crl(house: House) -> None:

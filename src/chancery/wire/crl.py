@@ -151,7 +151,10 @@ def join(tbs_der: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> byt
 
 @dataclass(frozen=True, slots=True)
 class Crl:
-    """What must be known of a CRL before it replaces another.  *issuer* is a DER Name."""
+    """What must be known of a CRL before it replaces another.  *issuer* is a DER Name.
+
+    *complete*: no critical extension limits what it speaks of (§5.2.4, §5.2.5).
+    """
 
     tbs: bytes
     issuer: bytes
@@ -162,6 +165,7 @@ class Crl:
     this_update: int
     next_update: int
     entries: int
+    complete: bool
 
 
 def decode(data: bytes) -> Crl:
@@ -176,6 +180,7 @@ def decode(data: bytes) -> Crl:
         this_update = parsed.last_update_utc
         identifier = _key_identifier(parsed)
         entries = len(parsed)
+        complete = not any(extension.critical for extension in parsed.extensions)
     except UNREADABLE as error:
         raise BadRequest(f"not a usable CRL: {error}", field="crl", rule="crl.syntax") from error
     if next_update is None:
@@ -196,6 +201,7 @@ def decode(data: bytes) -> Crl:
         this_update=int(this_update.timestamp()),
         next_update=int(next_update.timestamp()),
         entries=entries,
+        complete=complete,
     )
 
 

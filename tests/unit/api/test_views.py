@@ -152,7 +152,10 @@ def behind() -> dict[str, Any]:
         "delivery": Told(download=FILE, renew=Submitted(REQUEST, None, None)),
         "certificates": certificates,
         "authorities": authorities,
-        "status": Told(issue_crl=CrlRecord("issuing", 8, 1, 2, 0, b"")),
+        "status": Told(
+            issue_crl=CrlRecord("issuing", 8, 1, 2, 0, b""),
+            accept_crl=CrlRecord("issuing", 9, 1, 2, 0, b""),
+        ),
         "profiles": Told(
             all=[PROFILE], show=PROFILE, versions=[PROFILE], put=PROFILE, retire=None,
             dn_all=[DnProfile("tls", ())], dn_show=DnProfile("tls", ()), dn_put=DnProfile("tls", ()), dn_delete=None,
@@ -277,6 +280,12 @@ def test_authorities(house: Any) -> None:
     assert b"BEGIN CERTIFICATE REQUEST" in who.get(f"{V1}/authorities/issuing/csr").body
     assert who.get(f"{V1}/authorities/issuing/certificates").json[0]["current"]
     assert who.post(f"{V1}/authorities/issuing/crl").json["number"] == 8
+    pem_crl = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"
+    for given in ("MAA=", pem_crl):
+        taken = who.post(f"{V1}/authorities/issuing/crl/upload", {"crl": given})
+        assert (taken.status, taken.json["number"]) == (201, 9)
+        assert house.services.status.last == ("accept_crl", "issuing", b"0\x00")
+    assert who.post(f"{V1}/authorities/issuing/crl/upload", {"crl": PEM}).status == 400
     assert who.get(f"{V1}/containers").json == [
         {"name": "main", "owner_group": None, "description": ""}
     ]

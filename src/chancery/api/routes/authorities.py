@@ -9,11 +9,15 @@ from chancery.api.bodies import RawBody, Using, object_of, schema_of
 from chancery.api.models import In, Name, Out, Text
 from chancery.api.routes.files import file_of
 from chancery.api.routing import Door, Who
+from chancery.api.submission import octets
 from chancery.domain.authority import Authority, AuthorityCertificate, Container, CrlRecord
 from chancery.domain.errors import NotFound
 from chancery.domain.identity import Permission
 from chancery.services.authority import NewAuthority
 from chancery.wire import crl, documents, pem
+
+_MAX_CRL = 1_000_000
+"""Characters of a CRL brought here: an offline CA revokes few."""
 
 door = Door("/authorities", "authorities")
 containers = Door("/containers", "authorities")
@@ -65,6 +69,10 @@ class ContainerIn(In):
     name: Name
     owner_group: Name | None = None
     description: Text = ""
+
+
+class CrlIn(In):
+    crl: Annotated[str, Field(max_length=_MAX_CRL, description="PEM, or base64 of DER.")]
 
 
 class CrlOut(Out):
@@ -202,6 +210,15 @@ def show_crl(using: Using, name: str) -> CrlOut:
         next_update=found.next_update,
         entries=found.entries,
     )
+
+
+@door.route("POST", "/{name}/crl/upload", Permission.CRL_ISSUE, status=201)
+def upload_crl(who: Who, using: Using, name: str, body: CrlIn) -> CrlOut:
+    """Publish a CRL that an offline authority signed in its ceremony."""
+    der = octets(body.crl, "crl")
+    if not pem.is_der(der):
+        _, der = pem.decode(der, ("X509 CRL",), _MAX_CRL)
+    return _crl_out(using.status.accept_crl(who, name, der))
 
 
 @door.route("POST", "/{name}/crl", Permission.CRL_ISSUE, status=201)

@@ -266,9 +266,10 @@ class Certification:
                 approvers = approvers_of(session, intent)
             der = certificate(intent.tbs, algorithm_in(intent), signature)
             self._complete(principal, intent, der, approvers)
-        except CAError:
+        except CAError as error:
             # Another node may have been first; whatever it is, it must not stop the start.
-            _log.exception("CA certificate %s/%s stays open", intent.authority, intent.serial)
+            which = f"{intent.authority}/{intent.serial}"
+            _log.warning("CA certificate %s stays open: %s", which, error)
             return False
         return True
 

@@ -15,8 +15,6 @@ none gets lost, although signing happens outside any transaction:
 import hashlib
 import logging
 import threading
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chancery.domain.audit import AuditEvent
@@ -25,6 +23,7 @@ from chancery.domain.errors import BadCSR, BadRequest, Conflict
 from chancery.domain.identity import Principal
 from chancery.ports import Clock, KeyVault, Publisher, Session, Store
 from chancery.services.issuers import CaKey, algorithm_of, ca_keys, find
+from chancery.services.status.crl_files import CrlFiles
 from chancery.wire import algorithms, crl
 
 _log = logging.getLogger(__name__)
@@ -32,31 +31,13 @@ _log = logging.getLogger(__name__)
 RETRY_S = 45
 """Seconds after which a CRL that was begun and not finished is tried again."""
 
+_TRIES = 4
+"""How often another process may overtake us before that is an error."""
+
 _EVER_S = 100 * 365 * 86_400
 
 _AHEAD_S = 300
 """How far thisUpdate may lie ahead of our clock, in seconds."""
-
-
-def file_name(label: str) -> str:
-    return f"crl/{label}.crl"
-
-
-def _mark_name(label: str) -> str:
-    return f"crl/{label}.number"
-
-
-_FRESH_S = 1.0
-"""How long another process's CRL may go unseen, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Published:
-    """A CRL as it stands in its file.  *mark* is its number, *looked_at* monotonic seconds."""
-
-    mark: bytes
-    der: bytes
-    looked_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +55,9 @@ class CrlIssuer:
         self._store = store
         self._vault = vault
         self._clock = clock
-        self._publisher = publisher
+        self.files = CrlFiles(publisher)
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
-        self._latest: dict[str, _Published] = {}
-
-    def latest(self, label: str) -> bytes | None:
-        """The CRL in force for a key: the published file, kept while its number stands.
-
-        The answer is the same object until there is a newer CRL, whichever
-        process made it; the number is looked at once in *_FRESH_S*.
-        """
-        kept = self._latest.get(label)
-        if kept is not None and time.monotonic() - kept.looked_at < _FRESH_S:
-            return kept.der
-        mark = self._publisher.published(_mark_name(label))
-        # The number is published before the CRL: only a file that carries it counts as read.
-        if kept is None or kept.mark != mark:
-            der = self._publisher.published(file_name(label))
-            if der is None:
-                return None
-            mark = str(crl.decode(der).number).encode()
-            kept = _Published(mark, der, time.monotonic())
-        else:
-            kept = _Published(kept.mark, kept.der, time.monotonic())
-        self._latest[label] = kept
-        return kept.der
 
     def issue(self, principal: Principal, name: str) -> CrlRecord:
         """Issue one CRL per living key of the authority, the current key's last; return that."""
@@ -115,12 +73,22 @@ class CrlIssuer:
                     remedy="sign the CRL in its ceremony directory and upload it",
                 )
             for key in keys:
-                record = self._issue(principal, authority, key)
+                record = self._insist(principal, authority, key)
             return record
 
     def _lock(self, name: str) -> threading.Lock:
         with self._guard:
             return self._locks.setdefault(name, threading.Lock())
+
+    def _insist(self, principal: Principal, authority: Authority, key: CaKey) -> CrlRecord:
+        """Issue; again with a new number if another process took and recorded a higher one."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._issue(principal, authority, key)
+            except Conflict as conflict:
+                if conflict.rule != "crl.number":
+                    raise
+        return self._issue(principal, authority, key)
 
     def _issue(self, principal: Principal, authority: Authority, key: CaKey) -> CrlRecord:
         begun = self._begin(authority, key)
@@ -152,13 +120,13 @@ class CrlIssuer:
         )
         self._check(key, record.der)
         self._record(principal, key, record)
-        self._publish(key, record.der, record.number)
+        self._publish_newest(key, record)
         self._finish(begun, record)
         return record
 
     def _begin(self, authority: Authority, key: CaKey) -> _Begun:
         """Strike out wishes and take a number above every number ever seen outside too (I23)."""
-        floor = self._high_water(key.label)
+        floor = self.files.high_water(key.label)
         now = self._clock.s()
 
         def unit(session: Session) -> _Begun:
@@ -194,18 +162,6 @@ class CrlIssuer:
 
         self._store.write(unit)
 
-    def _high_water(self, label: str) -> int:
-        """The highest number known from files, whatever the database remembers."""
-        highest = 0
-        if (mark := self._publisher.published(_mark_name(label))) is not None:
-            highest = int(mark) if mark.strip().isdigit() else 0
-        if (published := self._publisher.published(file_name(label))) is not None:
-            try:
-                highest = max(highest, crl.decode(published).number)
-            except BadRequest:
-                _log.warning("published file %s is no CRL", file_name(label))
-        return highest
-
     def _check(self, key: CaKey, der: bytes) -> crl.Crl:
         """Issuer, key, signature and dates; whoever made it (I7)."""
         decoded = crl.decode(der)
@@ -224,47 +180,63 @@ class CrlIssuer:
             raise _refused("it is not yet, or no longer, in force", "crl.dates")
         return decoded
 
-    def _publish(self, key: CaKey, der: bytes, number: int) -> None:
-        """Replace the file unless it holds a CRL at least as new; the number goes first."""
-        if number <= (before := self._high_water(key.label)):
-            raise _refused(f"number {number} is not above {before}", "crl.number")
-        self._publisher.publish(_mark_name(key.label), str(number).encode())
-        self._publisher.publish(file_name(key.label), der)
-        self._latest[key.label] = _Published(str(number).encode(), der, time.monotonic())
+    def _publish_newest(self, key: CaKey, record: CrlRecord) -> None:
+        """Publish a CRL just recorded, unless another process has a newer one.
 
-    def put_back(self, keys: Sequence[CaKey], record: CrlRecord) -> None:
-        """Publish a CRL on record if its file is missing, and only then."""
-        identifier = crl.decode(record.der).key_identifier
-        for key in keys:
-            missing = self._publisher.published(file_name(key.label)) is None
-            if key.certificate.key_identifier == identifier and missing:
-                self._publisher.publish(_mark_name(key.label), str(record.number).encode())
-                self._publisher.publish(file_name(key.label), record.der)
+        Looking at the file and replacing it are two steps; a newer CRL that
+        was published in between is on record by then, and is put back.
+        """
+        if record.number > self.files.high_water(key.label):
+            self.files.publish(key.label, record.der, record.number)
+        with self._store.read() as session:
+            latest = session.crls.latest(record.authority)
+        if latest is None or latest.number <= max(record.number, self.files.high_water(key.label)):
+            return
+        if crl.decode(latest.der).key_identifier == key.certificate.key_identifier:
+            self.files.publish(key.label, latest.der, latest.number)
 
     def accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
         """Take in a CRL that an offline authority signed elsewhere."""
-        with self._lock(name), self._store.read() as session:
-            authority = find(session, name)
+        with self._lock(name):
+            return self._accept(principal, name, der)
+
+    def _accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
+        with self._store.read() as session:
+            find(session, name)
             keys = ca_keys(session.authorities.certificates(name))
         decoded = crl.decode(der)
         key = next(
             (k for k in keys if k.certificate.key_identifier == decoded.key_identifier), None
         )
         if key is None:
-            raise _refused(f"no key of {authority.name} signed it", "crl.authority-key")
+            raise _refused(f"no key of {name} signed it", "crl.authority-key")
+        if key.key_id is not None:
+            raise Conflict(
+                f"{name} signs its CRLs here: one from elsewhere would lack what was revoked here",
+                field="authority",
+                rule="crl.online",
+                remedy="`chancery crl issue` makes a new one",
+            )
         self._check(key, der)
+        if not decoded.complete:
+            raise _refused("it does not speak of all certificates of this CA", "crl.partial")
+        if decoded.number <= (before := self.files.number_in_force(key.label)):
+            raise _refused(f"number {decoded.number} is not above {before}", "crl.number")
         record = CrlRecord(
             name, decoded.number, decoded.this_update, decoded.next_update, decoded.entries, der
         )
 
         def unit(session: Session) -> None:
+            latest = session.crls.latest(name)
+            if latest is not None and latest.der == der:
+                return  # on record, but it could not be published then
             session.crls.add(record)
             session.audit.append(
                 [_issued(principal, key, record, action="crl.accepted")], self._clock.ms()
             )
 
         self._store.write(unit)
-        self._publish(key, der, decoded.number)
+        self.files.publish(key.label, der, decoded.number)
         return record
 
 

@@ -120,8 +120,9 @@ class Responders:
                     self._record(authorities[intent.authority], intent, der)
                 elif intent.created_at < self._clock.s() - _UNDER_WAY_S:
                     self._abandon(intent, "the service stopped before it was signed")
-            except CAError:
-                _log.exception("responder %s/%s stays open", intent.authority, intent.serial)
+            except CAError as error:
+                which = f"{intent.authority}/{intent.serial}"
+                _log.warning("responder %s stays open: %s", which, error)
 
     def _abandon(self, intent: Intent, why: str) -> None:
         now = self._clock.ms()

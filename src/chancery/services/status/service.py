@@ -74,7 +74,7 @@ class StatusService:
 
     def latest_crl(self, label: str) -> bytes:
         """The CRL in force (DER) for an authority's key; *label* is the name in its URL."""
-        found = self._crls.latest(label) if is_label(label) else None
+        found = self._crls.files.latest(label) if is_label(label) else None
         if found is None:
             raise NotFound(f"no CRL for {label!r}", field="authority", rule="crl.known")
         return found
@@ -115,7 +115,7 @@ class StatusService:
                         self._publisher.publish(name, der)
                 latest = session.crls.latest(authority.name)
                 if latest is not None:
-                    self._crls.put_back(keys, latest)
+                    self._crls.files.put_back(keys, latest)
 
     def run_due(self) -> list[CrlRecord]:
         """Issue every CRL that was asked for or whose day has come.
@@ -144,8 +144,8 @@ class StatusService:
     def _attempt(self, name: str) -> CrlRecord | None:
         try:
             record = self._crls.issue(SYSTEM, name)
-        except CAError:
-            _log.exception("no CRL for %s: it is tried again", name)
+        except CAError as error:
+            _log.warning("no CRL for %s, it is tried again: %s", name, error)
             soon = self._clock.s() + _AGAIN_S
             self._next[name] = soon
             # What is on record may not be published: the record's own date would be too late.
@@ -169,8 +169,8 @@ class StatusService:
             for key in keys:
                 if key.key_id is not None and key.certificate.not_after > now:
                     self._responders.responder(authority, key)
-        except CAError:
-            _log.exception("no OCSP responder for %s: it is tried again", authority.name)
+        except CAError as error:
+            _log.warning("no OCSP responder for %s, it is tried again: %s", authority.name, error)
             return False
         return True
 
