@@ -369,6 +369,7 @@ def test_audit(house: Any) -> None:
         "tile/0/0001",
     ):
         assert who.get(f"{V1}/audit/tiles/{name}").status == 404
+    assert "size" in who.get(f"{V1}/audit/tiles/tile/0/0001").json["remedy"]
 
 
 @pytest.mark.parametrize("limit", ["0", "1001", "-1", "x", "1e3", ""])

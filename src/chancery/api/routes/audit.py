@@ -97,7 +97,12 @@ def show_tile(using: Using, name: str) -> Response:
     """Fetch a file of the log (C2SP tlog-tiles): ``tile/0/000``, ``tile/entries/000``."""
     found = using.audit_files.published(name) if _TILE.fullmatch(name) else None
     if found is None:
-        raise NotFound(f"the log has no file {name[:100]!r}", field="name", rule="tile.known")
+        raise NotFound(
+            f"the log has no file {name[:100]!r}",
+            field="name",
+            rule="tile.known",
+            remedy="ask for tiles that the size in the checkpoint implies (c2sp.org/tlog-tiles)",
+        )
     return Response(found, media_type="application/octet-stream")
 
 
