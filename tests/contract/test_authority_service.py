@@ -293,6 +293,31 @@ def test_cross_signing_a_foreign_ca(house: House, tmp_path: Path) -> None:
         house.authorities.cross_sign(operator(), "root", house.leaf("root", "no.ca").der)
 
 
+def test_a_key_keeps_its_identifier(house: House, tmp_path: Path) -> None:
+    """RFC 5280 §4.2.1.2: certificates below a foreign CA name its key as its own certificate does."""
+    key, certificate = foreign_ca(tmp_path, "sha1-named")
+    crossed = house.authorities.cross_sign(operator(), "root", certificate.read_bytes())
+    assert crossed is not None
+    imported = ImportedAuthority(
+        "sha1-named", "lab", certificate=certificate.read_bytes(), key=key.read_bytes()
+    )
+    before = house.authorities.import_authority(operator(), imported)
+    leaf = house.pem("sha1-leaf.pem", house.leaf("sha1-named", "www.example.org").der)
+    root = house.authorities.show(SYSTEM, "root").certificate or b""
+    openssl("verify", "-x509_strict", "-CAfile", house.pem("sha1-root.pem", root), "-untrusted",
+            house.pem("sha1-cross.pem", crossed.der), leaf)  # fmt: skip
+    after = house.authorities.renew(operator(), "sha1-named")
+    assert after.certificate != before.certificate
+    openssl("verify", "-x509_strict", "-CAfile",
+            house.pem("sha1-renewed.pem", after.certificate or b""), leaf)  # fmt: skip
+    fresh = house.authorities.renew(operator(), "sha1-named", new_key=True)
+    identifiers = {
+        ca_certificate.decode(one.certificate or b"").key_identifier
+        for one in (before, after, fresh)
+    }
+    assert len(identifiers) == 2
+
+
 @pytest.mark.parametrize(
     ("asks", "rule"),
     [

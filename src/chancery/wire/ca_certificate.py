@@ -27,6 +27,7 @@ UNREADABLE = (
 """What the X.509 loaders raise for certificates and CRLs that they cannot read."""
 
 _BASIC_CONSTRAINTS = "2.5.29.19"
+_SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
 
 _LIMIT = 64 * 1024
 """Octets of one certificate; an ML-DSA-87 one with policies has about 8,000."""
@@ -142,6 +143,14 @@ def decode(data: bytes) -> CaCertificate:
         signature_algorithm=algorithm,
         signature=signature,
     )
+
+
+def requested_identifier(requested: Iterable[tuple[str, bool, bytes]]) -> bytes | None:
+    """The subjectKeyIdentifier that a CSR's extensions ask for."""
+    for oid, _, value in requested:
+        if oid == _SUBJECT_KEY_IDENTIFIER:
+            return der.single(value, der.OCTET_STRING)[1]
+    return None
 
 
 def check_asks_for_ca(requested: Iterable[tuple[str, bool, bytes]]) -> None:

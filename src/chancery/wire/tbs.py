@@ -115,12 +115,14 @@ class CompiledProfile:
         names: tuple[GeneralName, ...],
         extensions: tuple[tuple[str, bytes], ...],
         lasting_s: int,
+        identifier: bytes | None = None,
     ) -> ToBeSigned:
         """Encode everything but the validity.
 
         *spki* is DER, *names* are canonical, *extensions* pair the OIDs of the
         profile's open custom extensions with DER values, *lasting_s* is the
-        length of the validity in seconds.
+        length of the validity in seconds.  *identifier* is the key's where it
+        has one already: certificates below name it (RFC 5280 §4.2.1.2).
         """
         profile = self._profile
         if not 0 < serial <= _MAX_SERIAL:
@@ -142,7 +144,10 @@ class CompiledProfile:
         if isinstance(encoded, BadKey):
             raise _again(encoded)
         if profile.subject_key_identifier:
-            encoded += _SKI_PREFIX + hashlib.sha256(bits).digest()[:_SKI_LENGTH]
+            if identifier is None:
+                encoded += _SKI_PREFIX + hashlib.sha256(bits).digest()[:_SKI_LENGTH]
+            else:
+                encoded += ext.subject_key_identifier(identifier)
         encoded += self._middle
         if names:
             # RFC 5280 §4.2.1.6: the SAN must be critical where the subject is empty.

@@ -29,7 +29,7 @@ from chancery.services.authority.specification import (
     Extensions,
     child_path_length,
 )
-from chancery.services.issuers import CaKey, find, issuer_context, signing_key
+from chancery.services.issuers import CaKey, decode, find, issuer_context, signing_key
 from chancery.services.status import StatusService
 from chancery.wire.names import encode_name
 from chancery.wire.tbs import IssuerContext, key_identifier
@@ -144,6 +144,7 @@ class AuthorityBase:
     ) -> Plan:
         """What is to be signed.  Without days in *extensions* it lasts *usual_days*, or less."""
         now = self._clock.s()
+        identifier = _identifier(authority, key)
         if parent is None:
             version = templates.root(
                 extensions, now, principal.name, usual_days=usual_days or ROOT_DAYS
@@ -158,6 +159,7 @@ class AuthorityBase:
                 version=version,
                 authority=authority.name,
                 key_id=key.key_id,
+                identifier=identifier,
             )
         issuer = parent.authority
         length = child_path_length(parent.key.certificate.path_length, extensions.path_length)
@@ -179,6 +181,7 @@ class AuthorityBase:
             ),
             authority=authority.name,
             key_id=key.key_id,
+            identifier=identifier,
         )
 
     def _check(self, extensions: Extensions, parent: Parent | None) -> None:
@@ -205,3 +208,11 @@ class AuthorityBase:
         """The authority as it stands on record now."""
         with self._store.read() as session:
             return find(session, name)
+
+
+def _identifier(authority: Authority, key: KeyInfo) -> bytes | None:
+    """What the certificates below call this key, if it has signed any."""
+    if authority.certificate is None:
+        return None
+    former = decode(authority.certificate)
+    return former.key_identifier if former.spki == key.spki else None

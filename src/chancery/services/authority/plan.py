@@ -23,6 +23,7 @@ class Plan:
     """One CA certificate to be made.
 
     *authority* and *key_id* name the subject where it is one of ours.
+    *identifier* is the subjectKeyIdentifier its key has in other certificates.
     """
 
     issuer: Authority
@@ -34,6 +35,7 @@ class Plan:
     version: ProfileVersion
     authority: str = ""
     key_id: str = ""
+    identifier: bytes | None = None
 
 
 def intent_of(plan: Plan, lint: Lint, clock: Clock, entropy: Entropy) -> Intent:
@@ -46,6 +48,7 @@ def intent_of(plan: Plan, lint: Lint, clock: Clock, entropy: Entropy) -> Intent:
         names=(),
         extensions=(),
         lasting_s=plan.version.profile.validity_s,
+        identifier=plan.identifier,
     )
     now = clock.ms()
     tbs = assemble(draft, *draft.validity.starting(now // 1000))

@@ -7,7 +7,7 @@ old key goes on signing CRLs and vouching for OCSP answers about what it
 signed, until its certificate expires.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
@@ -38,7 +38,7 @@ from chancery.services.authority.specification import (
 from chancery.services.issuers import decode, find
 from chancery.wire import pem, pkcs10
 from chancery.wire.algorithms import load_key
-from chancery.wire.ca_certificate import check_asks_for_ca
+from chancery.wire.ca_certificate import check_asks_for_ca, requested_identifier
 
 _CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
@@ -137,9 +137,9 @@ class Succession(AuthorityBase):
         with self._store.read() as session:
             parent = self._parent(session, principal, issuer)
             ours = _sibling(session, subject)
-        name, spki, limit = self._foreign_subject(subject, ours)
-        check_foreign_key(parent.authority.security_level, _checked(spki))
-        if name == parent.authority.subject:
+        other = self._foreign_subject(subject, ours)
+        check_foreign_key(parent.authority.security_level, _checked(other.spki))
+        if other.name == parent.authority.subject:
             raise BadRequest(
                 "an authority does not cross-sign itself",
                 field="subject",
@@ -148,7 +148,7 @@ class Succession(AuthorityBase):
             )
         wanted = extensions or Extensions()
         if wanted.path_length is None:
-            wanted = replace(wanted, path_length=limit)
+            wanted = replace(wanted, path_length=other.path_length)
         self._check(wanted, parent)
         length = child_path_length(parent.key.certificate.path_length, wanted.path_length)
         assert parent.key.key_id is not None
@@ -157,8 +157,8 @@ class Succession(AuthorityBase):
             issuer_key_id=parent.key.key_id,
             context=parent.context,
             kind=AuthorityCertificateKind.CROSS,
-            subject=name,
-            spki=spki,
+            subject=other.name,
+            spki=other.spki,
             version=templates.subordinate(
                 wanted,
                 length,
@@ -169,19 +169,18 @@ class Succession(AuthorityBase):
             ),
             authority="" if ours is None else ours.name,
             key_id="" if ours is None else ours.key_id or "",
+            identifier=other.identifier,
         )
         return self._certification.propose(principal, plan, lambda _session: None)
 
-    def _foreign_subject(
-        self, subject: bytes, ours: Authority | None
-    ) -> tuple[DistinguishedName, bytes, int | None]:
-        """(name, SPKI, usual path length) of the CA to certify, after proof of what it claims."""
+    def _foreign_subject(self, subject: bytes, ours: Authority | None) -> "_Other":
+        """The CA to certify, after proof of what it claims."""
         if ours is not None:
             subject = ours.certificate or b""
         if (csr := _as_csr(subject)) is not None:
             pkcs10.check_signature(csr)
             check_asks_for_ca(csr.extensions)
-            return csr.subject, csr.spki, 0
+            return _Other(csr.subject, csr.spki, 0, requested_identifier(csr.extensions))
         _, der = _unwrap(subject)
         certificate = decode(der)
         if not certificate.is_ca or not certificate.signs_certificates:
@@ -193,7 +192,22 @@ class Succession(AuthorityBase):
             )
         if certificate.not_after <= self._clock.s():
             raise Conflict("this CA certificate has expired", field="subject", rule="cross.expired")
-        return certificate.subject, certificate.spki, certificate.path_length
+        return _Other(
+            certificate.subject,
+            certificate.spki,
+            certificate.path_length,
+            certificate.key_identifier,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A CA that is to be certified across.  *path_length* is the usual one."""
+
+    name: DistinguishedName
+    spki: bytes
+    path_length: int | None
+    identifier: bytes | None
 
 
 def _self_signed(authority: Authority) -> bool:
