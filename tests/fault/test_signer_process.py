@@ -52,9 +52,9 @@ def test_its_memory_is_closed(signer: s.SignerProcess) -> None:
     status = (proc / "status").read_text()
     assert "NoNewPrivs:\t1" in status
     assert (proc / "environ").stat().st_uid == 0  # root's, whoever runs it: not dumpable
-    ready = next(line for line in log(signer) if line["event"] == "ready")
+    started = next(line for line in log(signer) if line["event"] == "started")
     locked = int(status.split("VmLck:")[1].split()[0])
-    assert (locked > 0) == ready["memory_locked"]
+    assert (locked > 0) == started["memory_locked"]
 
 
 def test_hardened_means_not_dumpable() -> None:

@@ -6,13 +6,14 @@ through it too.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 
-def serve(config: Path) -> int:
-    """Run an instance in the foreground; return the exit code."""
+def serve(config: Path) -> NoReturn:
+    """Run an instance in the foreground: this process becomes its supervisor."""
     from chancery.app.supervise import supervise  # noqa: PLC0415 - see the module
 
-    return supervise(config)
+    supervise(config)
 
 
 def upgrade_database(config: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from chancery.app.signer_process import signer_command
-from chancery.domain.errors import CAError
+from chancery.domain.errors import Unavailable
 from chancery.server import supervisor
 from chancery.server.sockets import StartFailed, open_shared
 from chancery.server.supervisor import Child
@@ -20,20 +20,24 @@ _BACK_OFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 """Short even at its longest: while the signer is away, nothing is issued."""
 
 
-def supervise(config: Path) -> int:
-    """Run signer, workers and jobs until told to stop; 2 for a bad configuration.
+def supervise(config: Path) -> NoReturn:
+    """Run signer, workers and jobs until told to stop.
 
-    Returns only to say that it could not begin: this process becomes the
-    supervisor.
+    Never returns: this process becomes the supervisor.  BadRequest for a bad
+    configuration, Unavailable where it cannot listen.
     """
+    settings = load(config)
+    listen = settings.listen
+    places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
     try:
-        settings = load(config)
-        listen = settings.listen
-        places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
         sockets = open_shared(places, listen.workers)
-    except (CAError, StartFailed) as error:
-        print(f"chancery: {error}", file=sys.stderr)
-        return 2 if isinstance(error, CAError) else 1
+    except StartFailed as error:
+        raise Unavailable(
+            str(error),
+            field="listen",
+            rule="listen.free",
+            remedy="end what listens there, or choose other ports in chancery.toml",
+        ) from error
     path = str(config.resolve())
     os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
@@ -44,7 +48,7 @@ def supervise(config: Path) -> int:
     ]
     for one in (one for pair in sockets for one in pair):
         one.set_inheritable(True)  # through the exec; each child then gets its own alone
-    return _become(children)
+    _become(children)
 
 
 def _become(children: Sequence[Child]) -> NoReturn:

@@ -37,11 +37,14 @@ def quickstart(
     output.show(paths | shown, as_json=as_json, human=_summary)
 
 
-def serve(*, config: Config) -> int:
-    """Run an instance in the foreground until it is told to stop."""
+def serve(*, config: Config) -> None:
+    """Run an instance in the foreground until it is told to stop.
+
+    Exit code 7 if a part of it cannot start; the log says why.
+    """
     from chancery.app import serve as run  # noqa: PLC0415 - loads the server
 
-    return int(run(config))
+    run(config)
 
 
 def check(*, config: Config, as_json: AsJson = False) -> int:

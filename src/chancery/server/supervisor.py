@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 READY: Final = "ready"
+_UNAVAILABLE: Final = 7  # among the exit codes of ``chancery``
 _BACK_OFF_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _HEALTHY_S: Final = 60.0  # a child that lived so long starts again without delay
 _LONGEST_LINE: Final = 1024 * 1024  # octets
@@ -227,7 +228,8 @@ def main() -> int:
         )
         for child in plan["children"]
     ]
-    return Supervisor(children, back_off_s=plan["back_off_s"], ready=_say_ready, log=_say).run()
+    failed = Supervisor(children, back_off_s=plan["back_off_s"], ready=_say_ready, log=_say).run()
+    return _UNAVAILABLE if failed else 0
 
 
 def _say_ready(child: str, text: str) -> None:

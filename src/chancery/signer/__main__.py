@@ -68,7 +68,7 @@ def main() -> int:
         return EXIT_UNAVAILABLE
     threading.Thread(target=server.run, daemon=True).start()
     log(
-        "ready",
+        "started",
         records=journal.head[0],
         head=journal.head[1].hex(),
         truncated_octets=journal.truncated,
