@@ -9,7 +9,7 @@ from chancery.ceremony import init_root, open_ceremony
 from chancery.ceremony.commands import crl, sign_subordinate
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.certificate import RevocationReason
-from chancery.domain.errors import Conflict, SignerRefused, Unavailable
+from chancery.domain.errors import BadRequest, Conflict, SignerRefused, Unavailable
 from chancery.domain.identity import SYSTEM
 from chancery.services.authority import ImportedAuthority, NewAuthority
 from chancery.wire import ca_certificate, pem
@@ -94,6 +94,7 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_as_many_people_as_at_the_beginning(office: Path, tmp_path: Path) -> None:
     subprocess.run(
         ["openssl", "req", "-new", "-newkey", "rsa:3072", "-nodes", "-subj", "/CN=Sub",
+         "-addext", "basicConstraints=critical,CA:TRUE",
          "-keyout", tmp_path / "k", "-out", tmp_path / "csr"],
         check=True, capture_output=True,
     )  # fmt: skip
@@ -101,8 +102,49 @@ def test_as_many_people_as_at_the_beginning(office: Path, tmp_path: Path) -> Non
     with open_ceremony(office, operators=("ada",)) as one, pytest.raises(SignerRefused):
         one.sign_subordinate(csr, path_length=0, years=2)
     with open_ceremony(office, operators=("ada", "grace")) as two:
-        der = two.sign_subordinate(csr, path_length=0, years=2)
-    assert ca_certificate.decode(der).path_length == 0
+        der = two.sign_subordinate(csr, path_length=None, years=2)
+        with pytest.raises(BadRequest) as caught:
+            two.sign_subordinate(csr, path_length=None, years=12)
+        assert caught.value.rule == "validity.within-issuer"
+    assert ca_certificate.decode(der).path_length == 0, "no CA below unless somebody says so"
+
+
+def test_a_servers_request_does_not_make_a_ca(office: Path, tmp_path: Path) -> None:
+    subprocess.run(
+        ["openssl", "req", "-new", "-newkey", "rsa:3072", "-nodes", "-subj", "/CN=a.example.org",
+         "-addext", "subjectAltName=DNS:a.example.org",
+         "-keyout", tmp_path / "k", "-out", tmp_path / "csr"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    csr = (tmp_path / "csr").read_bytes()
+    with (
+        open_ceremony(office, operators=("ada", "grace")) as ceremony,
+        pytest.raises(BadRequest) as caught,
+    ):
+        ceremony.sign_subordinate(csr, path_length=None, years=2)
+    assert caught.value.rule == "csr.ca"
+
+
+def test_a_root_that_cannot_be_leaves_no_directory(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest) as caught:
+        init_root(
+            tmp_path / "bad", subject="CN=R", algorithm=KeyAlgorithm.EC_P256, years=10,
+            operators=("ada",), path_length=-2,
+        )  # fmt: skip
+    assert caught.value.rule == "authority.path_length"
+    assert not (tmp_path / "bad").exists()
+
+
+def test_files_are_replaced_whole(office: Path, tmp_path: Path) -> None:
+    """Never written over: a power cut leaves the old one or the new one."""
+    out, kept = tmp_path / "root.crl", tmp_path / "kept.crl"
+    crl(office, out=out, operator=("ada", "grace"))
+    before = out.read_bytes()
+    kept.hardlink_to(out)
+    crl(office, out=out, operator=("ada", "grace"))
+    assert out.read_bytes() != before
+    assert kept.read_bytes() == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_only_what_was_signed_is_revoked_and_once(office: Path) -> None:

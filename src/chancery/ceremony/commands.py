@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from chancery.app.instance_files import write_public
 from chancery.ceremony.office import init_root as make_root
 from chancery.ceremony.office import open_ceremony
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
@@ -65,7 +66,7 @@ def sign_subordinate(
     with open_ceremony(directory, operators=operator, passphrase_file=passphrase_file) as office:
         der = office.sign_subordinate(request, path_length=path_length, years=years)
         root = office.certificate().der
-    out.write_text(pem.encode("CERTIFICATE", der) + pem.encode("CERTIFICATE", root))
+    write_public(out, "".join(pem.encode("CERTIFICATE", one) for one in (der, root)).encode())
     return _told(der, out)
 
 
@@ -91,7 +92,7 @@ def crl(
         if revoke is not None:
             office.revoke(revoke, RevocationReason[reason])
         der = office.crl(lifetime_days=days)
-    out.write_bytes(der)
+    write_public(out, der)
     decoded = crl_format.decode(der)
     return {
         "number": decoded.number,

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from chancery.app.instance_files import write_private, write_public
 from chancery.app.signer_process import running_signer
 from chancery.ceremony.register import Register
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
@@ -29,6 +30,7 @@ from chancery.domain.names import DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import KeyVault
 from chancery.services.authority import Extensions, templates
+from chancery.services.authority.limits import check_days, check_extensions
 from chancery.services.authority.specification import child_path_length, signature_for
 from chancery.settings import Signer
 from chancery.signer.client import SignerClient
@@ -95,12 +97,14 @@ class Ceremony:
         """Certify the CA that made *csr* (PEM or DER); returns DER.
 
         The certificate points to the root's CRL and certificate under the
-        base URL given at ``init_root``, or nowhere if none was.
+        base URL given at ``init_root``, or nowhere if none was.  *path_length*
+        None is 0: it certifies no further CA.
         """
         root = self.certificate()
         request = pkcs10.decode(csr)
         pkcs10.check_signature(request)
         check(request.public_key)
+        ca_certificate.check_asks_for_ca(request.extensions)
         if not request.subject.rdns or request.subject == root.subject:
             raise BadName(
                 "the CSR must name a CA other than this one",
@@ -108,12 +112,14 @@ class Ceremony:
                 rule="name.subordinate",
                 remedy="make the CSR with the subordinate CA's own subject",
             )
-        extensions = Extensions(days=_days(years))
+        extensions = Extensions(days=_days(years), path_length=path_length or 0)
+        check_extensions(extensions)
+        check_days(extensions.days, "the root", root.not_after, _now())
         if not self._root.http:
             extensions = replace(extensions, cdp=(), aia_issuers=())
         version = templates.subordinate(
             extensions,
-            child_path_length(root.path_length, path_length),
+            child_path_length(root.path_length, extensions.path_length),
             _now(),
             self._operators[0],
             online=False,
@@ -171,7 +177,7 @@ class Ceremony:
         self._register.write("certificate-signed", serial=f"{serial:x}", sha256=digest, at=_now())
         issued = self._directory / "issued"
         issued.mkdir(mode=0o700, exist_ok=True)
-        (issued / f"{serial:x}.pem").write_text(pem.encode("CERTIFICATE", der))
+        write_public(issued / f"{serial:x}.pem", pem.encode("CERTIFICATE", der).encode())
         return der
 
     def revoke(self, serial: str, reason: RevocationReason) -> None:
@@ -224,37 +230,31 @@ def init_root(
     parsed = parse_text(subject)
     if not parsed.rdns:
         raise BadName("a root needs a subject", field="subject", rule="name.empty")
+    extensions = Extensions(days=_days(years), path_length=path_length)
+    check_extensions(extensions)
     if (directory / "ceremony.json").exists():
         raise AlreadyExists(f"{directory} holds a root already", field="directory")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     root = _Root(parsed.text, signature_for(algorithm, signature), name, http)
     if passphrase_file is None:
         key = directory / "unseal.key"
-        key.touch(mode=0o600)
-        key.write_bytes(secrets.token_bytes(32))
+        write_private(key, secrets.token_bytes(32))
     create(directory / "vault", _unseal(directory, passphrase_file))
     (directory / "journal").mkdir(mode=0o700)
-    (directory / "ceremony.json").write_text(
-        json.dumps(
-            {
-                "subject": root.subject,
-                "signature_algorithm": root.signature_algorithm.value,
-                "name": root.name,
-                "http": root.http,
-            },
-            indent=1,
-        )
-        + "\n"
-    )
+    described = {
+        "subject": root.subject,
+        "signature_algorithm": root.signature_algorithm.value,
+        "name": root.name,
+        "http": root.http,
+    }
+    write_public(directory / "ceremony.json", json.dumps(described, indent=1).encode() + b"\n")
     with open_ceremony(directory, operators=operators, passphrase_file=passphrase_file) as office:
         info = office._vault.generate(
             _KEY_ID, algorithm, KeyPurpose.AUTHORITY, ca_approvals=len(set(operators))
         )
-        der = office.self_sign(
-            parsed, info.spki, Extensions(days=_days(years), path_length=path_length)
-        )
-    (directory / "root.cer").write_bytes(der)
-    (directory / "root.pem").write_text(pem.encode("CERTIFICATE", der))
+        der = office.self_sign(parsed, info.spki, extensions)
+    write_public(directory / "root.cer", der)
+    write_public(directory / "root.pem", pem.encode("CERTIFICATE", der).encode())
     return der
 
 
