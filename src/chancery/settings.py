@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from chancery.domain.errors import BadRequest
 
+_SQLITE = "sqlite:///"
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Span = Annotated[timedelta, Field(gt=timedelta(0))]
 
@@ -38,7 +40,30 @@ class Listen(_Section):
 
 
 class Database(_Section):
-    url_file: Path  # never the URL itself: it may hold a password, and settings get logged
+    """*url_file* holds the URL, never the settings: it may have a password in it.
+
+    A relative SQLite path counts from *base*, the directory of the settings,
+    so that a copied instance finds its own record.
+    """
+
+    url_file: Path
+    base: Path
+
+    @property
+    def url(self) -> str:
+        """The database's URL, its path absolute."""
+        try:
+            text = self.url_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(
+                f"cannot read {self.url_file}: {getattr(error, 'strerror', None) or error}",
+                field="database.url_file",
+                remedy="it holds the URL: sqlite:///data/chancery.db or postgresql+psycopg://...",
+            ) from error
+        prefix, path = text[: len(_SQLITE)], text[len(_SQLITE) :]
+        if prefix == _SQLITE and path and not path.startswith("/"):
+            return f"{_SQLITE}{self.base / path}"
+        return text
 
 
 class Signer(_Section):
@@ -137,6 +162,11 @@ _PATHS = {
 
 def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
     """Make the relative paths of *document* count from *base*."""
+    database = document.get("database")
+    if isinstance(database, dict):
+        if "base" in database:
+            raise BadRequest("database.base is not yours to set", field="database.base")
+        database["base"] = base
     for section, keys in _PATHS.items():
         table = document.get(section)
         if isinstance(table, dict):

@@ -20,6 +20,7 @@ from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.ports import Page, RequestFilter
+from chancery.settings import load
 from chancery.wire import pem, pkcs10
 from services.csr import p256_csr
 from services.instance import Instance
@@ -157,7 +158,7 @@ class House:
 
     def record(self) -> dict[str, object]:
         """All that a submission could leave behind."""
-        url = (self.instance.directory / "secrets" / "database-url").read_text().strip()
+        url = load(self.instance.directory / "chancery.toml").database.url
         with closing(open_store(url, clock=SystemClock())) as store, store.read() as session:
             pending = session.requests.get(self.pending)
             assert pending is not None

@@ -11,6 +11,7 @@ from typing import Any
 
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
+from chancery.settings import load
 from chancery.signer import journal
 from chancery.wire import pem
 from services.csr import p256_csr
@@ -79,7 +80,7 @@ def compare_books(instance: Instance, acknowledged: dict[str, str]) -> None:
 
 def database(instance: Instance) -> tuple[dict[str, str], set[str], set[str]]:
     """Certificates by serial (PEM), abandoned serials, serials of open intents."""
-    url = (instance.directory / "secrets" / "database-url").read_text().strip()
+    url = load(instance.directory / "chancery.toml").database.url
     store = open_store(url, clock=SystemClock())
     try:
         with store.read() as session:

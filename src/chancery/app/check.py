@@ -1,5 +1,6 @@
 """``chancery config check``: what would keep an instance from starting."""
 
+import ssl
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ def _files(settings: Settings) -> Iterator[str]:
             yield from _file(name, path, secret=True)
     yield from _file("tls.certificate", settings.tls.certificate, secret=False)
     yield from _file("tls.client_ca", settings.tls.client_ca, secret=False)
+    yield from _tls(settings)
     for name, directory in {
         "signer.vault": settings.signer.vault,
         "signer.journal": settings.signer.journal,
@@ -52,10 +54,25 @@ def _file(name: str, path: Path, *, secret: bool) -> Iterator[str]:
         yield f"{name}: {path} can be read by others; chmod 600 it"
 
 
-def _database(settings: Settings) -> Iterator[str]:
+def _tls(settings: Settings) -> Iterator[str]:
+    """Whether certificate and key are a pair, and the bundle can be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        open_store(settings.database.url_file.read_text().strip(), clock=SystemClock()).close()
+        context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    except ssl.SSLError as error:
+        yield f"tls.certificate and tls.key: not a certificate and its key ({error.reason})"
     except OSError:
         return  # told above, with the file
+    try:
+        context.load_verify_locations(settings.tls.client_ca)
+    except ssl.SSLError as error:
+        yield f"tls.client_ca: no certificates in PEM ({error.reason})"
+    except OSError:
+        return
+
+
+def _database(settings: Settings) -> Iterator[str]:
+    try:
+        open_store(settings.database.url, clock=SystemClock()).close()
     except CAError as error:
         yield f"database: {error}" + (f"; {error.remedy}" if error.remedy else "")

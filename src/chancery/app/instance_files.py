@@ -22,7 +22,7 @@ url_file = "secrets/database-url"
 vault = "vault"
 journal = "journal"
 socket = "run/signer.sock"
-unseal_key_file = "secrets/unseal.key"
+{unseal}
 
 [tls]
 certificate = "tls/server.pem"
@@ -36,6 +36,10 @@ origin = "{origin}"
 [publication]
 directory = "public"
 """
+
+
+_UNSEAL_BY_KEY = 'unseal_key_file = "secrets/unseal.key"'
+_UNSEAL_BY_PASSPHRASE = 'passphrase_file = "secrets/passphrase"'  # noqa: S105 - a path
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +61,15 @@ class Layout:
         return self.root / "secrets" / "unseal.key"
 
     @property
+    def passphrase(self) -> Path:
+        return self.root / "secrets" / "passphrase"
+
+    @property
     def database_url(self) -> Path:
         return self.root / "secrets" / "database-url"
 
     def token(self, user: str) -> Path:
         return self.root / "secrets" / "tokens" / f"{user}.token"
-
-    @property
-    def database(self) -> Path:
-        return self.root / "data" / "chancery.db"
 
     @property
     def vault(self) -> Path:
@@ -97,9 +101,13 @@ class Layout:
             (self.root / name).chmod(mode)
 
 
-def write_settings(layout: Layout, http_port: int, https_port: int) -> None:
-    origin = f"chancery.local/{os.urandom(6).hex()}"
-    text = _SETTINGS.format(http_port=http_port, https_port=https_port, origin=origin)
+def write_settings(layout: Layout, http_port: int, https_port: int, *, passphrase: bool) -> None:
+    text = _SETTINGS.format(
+        http_port=http_port,
+        https_port=https_port,
+        origin=f"chancery.local/{os.urandom(6).hex()}",
+        unseal=_UNSEAL_BY_PASSPHRASE if passphrase else _UNSEAL_BY_KEY,
+    )
     write_public(layout.settings, text.encode())
 
 

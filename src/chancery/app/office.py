@@ -63,7 +63,7 @@ class Office:
 def open_office(settings: Settings) -> Iterator[Office]:
     """Connect to the record and the signer; at the end finish what is under way, and close."""
     clock = SystemClock()
-    store = open_store(settings.database.url_file.read_text().strip(), clock=clock)
+    store = open_store(settings.database.url, clock=clock)
     vault = SignerClient(socket_path(settings.signer.socket))
     entropy = secrets.token_bytes
     http = settings.listen.http_url

@@ -8,6 +8,7 @@ import json
 import secrets
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,10 +25,13 @@ from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.shipped import DN_PROFILES, PROFILES
 from chancery.services.authority import Extensions, NewAuthority
 from chancery.settings import Settings, load
+from chancery.signer.unseal import UnsealSource
 from chancery.signer.unseal.key_file import KeyFile
+from chancery.signer.unseal.passphrase import Passphrase
 from chancery.signer.vault import create as create_vault
 from chancery.wire import pem
 
+SQLITE: Final = "sqlite:///data/chancery.db"
 ROOT: Final = "root-ca"
 ISSUING: Final = "issuing-ca"
 RA: Final = "main"
@@ -54,13 +58,16 @@ def quickstart(
     http_port: int | None = None,
     https_port: int | None = None,
     database: str | None = None,
+    passphrase_file: Path | None = None,
 ) -> dict[str, Any]:
     """Make an instance in *directory* and return what its ``quickstart.json`` says.
 
     AlreadyExists if the directory holds anything.  With *database* (a
-    PostgreSQL URL) the record is kept there; it must be empty.
+    PostgreSQL URL) the record is kept there; it must be empty.  With
+    *passphrase_file* the vault opens by that passphrase, else by a random key.
     """
     target = directory.resolve()
+    plan = _Plan(http_port or 8080, https_port or 8443, database, _passphrase(passphrase_file))
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise AlreadyExists(
             f"{directory} is in use",
@@ -68,10 +75,17 @@ def quickstart(
             rule="directory.empty",
             remedy="choose another directory, or remove this one if nothing in it is needed",
         )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        facts = _build(workshop, target, http_port or 8080, https_port or 8443, database)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise BadRequest(
+            f"cannot write to {target.parent}: {error.strerror}",
+            field="directory",
+            rule="directory.writable",
+        ) from error
+    try:
+        facts = _build(workshop, target, plan)
         if target.exists():
             target.rmdir()
         workshop.rename(target)
@@ -81,29 +95,57 @@ def quickstart(
     return facts
 
 
-def _build(
-    workshop: Path, target: Path, http_port: int, https_port: int, database: str | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What was asked for; *passphrase* is None where a random key opens the vault."""
+
+    http_port: int
+    https_port: int
+    database: str | None
+    passphrase: bytes | None
+
+    def __post_init__(self) -> None:
+        if self.http_port == self.https_port:
+            raise BadRequest(
+                f"both listeners would be at port {self.http_port}",
+                field="--https-port",
+                rule="ports.differ",
+                remedy="give --http-port and --https-port different numbers",
+            )
+
+
+def _passphrase(path: Path | None) -> bytes | None:
+    if path is None:
+        return None
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadRequest(
+            f"cannot read {path}: {error.strerror}", field="--passphrase-file"
+        ) from error
+
+
+def _build(workshop: Path, target: Path, plan: _Plan) -> dict[str, Any]:
     here = Layout(workshop)
     here.make()
-    write_settings(here, http_port, https_port)
-    write_private(here.unseal_key, secrets.token_bytes(32))
-    write_private(here.database_url, (database or _sqlite(here)).encode() + b"\n")
-    create_vault(here.vault, KeyFile(here.unseal_key))
-    migrate(here.database_url.read_text().strip())
+    write_settings(here, plan.http_port, plan.https_port, passphrase=plan.passphrase is not None)
+    write_private(here.database_url, (plan.database or SQLITE).encode() + b"\n")
+    source: UnsealSource
+    if plan.passphrase is None:
+        write_private(here.unseal_key, secrets.token_bytes(32))
+        source = KeyFile(here.unseal_key)
+    else:
+        write_private(here.passphrase, plan.passphrase)
+        source = Passphrase(here.passphrase)
+    create_vault(here.vault, source)
+    migrate(load(here.settings).database.url)
     with tempfile.TemporaryDirectory(prefix="chancery-") as short:
         settings = _with_socket(load(here.settings), Path(short) / "signer.sock")
         with running_signer(settings.signer), open_office(settings) as office:
             _refuse_used(office)
             facts = _furnish(office, here, Layout(target))
-    if database is None:
-        write_private(here.database_url, _sqlite(Layout(target)).encode() + b"\n")
     write_private(here.facts, json.dumps(facts, indent=2).encode() + b"\n")
     return facts
-
-
-def _sqlite(layout: Layout) -> str:
-    return f"sqlite:///{layout.database}"
 
 
 def _with_socket(settings: Settings, socket: Path) -> Settings:

@@ -54,9 +54,11 @@ def main() -> int:
 def _settle(office: Office) -> None:
     """Settle what a crash left open.
 
+    Nothing is begun on a record that was rolled back or rewritten (C11).
     Another machine on the same PostgreSQL may be at work: there, only what is
     too old to be under way is anybody's.
     """
+    office.audit.standing()  # raises if the record is not the one that was signed
     alone = office.store.embedded
     found = office.reconciliation.run(older_than_s=0 if alone else ORPHAN_S)
     recovered = office.authorities.recover()

@@ -1,5 +1,6 @@
 """What a database says when it refuses or is away, in the words of a CA.  No SQL leaves here."""
 
+import logging
 import re
 from typing import Final
 
@@ -7,6 +8,8 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, Unavailable
+
+_log = logging.getLogger(__name__)
 
 _NOUNS: Final = {
     "authority": "authority of this name",
@@ -26,6 +29,7 @@ _UNIQUE: Final = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "2
 _DANGLING: Final = {"SQLITE_CONSTRAINT_FOREIGNKEY", "23503"}
 _CHECK: Final = {"SQLITE_CONSTRAINT_CHECK", "23514"}
 _GUARD: Final = {"SQLITE_CONSTRAINT_TRIGGER", "23001"}
+_FULL: Final = {"SQLITE_FULL", "53100"}
 _AWAY_CLASSES: Final = {"08", "25", "40", "53", "54", "55", "57", "58", "XX"}  # SQLSTATE classes
 
 
@@ -71,7 +75,14 @@ def _refusal(error: IntegrityError) -> CAError:
     return Conflict("the database refused the record", rule="record.refused")
 
 
-def unavailable() -> Unavailable:
+def unavailable(error: DBAPIError | None = None) -> Unavailable:
+    """What a requester hears of an outage; the log hears what the database said."""
+    if error is not None and _code(error) in _FULL:
+        return Unavailable(
+            "the disk of the database is full; nothing was done",
+            rule="storage.full",
+            remedy="free some space there: the service goes on by itself",
+        )
     return Unavailable(
         "the database is away",
         rule="storage.unavailable",
@@ -88,7 +99,8 @@ def translate(error: Exception) -> Exception:
     if isinstance(error, PoolTimeout):
         return unavailable()
     if isinstance(error, DBAPIError) and _is_outage(error):
-        return unavailable()
+        _log.error("database: %s: %s", _code(error) or "no answer", error.orig)
+        return unavailable(error)
     return error
 
 
