@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 
 from chancery.adapters.storage import open_store
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
-from chancery.domain.certificate import CertificateRecord, RevocationReason
+from chancery.domain.certificate import CertificateRecord, RevocationReason, RevokedEntry
 from chancery.domain.errors import BadRequest, CAError, Conflict, NotFound, Unavailable
 from chancery.domain.identity import SYSTEM, anonymous
 from chancery.domain.profile import DAY_S
@@ -220,6 +220,19 @@ def test_a_crl_of_some_certificates_only_does_not_pass_for_all(house: House, bra
             operator(), "far", crl.join(tbs, SignatureAlgorithm.ECDSA_SHA256, signature)
         )
     assert caught.value.rule == "crl.partial"
+
+
+def test_a_crl_of_a_million_entries_is_signed(house: House) -> None:
+    with house.store.read() as session:
+        (key,) = ca_keys(session.authorities.certificates("root"))
+    now, algorithm = house.clock.s(), SignatureAlgorithm.ECDSA_SHA256
+    revoked = RevokedEntry("7f" * 16, now, RevocationReason.superseded, None)
+    tbs = crl.tbs(
+        issuer=key.certificate.subject_der, key_identifier=key.certificate.key_identifier,
+        algorithm=algorithm, number=99, this_update=now, next_update=now + 600,
+        entries=[crl.entry(revoked)] * 1_000_000,
+    )  # fmt: skip
+    assert house.vault.sign_crl(key.key_id or "", algorithm, tbs)
 
 
 def test_another_process_that_is_faster_is_no_error(house: House, vault: Wavering) -> None:

@@ -95,7 +95,7 @@ def test_an_oversized_frame_ends_the_connection_and_nothing_else(signer: s.Signe
             connection.sendall(header)
             assert connection.recv(1) == b""
     with pytest.raises(TooLarge):
-        signer.client().sign_csr("root", SignatureAlgorithm.ECDSA_SHA256, bytes(17 << 20))
+        signer.client().sign_csr("root", SignatureAlgorithm.ECDSA_SHA256, bytes(protocol.MAX_FRAME))
     assert signer.client().generate("k", KeyAlgorithm.EC_P256, KeyPurpose.OCSP)
 
 

@@ -23,8 +23,12 @@ from chancery.domain.keys import (
     SignatureOnRecord,
 )
 
-MAX_FRAME: Final = 16 * 1024 * 1024
-"""Octets of one frame: a CRL of some 400,000 entries, or a batch of 10,000 orders."""
+MAX_FRAME: Final = 64 * 1024 * 1024
+"""Octets of one frame: a CRL of some 1.4 million entries.
+
+Only processes of the signer's own account are heard, and a frame's buffer
+grows with what has arrived: a length alone costs nothing.
+"""
 
 MAX_SERIALS: Final = 2_000
 """Serials in one look-up, so that its answer fits a frame (ML-DSA-87: 4,627 octets each)."""
