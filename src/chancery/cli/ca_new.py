@@ -39,7 +39,12 @@ def create(
     ] = None,
     signature_algorithm: Signature = None,
     days: Annotated[
-        int | None, Parameter(validator=AT_LEAST_ONE, help="Validity of its certificate.")
+        int | None,
+        Parameter(
+            validator=AT_LEAST_ONE,
+            help="Validity of its certificate; else 20 years for a root, 10 below one, "
+            "and never past the parent's.",
+        ),
     ] = None,
     path_length: Annotated[
         int | None, Parameter(validator=NOT_NEGATIVE, help="CAs allowed below it.")

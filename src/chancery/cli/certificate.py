@@ -167,10 +167,4 @@ def _change(serial: str, verb: str, body: Json, authority: str | None, api: Conn
     number = arguments.serial(serial)
     with api.open() as server:
         answer = server.post("certificates", number, verb, body=body)
-    output.show(answer, as_json=api.as_json, human=_told)
-
-
-def _told(answer: Json) -> None:
-    output.record(
-        {key: value for key, value in answer.items() if key not in {"der", "certificate"}}
-    )
+    output.show(answer, as_json=api.as_json, human=certificate_view.certificate)

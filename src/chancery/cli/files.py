@@ -7,12 +7,14 @@ import os
 import re
 import secrets
 import ssl
+import stat
 import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from chancery.cli.failures import note
 from chancery.domain.errors import AlreadyExists, BadRequest, TooLarge
 
 STDIN: Final = "-"
@@ -150,6 +152,7 @@ def secret(file: Path | None, prompt: str, *, confirm: bool = False) -> str:
     An argument or a variable would show it to every process on the machine.
     """
     if file is not None:
+        _warn_if_open(file)
         try:
             text = read(file, _MAX_SECRET).decode().rstrip("\r\n")
         except UnicodeDecodeError as error:
@@ -165,6 +168,15 @@ def secret(file: Path | None, prompt: str, *, confirm: bool = False) -> str:
     if not text:
         raise BadRequest(f"the {prompt} is empty", field=prompt)
     return text
+
+
+def _warn_if_open(path: Path) -> None:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # reading it will say what is wrong
+    if stat.S_ISREG(mode) and mode & 0o077:
+        note(f"{path} can be read by others; chmod 600 it")
 
 
 def _is_text(data: bytes) -> bool:

@@ -287,6 +287,7 @@ def words(tmp_path: Path) -> dict[str, Path]:
     made["csr"].write_text(CSR)
     made["rule"].write_text(json.dumps({"name": "mine"}))
     made["secret"].write_text("correct horse\n")
+    made["secret"].chmod(0o600)
     return made
 
 

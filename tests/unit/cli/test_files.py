@@ -118,6 +118,17 @@ def test_pkcs12(server: Any, run: Any, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "a.p12").stat().st_mode) == 0o600
 
 
+def test_a_secret_that_others_can_read_is_told(server: Any, run: Any, tmp_path: Path) -> None:
+    server.on("POST", "/users/u/password", {"done": True})
+    (tmp_path / "pw").write_text("correct horse\n")
+    argv = ("user", "password", "u", "--password-file", tmp_path / "pw")
+
+    for mode, told in ((0o644, True), (0o600, False)):
+        (tmp_path / "pw").chmod(mode)
+        finished = run(*argv)
+        assert (finished.code, "chmod 600" in finished.err) == (0, told)
+
+
 def test_a_secret_is_not_taken_from_a_pipe_unasked(run: Any, server: Any) -> None:
     finished = run("user", "password", "alice")
 
