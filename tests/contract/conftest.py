@@ -63,6 +63,20 @@ def url(engine_name: str, request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{engine_name}_url"))
 
 
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def house_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """A database for ``services.pki.House``; None: it makes its own, in SQLite."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: Server = request.getfixturevalue("postgres_server")
+    url = server.database(template=request.getfixturevalue("postgres_template"))
+    yield url
+    server.drop(url)
+
+
 @pytest.fixture
 def empty_url(engine_name: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database without a schema."""

@@ -34,10 +34,10 @@ from services.pki import House, Wavering, away, operator, signer
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, house_url: str | None) -> Iterator[House]:
     directory = tmp_path_factory.mktemp("house")
     with signer(directory) as vault:
-        house = House(directory, vault)
+        house = House(directory, vault, database=house_url)
         house.authorities.create(SYSTEM, new("root", None))
         yield house
         house.close()

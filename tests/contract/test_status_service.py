@@ -34,8 +34,22 @@ def vault(tmp_path: Path) -> Iterator[Wavering]:
 
 
 @pytest.fixture
-def house(tmp_path: Path, vault: Wavering) -> Iterator[House]:
-    house = House(tmp_path, vault)
+def house_url(engine_name: str, request: pytest.FixtureRequest) -> str | None:
+    """One for each test; None: the house makes its own, in SQLite."""
+    return None if engine_name == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def house(tmp_path: Path, vault: Wavering, house_url: str | None) -> Iterator[House]:
+    yield from furnished(House(tmp_path, vault, database=house_url))
+
+
+@pytest.fixture
+def house_on_sqlite(tmp_path: Path, vault: Wavering) -> Iterator[House]:
+    yield from furnished(House(tmp_path, vault))
+
+
+def furnished(house: House) -> Iterator[House]:
     make(house, "root", None)
     make(house, "issuing", "root")
     yield house
@@ -118,8 +132,9 @@ def test_an_entry_stays_for_one_crl_beyond_expiry(house: House) -> None:
         assert (leaf.serial in listed(house, "brisk")) is on_it, f"{ahead} s later"
 
 
-def test_numbers_rise_even_after_an_old_backup_came_back(house: House) -> None:
+def test_numbers_rise_even_after_an_old_backup_came_back(house_on_sqlite: House) -> None:
     """Incident I23: the database forgets, the published files do not."""
+    house = house_on_sqlite
     url = f"sqlite:///{house.directory / 'backup.db'}"
     with sqlite3.connect(house.directory / "chancery.db") as database:
         database.execute("VACUUM INTO ?", (str(house.directory / "backup.db"),))

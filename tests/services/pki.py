@@ -137,10 +137,11 @@ class House:
     vault_kind: str = "software"
     responder_s: int = 30 * DAY_S
     clock: MovableClock = field(default_factory=MovableClock)
+    database: str | None = None  # URL; None: SQLite in *directory*
 
     def __post_init__(self) -> None:
         self.directory.mkdir(exist_ok=True)
-        url = f"sqlite:///{self.directory / 'chancery.db'}"
+        url = self.database or f"sqlite:///{self.directory / 'chancery.db'}"
         migrate(url)
         self.store: SqlStore = open_store(url, clock=self.clock)
         self.publisher = DirectoryPublisher(self.directory / "public")
