@@ -23,6 +23,7 @@ def test_every_line_names_its_process(tmp_path: Path) -> None:
     assert ready() == {"signer", "worker", "jobs"}
     names = [line["component"] for line in lines() if line["event"] == "ready"]
     assert len(names) == len(set(names))
+    assert {line["component"] for line in lines()} <= {*names, "supervisor"}
     assert all({"time", "component", "event"} <= line.keys() for line in lines())
     ports = {instance.facts[name].rpartition(":")[2] for name in ("http", "https")}
     told = [line["urls"] for line in lines() if "urls" in line]

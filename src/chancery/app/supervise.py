@@ -72,6 +72,7 @@ def _metrics(run: Path) -> Path:
 def _worker(config: str, number: int, sockets: Sequence[socket.socket]) -> Child:
     """The first one settles what a crash left, before anybody else touches the record."""
     fds = tuple(one.fileno() for one in sockets)
-    command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds))
+    name = f"worker-{number}"
+    command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds), name)
     first = ("--cold",) if number == 1 else ()
-    return Child(f"worker-{number}", command, first=first, fds=fds)
+    return Child(name, command, first=first, fds=fds)

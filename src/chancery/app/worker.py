@@ -1,7 +1,7 @@
 """A web worker: every door of one machine.
 
-``python -m chancery.app.worker CONFIG HTTP_FD HTTPS_FD [--cold]``: on sockets that the
-supervisor opened; *--cold* says that nobody else is at work yet.
+``python -m chancery.app.worker CONFIG HTTP_FD HTTPS_FD NAME [--cold]``: on sockets that the
+supervisor opened; NAME is its name in the log, *--cold* says that nobody else is at work yet.
 """
 
 import gc
@@ -38,8 +38,8 @@ _SWITCH_S = 0.001
 
 
 def main() -> int:
-    logs.configure("worker")
     config, *words = sys.argv[1:]
+    logs.configure(words[2])
     http, https = (socket.socket(fileno=int(word)) for word in words[:2])
     try:
         with open_office(load(Path(config))) as office:

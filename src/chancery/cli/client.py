@@ -3,7 +3,6 @@
 import ipaddress
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -11,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from chancery import __version__
 from chancery.cli.failures import Refusal, Unexpected
+from chancery.cli.reaching import reaching
 from chancery.domain import errors
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Client:
     def lines(self, *path: str, body: bytes, media_type: str) -> Iterator[Json]:
         """Send *body* and yield the objects of the NDJSON answer as they arrive."""
         with (
-            self._reaching(),
+            reaching(self._url, self._certificate),
             self._http.stream(
                 "POST",
                 _path(path, _BASE),
@@ -175,34 +175,12 @@ class Client:
         base: str = _BASE,
     ) -> "httpx2.Response":
         query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
-        with self._reaching():
+        with reaching(self._url, self._certificate):
             answer = self._http.request(
                 method, _path(path, base), params=query, json=body, headers=dict(headers or {})
             )
         self._check(answer)
         return answer
-
-    @contextmanager
-    def _reaching(self) -> Iterator[None]:
-        """Turn the ways a connection fails into the ways a CA command fails."""
-        import httpx2  # noqa: PLC0415 - loaded by then
-
-        try:
-            yield
-        except httpx2.TimeoutException as error:
-            raise errors.Unavailable(
-                f"{self._url} did not answer in time",
-                field="--url",
-                remedy="try again, or wait longer with --timeout",
-            ) from error
-        except (httpx2.ReadError, httpx2.RemoteProtocolError) as error:
-            if self._certificate is not None:  # TLS 1.3 reads a refusal where an answer should be
-                raise _certificate_refused(self._certificate, error) from error
-            raise _unreachable(self._url, error) from error
-        except httpx2.TransportError as error:
-            raise _unreachable(self._url, error) from error
-        except httpx2.InvalidURL as error:
-            raise errors.BadRequest(f"{self._url!r}: {error}", field="--url") from error
 
     def _check(self, answer: "httpx2.Response") -> None:
         """Raise what an unsuccessful *answer* stands for."""
@@ -240,33 +218,6 @@ def _problem(answer: "httpx2.Response") -> dict[str, Any]:
         "detail": f"the server answered {answer.status_code} {answer.reason_phrase}"
         + (f": {page}" if page and "<" not in page else ""),
     }
-
-
-def _unreachable(url: str, error: "httpx2.TransportError") -> errors.CAError:
-    text = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        reason = text.partition("verify failed:")[2].partition("(_ssl")[0].strip() or text
-        return errors.Unavailable(
-            f"the certificate of {url} is not to be trusted: {reason}",
-            field="--ca-bundle",
-            rule="tls.verify",
-            remedy="name the bundle of the CA that issued it: --ca-bundle or CHANCERY_CA_BUNDLE",
-        )
-    return errors.Unavailable(
-        f"cannot reach {url}: {text or type(error).__name__}",
-        field="--url",
-        remedy="is the server running, and is this its address?",
-    )
-
-
-def _certificate_refused(path: str, error: "httpx2.TransportError") -> errors.CAError:
-    return errors.NotAuthenticated(
-        f"the server hung up on the client certificate in {path}: {error or type(error).__name__}",
-        field="--client-certificate",
-        rule="tls.client-certificate",
-        remedy="the file needs the chain too (`request download --format chain`) and its key,"
-        " and the server must trust its root",
-    )
 
 
 def _loopback(url: str) -> bool:
