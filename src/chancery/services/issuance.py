@@ -9,22 +9,27 @@ next is prepared.
 import hashlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.dn_profile import Uniqueness
-from chancery.domain.errors import BadKey, CAError, LintFailed, Unavailable, WrongState
-from chancery.domain.identity import SYSTEM, Principal
+from chancery.domain.errors import CAError, LintFailed, Unavailable, WrongState
+from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
-from chancery.services.abandonment import abandon
-from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue, Template
+from chancery.services.issuance_records import (
+    certificate_record,
+    close_unsigned,
+    fail_approved,
+    issued_event,
+    refuse_blocked,
+    submitted_event,
+)
 from chancery.services.uniqueness import SubjectsTaken
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
@@ -189,7 +194,8 @@ class Issuance:
             refuse_blocked(session, [piece.request.key_sha256 for piece in pieces])
             if fresh:
                 session.requests.add([piece.request for piece in fresh])
-                session.audit.append([_submitted(piece) for piece in fresh], self._clock.ms())
+                events = [submitted_event(p.work.principal, p.request) for p in fresh]
+                session.audit.append(events, self._clock.ms())
             taken = SubjectsTaken(session, self._clock.s())
             for piece in approved:
                 taken.take(piece.request, piece.certain.uniqueness)
@@ -228,11 +234,7 @@ class Issuance:
         why = str(error) if isinstance(error, CAError) else "internal error"
 
         def unit(session: Session) -> None:
-            session.requests.set_state(
-                request.id, RequestState.APPROVED, RequestState.FAILED, failure=why
-            )
-            failed = event(SYSTEM, "request.failed", request.id, Outcome.FAILURE, why=why)
-            session.audit.append([failed], self._clock.ms())
+            fail_approved(session, request, why, self._clock.ms())
 
         def told(_: "Future[None]") -> None:
             work.done.set_exception(error)
@@ -321,77 +323,6 @@ class Issuance:
             piece.work.done.set_exception(error)
 
         self._store.submit(unit).add_done_callback(committed)
-
-
-def refuse_blocked(session: Session, keys: Sequence[str]) -> None:
-    """Raise BadKey if one of *keys* (hex SHA-256 of the SPKI) was compromised."""
-    for why in session.certificates.keys_blocked(keys).values():
-        raise BadKey(f"this key is blocked: {why}", field="csr", rule="key.blocked")
-
-
-def close_unsigned(session: Session, intent: Intent, why: str, now_ms: int) -> None:
-    """Put on record that *intent* was never signed: its request failed, its serial stays taken."""
-    session.requests.set_state(
-        intent.request_id, RequestState.APPROVED, RequestState.FAILED, failure=why
-    )
-    abandon(session, intent, why, now_ms)
-
-
-def certificate_record(
-    request: CertificateRequest,
-    der: bytes,
-    *,
-    validity: tuple[int, int],
-    certificate_id: str,
-    issued_at: int,
-) -> CertificateRecord:
-    """The row for a certificate just signed for *request*."""
-    return CertificateRecord(
-        id=certificate_id,
-        authority=request.authority,
-        serial=request.serial,
-        subject=request.subject,
-        names=request.names,
-        not_before=validity[0],
-        not_after=validity[1],
-        key_sha256=request.key_sha256,
-        sha256=hashlib.sha256(der).hexdigest(),
-        profile=request.profile,
-        profile_sha256=request.profile_sha256,
-        request_id=request.id,
-        requester=request.requester,
-        der=der,
-        issued_at=issued_at,
-        renewed_from=request.renews,
-    )
-
-
-def issued_event(principal: Principal, record: CertificateRecord) -> AuditEvent:
-    return event(
-        principal,
-        "certificate.issued",
-        f"{record.authority}/{record.serial}",
-        authority=record.authority,
-        serial=record.serial,
-        sha256=record.sha256,
-        request=record.request_id,
-        profile=record.profile_sha256,
-    )
-
-
-def _submitted(piece: _Piece) -> AuditEvent:
-    request = piece.request
-    return event(
-        piece.work.principal,
-        "request.submitted",
-        request.id,
-        ra=request.ra,
-        authority=request.authority,
-        profile=request.profile_sha256,
-        content=request.content_sha256,
-        key=request.key_sha256,
-        approvals_needed=request.approvals_needed,
-    )
 
 
 def _order(piece: _Piece) -> CertificateOrder:

@@ -7,7 +7,7 @@ from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
-from chancery.services.issuance import refuse_blocked
+from chancery.services.issuance_records import refuse_blocked
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import (
     bounded,

@@ -1,1 +1,0 @@
-"""Obsolete algorithms that old clients force on us, fenced and named."""
