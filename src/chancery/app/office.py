@@ -13,6 +13,7 @@ from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.app.signer_process import socket_path
 from chancery.domain.weak_keys import debian_list
+from chancery.services.announced import AnnouncedStore
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.catalogue import Catalogue
@@ -115,7 +116,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ras=RaService(store, catalogue, clock),
         status=status,
         authorities=AuthorityService(
-            store,
+            AnnouncedStore(store, changes),
             vault,
             clock,
             entropy,
