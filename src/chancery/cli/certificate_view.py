@@ -6,6 +6,7 @@ from chancery.cli.text import clean
 from chancery.domain.errors import BadRequest
 
 _FIRST_OF_AUTHORITY = ("name", "state", "subject", "parent", "container")
+_OF_CERTIFICATE = ("serial", "not_before", "not_after", "path_length")
 _FIRST_OF_CERTIFICATE = (
     *("serial", "status", "revoked_at", "reason", "invalidity_date", "subject", "names"),
     *("issuer", "authority", "not_before", "not_after", "sha256", "profile", "requester"),
@@ -15,8 +16,9 @@ _FIRST_OF_CERTIFICATE = (
 def authority(answer: Json) -> None:
     """Print an authority, and of its certificate what one looks for."""
     told = _first(answer, _FIRST_OF_AUTHORITY)
-    if isinstance(text := answer.get("certificate"), str):
-        told["certificate"] = facts(text)
+    if isinstance(text := answer.get("certificate"), str) and (said := facts(text)):
+        told["certificate"] = said
+        answer = {key: value for key, value in answer.items() if key not in _OF_CERTIFICATE}
     output.record(told | _rest(answer, told))
 
 

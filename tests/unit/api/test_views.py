@@ -2,9 +2,14 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from chancery.api.paging import decode, encode
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
@@ -64,12 +69,27 @@ REVOKED = replace(
     revoked_at=9,
     reason=RevocationReason.keyCompromise,
 )
+
+
+def _self_signed() -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Issuing")])
+    return (
+        x509.CertificateBuilder(name, name, key.public_key(), 0x5A)
+        .not_valid_before(datetime(2026, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+
+
 AUTHORITY = Authority(
     name="issuing", container="main", parent="root",
     subject=DistinguishedName(((Attribute("2.5.4.3", "Issuing", Syntax.UTF8),),)), key_id="k",
     key_algorithm=KeyAlgorithm.EC_P384, signature_algorithm=SignatureAlgorithm.ECDSA_SHA384,
     state=AuthorityState.ACTIVE, offline=False, silo="", region="",
-    security_level=SecurityLevel.STANDARD, certificate=b"\x30\x00", chain=(b"\x30\x00",),
+    security_level=SecurityLevel.STANDARD, certificate=_self_signed(), chain=(b"\x30\x00",),
     created_at=1, csr=b"\x30\x00",
 )  # fmt: skip
 PEM = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
@@ -269,7 +289,14 @@ def test_revocation(house: Any) -> None:
 def test_authorities(house: Any) -> None:
     who = house.by("ca-operator")
     (shown,) = who.get(f"{V1}/authorities").json
-    assert (shown["subject"], shown["certificate"], shown["chain"]) == ("CN=Issuing", PEM, [PEM])
+    assert (shown["subject"], shown["chain"]) == ("CN=Issuing", [PEM])
+    assert "BEGIN CERTIFICATE" in shown["certificate"]
+    assert (shown["serial"], shown["not_before"], shown["not_after"]) == (
+        "5a",
+        1767225600,
+        1798761599,
+    )
+    assert (shown["path_length"], shown["csr_waiting"]) == (1, True)
     new = {"name": "root", "container": "main", "subject": "CN=Root"}
     assert who.post(f"{V1}/authorities", new).status == 201
     assert who.post(f"{V1}/authorities", new | {"kind": "x"}).status == 400

@@ -14,7 +14,7 @@ from chancery.domain.authority import Authority, AuthorityCertificate, Container
 from chancery.domain.errors import NotFound
 from chancery.domain.identity import Permission
 from chancery.services.authority import NewAuthority
-from chancery.wire import crl, documents, pem
+from chancery.wire import ca_certificate, crl, documents, pem
 
 _MAX_CRL = 1_000_000
 """Characters of a CRL brought here: an offline CA revokes few."""
@@ -38,6 +38,11 @@ class AuthorityOut(Out):
     silo: str
     region: str
     certificate: str | None = Field(description="PEM of the current certificate.")
+    serial: str | None = Field(description="Of the current certificate, as what follows.")
+    not_before: int | None
+    not_after: int | None
+    path_length: int | None = Field(description="CAs allowed below; null: unlimited.")
+    csr_waiting: bool = Field(description="A CSR waits to be certified elsewhere: see /csr.")
     chain: list[str] = Field(description="PEM certificates above it, nearest first.")
     created_at: int
     crl_lifetime_s: int
@@ -90,6 +95,7 @@ def pem_of(der: bytes, label: str = "CERTIFICATE") -> str:
 
 
 def authority_out(authority: Authority) -> AuthorityOut:
+    current = ca_certificate.decode(authority.certificate) if authority.certificate else None
     return AuthorityOut(
         name=authority.name,
         container=authority.container,
@@ -103,6 +109,11 @@ def authority_out(authority: Authority) -> AuthorityOut:
         silo=authority.silo,
         region=authority.region,
         certificate=pem_of(authority.certificate) if authority.certificate else None,
+        serial=None if current is None else current.serial,
+        not_before=None if current is None else current.not_before,
+        not_after=None if current is None else current.not_after,
+        path_length=None if current is None else current.path_length,
+        csr_waiting=authority.csr is not None,
         chain=[pem_of(der) for der in authority.chain],
         created_at=authority.created_at,
         crl_lifetime_s=authority.crl_lifetime_s,

@@ -19,17 +19,23 @@ from chancery.domain.algorithms import (
     key_family,
 )
 from chancery.domain.audit import AuditEvent
-from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
+from chancery.domain.authority import Authority
+from chancery.domain.certificate import CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, CAError, LintFailed
 from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
-from chancery.domain.names import ATTRIBUTES, Attribute, DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
 from chancery.services.abandonment import abandon
 from chancery.services.issuers import CaKey, algorithm_of, decode
+from chancery.services.status.responder_content import (
+    PROFILE,
+    REQUEST_PREFIX,
+    algorithm_for,
+    responder_record,
+    subject_for,
+)
 from chancery.wire import ca_certificate, ocsp
 from chancery.wire.algorithms import load_key
 from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
@@ -42,10 +48,6 @@ _log = logging.getLogger(__name__)
 
 _UNDER_WAY_S = 120
 """How long the making of a responder certificate may take, in seconds."""
-
-PROFILE = "ocsp-signer"
-REQUEST_PREFIX = "ocsp:"
-"""``request_id`` of responder certificates: no request was made for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Responders:
             ready = self._recorded(authority, key)
             if ready is None or self._ageing(ready):
                 try:
-                    ready = self._make(authority, key)
+                    ready = self._make(authority, key, renewed=ready is not None)
                 except CAError:
                     # Half its life is left: answer with it and try again later.
                     if ready is None or ready.certificate.not_after <= self._clock.s():
@@ -150,16 +152,16 @@ class Responders:
                     return _ready(record.request_id.removeprefix(REQUEST_PREFIX), found, authority)
         return None
 
-    def _make(self, authority: Authority, key: CaKey) -> SigningResponder:
+    def _make(self, authority: Authority, key: CaKey, *, renewed: bool) -> SigningResponder:
         assert key.key_id is not None
-        info = self._responder_key(authority, key)
+        info = self._responder_key(authority, key, renewed=renewed)
         version = self._profile()
         algorithm = algorithm_of(authority, key)
         compiled = compile_profile(version, self._context(key, algorithm))
         serial = int.from_bytes(self._entropy(16)) | 1 << 126
         draft = compiled.build(
             serial=serial,
-            subject=_subject(authority, key),
+            subject=subject_for(authority, key),
             spki=info.spki,
             names=(),
             extensions=(),
@@ -196,11 +198,13 @@ class Responders:
             http=self._http,
         )
 
-    def _responder_key(self, authority: Authority, key: CaKey) -> KeyInfo:
+    def _responder_key(self, authority: Authority, key: CaKey, *, renewed: bool) -> KeyInfo:
         """One OCSP key per CA key: a renewed certificate keeps it."""
         key_id = f"{key.key_id}-ocsp"
+        if renewed:  # the signer's log should not tell of a refusal in a day like any other
+            return self._vault.key(key_id)
         try:
-            return self._vault.generate(key_id, _algorithm(authority), KeyPurpose.OCSP)
+            return self._vault.generate(key_id, algorithm_for(authority), KeyPurpose.OCSP)
         except AlreadyExists:
             return self._vault.key(key_id)
 
@@ -247,45 +251,6 @@ class Responders:
             session.audit.append([event], self._clock.ms())
 
         self._store.write(unit)
-
-
-def responder_record(intent: Intent, der: bytes) -> CertificateRecord:
-    """The row for a responder certificate just signed."""
-    decoded = decode(der)
-    return CertificateRecord(
-        id=intent.id,
-        authority=intent.authority,
-        serial=intent.serial,
-        subject=decoded.subject.text,
-        names=(),
-        not_before=decoded.not_before,
-        not_after=decoded.not_after,
-        key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
-        sha256=decoded.sha256,
-        profile=PROFILE,
-        profile_sha256=intent.profile_sha256,
-        request_id=intent.request_id,
-        requester=SYSTEM.name,
-        der=der,
-        issued_at=intent.created_at,
-    )
-
-
-def _algorithm(authority: Authority) -> KeyAlgorithm:
-    """Like the CA's own, but RSA no larger than its level demands: a responder signs all day."""
-    if authority.key_algorithm.startswith("rsa-"):
-        return KeyAlgorithm(f"rsa-{LEVELS[authority.security_level].min_rsa_bits}")
-    return authority.key_algorithm
-
-
-def _subject(authority: Authority, key: CaKey) -> DistinguishedName:
-    """The CA's name with a CN that says what this is."""
-    oid, syntax, longest = ATTRIBUTES["CN"]
-    common_name = Attribute(oid, f"{key.label} OCSP responder"[-longest:], syntax)
-    others = tuple(
-        rdn for rdn in authority.subject.rdns if all(attribute.oid != oid for attribute in rdn)
-    )
-    return DistinguishedName((*others, (common_name,)))
 
 
 def _ready(
