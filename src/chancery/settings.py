@@ -140,16 +140,19 @@ def load(config: Path) -> Settings:
     try:
         return Settings.model_validate(_absolute(document, config.resolve().parent))
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt section is missing under its right name, too: the cause comes first.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"]) or "config"
+        said = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise BadRequest(
-            f"{config}: {where}: {first['msg']}",
+            f"{config}: {where}: {said}",
             field=where,
             rule="config",
             remedy="`chancery config check` checks the file without starting anything",
         ) from error
 
 
+_WORDS = {"extra_forbidden": "no such setting", "missing": "must be set"}
 _PATHS = {
     "database": ("url_file",),
     "signer": ("vault", "journal", "socket", "unseal_key_file", "passphrase_file"),

@@ -60,15 +60,20 @@ def _tls(settings: Settings) -> Iterator[str]:
     try:
         context.load_cert_chain(settings.tls.certificate, settings.tls.key)
     except ssl.SSLError as error:
-        yield f"tls.certificate and tls.key: not a certificate and its key ({error.reason})"
+        yield f"tls.certificate and tls.key: not a certificate and its key ({_cause(error)})"
     except OSError:
         return  # told above, with the file
     try:
         context.load_verify_locations(settings.tls.client_ca)
     except ssl.SSLError as error:
-        yield f"tls.client_ca: no certificates in PEM ({error.reason})"
+        yield f"tls.client_ca: no certificates in PEM ({_cause(error)})"
     except OSError:
         return
+
+
+def _cause(error: ssl.SSLError) -> str:
+    """OpenSSL's reason in words; it has none for a file without the PEM block it looks for."""
+    return (error.reason or "").lower().replace("_", " ") or "not the PEM it should be"
 
 
 def _database(settings: Settings) -> Iterator[str]:

@@ -27,7 +27,7 @@ from chancery.services.authority import Extensions, NewAuthority
 from chancery.settings import Settings, load
 from chancery.signer.unseal import UnsealSource
 from chancery.signer.unseal.key_file import KeyFile
-from chancery.signer.unseal.passphrase import Passphrase
+from chancery.signer.unseal.passphrase import MAX_LENGTH, MIN_LENGTH, Passphrase
 from chancery.signer.vault import create as create_vault
 from chancery.wire import pem
 
@@ -118,11 +118,19 @@ def _passphrase(path: Path | None) -> bytes | None:
     if path is None:
         return None
     try:
-        return path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
         raise BadRequest(
             f"cannot read {path}: {error.strerror}", field="--passphrase-file"
         ) from error
+    if not MIN_LENGTH <= len(data.rstrip(b"\r\n")) <= MAX_LENGTH:
+        raise BadRequest(
+            f"the passphrase in {path} has {len(data)} octets, not {MIN_LENGTH} to {MAX_LENGTH}",
+            field="--passphrase-file",
+            rule="unseal.length",
+            remedy="six or more random words are a good one",
+        )
+    return data
 
 
 def _build(workshop: Path, target: Path, plan: _Plan) -> dict[str, Any]:

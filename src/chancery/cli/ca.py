@@ -217,6 +217,14 @@ def reject(
 
 
 @app.command
+def delete(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Forget an authority that never had a certificate; `disable` is for all others."""
+    with api.open() as server:
+        server.delete("authorities", name)
+    output.done(name, "deleted", as_json=api.as_json)
+
+
+@app.command
 def disable(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """Stop an authority from issuing.  CRLs and OCSP answers for it go on."""
     _changed(name, "disable", {}, api)

@@ -2,7 +2,7 @@
 
 from chancery.cli import output
 from chancery.cli.application import group
-from chancery.cli.instance import AsJson, Config
+from chancery.cli.instance import AsJson, Config, local_database
 
 app = group("database")
 
@@ -15,5 +15,6 @@ def upgrade(*, config: Config, as_json: AsJson = False) -> None:
     """
     from chancery.app import upgrade_database  # noqa: PLC0415 - loads the database drivers
 
-    upgrade_database(config)
+    with local_database("database.url_file"):
+        upgrade_database(config)
     output.done("database", "current", as_json=as_json)

@@ -2,6 +2,8 @@
 
 import json
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +11,7 @@ from cyclopts import Parameter
 
 from chancery.cli import output
 from chancery.cli.failures import OK, USAGE
+from chancery.domain.errors import Unavailable
 
 Config = Annotated[
     Path, Parameter(name="--config", env_var="CHANCERY_CONFIG", help="The chancery.toml.")
@@ -25,12 +28,25 @@ def quickstart(
     database: Annotated[
         str | None, Parameter(help="postgresql+psycopg://... or nothing for SQLite.")
     ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        Parameter(
+            help="File with a passphrase to seal the keys with; else a random key file does."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a complete instance, and show where everything is."""
     from chancery.app.quickstart import quickstart as make  # noqa: PLC0415 - loads the server
 
-    facts = make(directory, http_port=http_port, https_port=https_port, database=database)
+    with local_database("--database"):
+        facts = make(
+            directory,
+            http_port=http_port,
+            https_port=https_port,
+            database=database,
+            passphrase_file=passphrase_file,
+        )
     home = directory.resolve()
     shown = _without_secrets(json.loads(json.dumps(facts, default=str)))
     paths = {"directory": str(home), "facts_file": str(home / "quickstart.json")}
@@ -60,6 +76,22 @@ def check(*, config: Config, as_json: AsJson = False) -> int:
         if not findings:
             output.line(f"{config}: no findings")
     return USAGE if findings else OK
+
+
+@contextmanager
+def local_database(field: str) -> Iterator[None]:
+    """There is no server here whose log could be looked at: the cause is on standard error."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.rule != "storage.unavailable":
+            raise
+        raise Unavailable(
+            str(error),
+            field=field,
+            rule=error.rule,
+            remedy="is it running, and is this its URL?",
+        ) from error
 
 
 def _without_secrets(facts: dict[str, Any]) -> dict[str, Any]:

@@ -110,6 +110,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("ca list", "GET", "/authorities", {"limit": "500"}, None),
     ("ca tree", "GET", "/authorities", {"limit": "500"}, None),
     ("ca show a", "GET", "/authorities/a", {}, None),
+    ("ca delete a", "DELETE", "/authorities/a", {}, None),
     (
         (
             "ca create sub --container c --subject CN=Sub --parent root --key-algorithm ec-p384"

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -11,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
+from chancery.app.instance_files import Layout, write_settings
 
 
 def test_quickstart_tells_everything_but_secrets(tmp_path: Path, alone: Any) -> None:
@@ -30,6 +32,11 @@ def test_quickstart_tells_everything_but_secrets(tmp_path: Path, alone: Any) -> 
 
     checked = alone("config", "check", "--config", directory / "chancery.toml")
     assert (checked.code, "no findings" in checked.out) == (0, True)
+
+    settings = directory / "chancery.toml"
+    settings.write_text(settings.read_text().replace("tls/server.pem", "tls/server.key"))
+    swapped = alone("config", "check", "--config", settings)
+    assert "a certificate and its key (not the PEM it should be)\n" in swapped.out
 
     again = alone("quickstart", directory)
     assert (again.code, again.out) == (6, "")
@@ -62,6 +69,47 @@ def test_database_upgrade(tmp_path: Path, alone: Any) -> None:
         assert (made.code, made.out, made.err) == (0, "database: current\n", "")
     open_store(url_file.read_text().strip(), clock=SystemClock()).close()
     assert alone(*argv, "--json").json == {"name": "database", "result": "current"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("[tls]", "[tsl]", "tsl: no such setting"),
+        ('key = "tls/server.key"', "", "tls.key: must be set"),
+        ("http_port = 8080", "http_port = 8443", "listen: http_port and https_port must differ"),
+        ("[listen]", "[listen]\nhost_name = 1", "listen.host_name: no such setting"),
+    ],
+)
+def test_a_wrong_setting(before: str, after: str, said: str, tmp_path: Path, alone: Any) -> None:
+    config = tmp_path / "chancery.toml"
+    write_settings(Layout(tmp_path), 8080, 8443, passphrase=False)
+    text = config.read_text()
+    assert before in text
+    config.write_text(text.replace(before, after, 1))
+
+    finished = alone("config", "check", "--config", config)
+
+    assert finished.code == 2
+    assert f"{config}: {said}\n" in finished.out
+
+
+def test_quickstart_by_passphrase(tmp_path: Path, alone: Any) -> None:
+    short = tmp_path / "short"
+    short.write_text("too short\n")
+
+    for path in (short, tmp_path / "nowhere"):
+        finished = alone("quickstart", tmp_path / "a", "--passphrase-file", path)
+        assert (finished.code, (tmp_path / "a").exists()) == (2, False), finished
+        assert str(path) in finished.err
+
+
+def test_quickstart_without_its_database(tmp_path: Path, alone: Any) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:9/none"
+
+    finished = alone("quickstart", tmp_path / "a", "--database", url)
+
+    assert finished.code == 7
+    assert "(--database, storage.unavailable) — is it running" in finished.err
 
 
 def test_ceremony(tmp_path: Path, alone: Any) -> None:
