@@ -217,3 +217,10 @@ def test_an_auditor_leaves_no_note(office: Office, who: Who) -> None:
     office.changes.add_note(who("officer1"), request.id, "which host?")
     with pytest.raises(errors.NotPermitted):
         office.changes.add_note(who("auditor"), request.id, "hello")
+
+
+def test_a_submitted_note_is_kept(office: Office, who: Who) -> None:
+    asked = submission("noted.example.org", note="for the shop's new host")
+    request = office.registration.submit(who("requester"), asked).request
+    (note,) = office.registration.show(who("officer1"), request.id).notes
+    assert (note.author, note.text) == ("requester", "for the shop's new host")

@@ -19,7 +19,7 @@ from chancery.domain.errors import CAError, LintFailed, Unavailable, WrongState
 from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
-from chancery.domain.request import CertificateRequest, RequestState
+from chancery.domain.request import CertificateRequest, Note, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.catalogue import Catalogue, Template
 from chancery.services.issuance_records import (
@@ -59,6 +59,7 @@ class Work:
     source: "Prepare | CertificateRequest"
     approvers: tuple[str, ...] = ()
     code: str | None = None
+    note: str = ""
     done: "Future[Submitted]" = field(default_factory=Future)
 
     @property
@@ -193,9 +194,7 @@ class Issuance:
             # Approved ones too: the key may have been lost while people thought.
             refuse_blocked(session, [piece.request.key_sha256 for piece in pieces])
             if fresh:
-                session.requests.add([piece.request for piece in fresh])
-                events = [submitted_event(p.work.principal, p.request) for p in fresh]
-                session.audit.append(events, self._clock.ms())
+                self._record_fresh(session, fresh)
             taken = SubjectsTaken(session, self._clock.s())
             for piece in approved:
                 taken.take(piece.request, piece.certain.uniqueness)
@@ -212,6 +211,16 @@ class Issuance:
                     piece.work.done.set_result(Submitted(piece.request, piece.work.code, None))
 
         self._store.submit(unit).add_done_callback(committed)
+
+    def _record_fresh(self, session: Session, fresh: list[_Piece]) -> None:
+        session.requests.add([piece.request for piece in fresh])
+        events = [submitted_event(piece.work.principal, piece.request) for piece in fresh]
+        session.audit.append(events, self._clock.ms())
+        for piece in fresh:
+            if piece.work.note:
+                request = piece.request
+                note = Note(request.requester, request.created_at, piece.work.note)
+                session.requests.add_note(request.id, note)
 
     def _one_by_one(self, pieces: list[_Piece], error: BaseException) -> None:
         """One bad piece must not fail the rest: give each a commit of its own."""

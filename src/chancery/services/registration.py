@@ -71,7 +71,7 @@ class RegistrationService:
                 self._check_queue(request)
             return request
 
-        return self._issuance.enqueue(Work(principal, prepare, code=code))
+        return self._issuance.enqueue(Work(principal, prepare, code=code, note=submission.note))
 
     def submit(self, principal: Principal, submission: Submission) -> Submitted:
         """Record a request, and issue at once if nobody needs to approve it."""

@@ -7,6 +7,7 @@ from chancery.domain import merkle
 from chancery.domain.audit import AuditRecord
 from chancery.domain.errors import BadRequest, NotFound, WrongState
 from chancery.domain.identity import Permission, Principal
+from chancery.domain.merkle import ROW
 from chancery.ports import Clock, KeyVault, Publisher, Store
 from chancery.services.access import demand
 from chancery.services.audit.integration import TiledLog, tampered
@@ -89,9 +90,24 @@ class AuditService:
                     "audit.rolled-back",
                     f"the database holds {recorded} records, {covered} were signed",
                 )
+            newest = session.audit.records(covered - 1, covered) if covered else []
             oldest = session.audit.records(covered, min(covered + 1, recorded))
+        if newest and newest[0].hash != self._signed_leaf(covered):
+            raise tampered(
+                "audit.rolled-back",
+                f"record {covered - 1} in the database is not the one that was signed",
+            )
         waiting = max(self._clock.ms() - oldest[0].time_ms, 0) if oldest else 0
         return Standing(recorded, covered, waiting)
+
+    def _signed_leaf(self, covered: int) -> bytes:
+        """The hash of the last leaf that the standing checkpoint covers, from its tile."""
+        try:
+            return TileReader(self._publisher.published, covered).hashes(0, (covered - 1) // ROW)[
+                -1
+            ]
+        except BadRequest as error:
+            raise tampered("audit.tiles", str(error)) from error
 
     def search(
         self,
