@@ -97,7 +97,7 @@ def lint_some(office: Office, stop: threading.Event, limit: int = 50) -> int:
             break
         findings = office.linter(record.der)
         if findings:
-            _log.error("lint.findings", serial=record.serial, findings=findings)
+            _log.warning("lint.findings", serial=record.serial, findings=findings)
         note = partial(_note, record.id, findings, office.clock.s())
         office.store.write(note)
         if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:

@@ -89,6 +89,7 @@ def _names(office: Office) -> tuple[list[str], list[_Address]]:
         addresses.append(ipaddress.ip_address(configured))
     except ValueError:
         hosts.insert(0, configured)
-    # A name without a dot names something else on every network, so it proves nothing.
-    qualified = [host for host in hosts if "." in host or host == configured]
+    # A name without a dot names something else on every network, so it proves nothing;
+    # localhost is what people type on the machine itself.
+    qualified = [host for host in hosts if "." in host or host == configured] + ["localhost"]
     return list(dict.fromkeys(qualified)), list(dict.fromkeys(addresses))
