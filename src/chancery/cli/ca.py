@@ -12,7 +12,6 @@ from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, Excluded, Permitt
 from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import note
-from chancery.domain.errors import NotFound
 
 app = group("ca")
 app.command(ca_new.create)
@@ -249,9 +248,7 @@ def _waits(server: Client, name: str, answer: Json) -> str | None:
     for one in server.items("pending-certificates", limit=None):
         if one.get("authority") == name:
             return f"its new certificate waits for approvals: `ca pending` shows {one.get('id')}"
-    try:
-        server.download("authorities", name, "csr")
-    except NotFound:
+    if not answer.get("csr_waiting"):
         return None
     return (
         "its new certificate waits for the other CA:"
