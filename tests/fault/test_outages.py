@@ -108,7 +108,7 @@ def test_the_signer_hangs_and_dies_and_dies_again(automatic: Instance) -> None:
         wait_for(automatic.ready, seconds=10, what="another signer")
         assert time.monotonic() - killed < 10  # the promise: ready within 10 s
         with load(automatic) as clients:
-            for _ in range(3):
+            for _ in range(2):
                 signer = automatic.child("chancery.signer")
                 assert signer is not None
                 os.kill(signer, signal.SIGKILL)

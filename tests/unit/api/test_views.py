@@ -164,6 +164,7 @@ def behind() -> dict[str, Any]:
         enable=AUTHORITY, containers=[Container("main", None)], create_container=Container("main", "owners"),
         export=FILE, renew=AUTHORITY, upload_certificate=AUTHORITY, import_authority=AUTHORITY,
         cross_sign=None, pending=[PENDING], approve=CERTIFICATE, reject=None,
+        remove=None,
     )  # fmt: skip
     return {
         "registration": _Registration(find=[REQUEST] * 3, show=view),
@@ -302,6 +303,8 @@ def test_authorities(house: Any) -> None:
     assert who.post(f"{V1}/authorities", new | {"kind": "x"}).status == 400
     assert who.post(f"{V1}/authorities", b"{").status == 400
     assert who.post(f"{V1}/authorities", []).status == 422
+    assert who("DELETE", f"{V1}/authorities/issuing").status == 204
+    assert house.services.authorities.last == ("remove", "issuing")
     for verb in ("disable", "enable"):
         assert who.post(f"{V1}/authorities/issuing/{verb}", {}).status == 200
     assert b"BEGIN CERTIFICATE REQUEST" in who.get(f"{V1}/authorities/issuing/csr").body

@@ -173,6 +173,12 @@ def show_authority(who: Who, using: Using, name: str) -> AuthorityOut:
     return authority_out(using.authorities.show(who, name))
 
 
+@door.route("DELETE", "/{name}", Permission.AUTHORITY_MANAGE, status=204)
+def delete_authority(who: Who, using: Using, name: str) -> None:
+    """Forget an authority that never had a certificate."""
+    using.authorities.remove(who, name)
+
+
 @door.route("GET", "/{name}/certificates", Permission.AUTHORITY_READ)
 def list_authority_certificates(who: Who, using: Using, name: str) -> list[AuthorityCertificateOut]:
     """List every certificate the authority ever had, oldest first."""

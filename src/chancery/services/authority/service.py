@@ -89,6 +89,32 @@ class AuthorityService(Creation, Succession, Foreign):
             remedy="list the pending CA certificates",
         )
 
+    def remove(self, principal: Principal, name: str) -> None:
+        """Forget an authority that was made by mistake and never had a certificate."""
+        self._managed(principal, name)
+
+        def unit(session: Session) -> None:
+            authority = find(session, name)
+            if session.authorities.certificates(name):
+                raise WrongState(
+                    f"{name} has had a certificate: it stays on record",
+                    field="authority",
+                    rule="authority.certified",
+                    remedy="disable it",
+                )
+            if any(item.authority == name for item in pending(session)):
+                raise WrongState(
+                    f"the certificate of {name} waits for approvals",
+                    field="authority",
+                    rule="authority.pending",
+                    remedy="reject that: the name is free then",
+                )
+            session.authorities.remove(name)
+            leaf = event(principal, "authority.removed", name, key=authority.key_id)
+            session.audit.append([leaf], self._clock.ms())
+
+        self._store.write(unit)
+
     def disable(self, principal: Principal, name: str) -> Authority:
         """Stop issuance; CRL and OCSP go on for what was issued."""
         return self._switch(principal, name, AuthorityState.ACTIVE, AuthorityState.DISABLED)
