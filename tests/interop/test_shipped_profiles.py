@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from issuing import CA_NAME, Issuer, dn, spki
+from issuing import CA_NAME, Issuer, dn, spki, version
 from judges import findings, run
 
 from chancery.domain.algorithms import KeyAlgorithm
@@ -18,6 +18,7 @@ from chancery.domain.san_rules import select_names
 from chancery.domain.shipped import DN_PROFILES, PROFILES
 from chancery.domain.subject import build_subject
 from chancery.wire import general_names
+from chancery.wire.lint import compile_lint
 
 pytestmark = pytest.mark.interop
 
@@ -41,22 +42,27 @@ ASKED: dict[str, tuple[str, ...]] = {  # what a typical CSR would ask for
     "user": ("email:alice@example.org", "upn:alice@corp.example.org"),
     "device": ("dns:printer-7.example.org",),
 }
-SUBJECT = dn(
-    ("C", "DE"),
-    ("ST", "Bayern"),
-    ("L", "München"),
-    ("O", "Example"),
-    ("OU", "Research"),
-    ("CN", "Alice Example"),
-    ("emailAddress", "alice@example.org"),
-)
+COMMON_NAMES = {"tls-server": "www.example.org", "tls-server-client": "db1.example.org"}
 BY_NAME = {profile.name: profile for profile in DN_PROFILES}
+
+
+def subject_of(profile: str) -> DistinguishedName:
+    """The subject of a typical CSR; its mailbox reaches only the names that have room for it."""
+    return dn(
+        ("C", "DE"),
+        ("ST", "Bayern"),
+        ("L", "München"),
+        ("O", "Example"),
+        ("OU", "Research"),
+        ("CN", COMMON_NAMES.get(profile, "Alice Example")),
+        ("emailAddress", "alice@example.org"),
+    )
 
 
 def make(profile: ExtensionProfile, key: KeyAlgorithm, issuer: Issuer) -> bytes:
     """Run the whole way a submission takes: DN profile, SAN rules, TBSCertificate."""
     subject: DistinguishedName = build_subject(
-        BY_NAME[profile.dn_profile], SUBJECT, (), may_override=False
+        BY_NAME[profile.dn_profile], subject_of(profile.name), (), may_override=False
     )
     asked: tuple[GeneralName, ...] = tuple(map(general_names.parse, ASKED.get(profile.name, ())))
     names = select_names(profile, asked, (), subject)
@@ -69,6 +75,7 @@ def test_a_certificate_of_each_profile(profile: ExtensionProfile, key: KeyAlgori
     der = make(profile, key, Issuer())
 
     assert findings(der, "NOTICE") == []
+    assert compile_lint(version(profile))(der) == ()
     text = run("openssl", "x509", "-inform", "DER", "-noout", "-text", der=der)
     assert "Version: 3 (0x2)" in text
     assert "<Not Supported>" not in text

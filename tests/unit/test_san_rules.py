@@ -141,3 +141,24 @@ def test_a_server_needs_an_identity() -> None:
     with pytest.raises(BadName) as caught:
         select_names(profile, names("email:a@example.org"), (), NOBODY)
     assert caught.value.rule == "name.server-identity"
+
+
+SERVER = replace(ANY, extended_key_usage=(EKU_NAMES["serverAuth"],))
+
+
+def test_the_common_name_of_a_server_is_in_its_san() -> None:
+    """A CN outside the SAN was validated by nobody."""
+    asked = names("dns:www.example.org", "ip:10.0.0.1")
+    for common_name in ("www.Example.org", "10.0.0.1"):
+        assert select_names(SERVER, asked, (), dn(("CN", common_name))) == asked
+    for profile in (SERVER, replace(SERVER, cn_into_san=True)):
+        with pytest.raises(BadName) as caught:
+            select_names(profile, asked, (), dn(("CN", "My Web Server")))
+        assert (caught.value.field, caught.value.rule) == ("subject.CN", "name.cn-in-san")
+    with pytest.raises(BadName):
+        select_names(SERVER, asked, (), dn(("CN", "other.example.org")))
+
+
+def test_a_server_may_be_called_by_a_single_label() -> None:
+    profile = replace(SERVER, cn_into_san=True)
+    assert select_names(profile, (), (), dn(("CN", "Web1"))) == names("dns:web1")

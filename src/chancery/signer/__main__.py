@@ -58,7 +58,8 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
         vault = open_vault(options.vault, source)
-        journal = Journal(options.journal)
+        # After a failed fsync only reading the file again helps: end, and be started again.
+        journal = Journal(options.journal, lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
         pair(vault, journal, options.vault)
         server = Server(Signer(vault, journal), options.socket, uid=options.peer_uid, log=log)
     except (CAError, OSError) as error:

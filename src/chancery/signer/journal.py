@@ -53,8 +53,12 @@ class Journal:
         *,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         segment_octets: int = SEGMENT_OCTETS,
+        lost: Callable[[], None] = lambda: None,
     ) -> None:
         """Verify the newest segment and take the journal over.
+
+        *lost* is called once the disk no longer tells what it holds: only a new
+        process, which reads the file again, can go on.
 
         Raises Unavailable if another process has it, or if it was altered.
         """
@@ -63,6 +67,7 @@ class Journal:
         self._segment_octets = segment_octets
         self._group = GroupCommit(self._commit)
         self._failed: Unavailable | None = None
+        self._lost = lost
         self._file: int | None = None
         self._size = 0
         self._live: tuple[Path, dict[int, int]] = (directory, {})
@@ -193,15 +198,20 @@ class Journal:
         except OSError as error:
             # The kernel may have dropped the pages and will report success next
             # time, so what is on disk is unknown until the file is read again.
-            self._failed = journal_errors.unwritable(error)
-            raise self._failed from None
+            raise self._lose(error) from None
 
     def _undo(self) -> None:
         assert self._file is not None
         try:
             os.ftruncate(self._file, self._size)
         except OSError as error:
-            self._failed = journal_errors.unwritable(error)
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> Unavailable:
+        """What is on disk is unknown from here on: nothing more is signed by this process."""
+        self._failed = journal_errors.unwritable(error)
+        self._lost()
+        return self._failed
 
     def _note(
         self,
@@ -233,7 +243,7 @@ class Journal:
             self._open_segment(sealed)
         except OSError as error:
             if following.exists():
-                self._failed = journal_errors.unwritable(error)
+                self._lose(error)
 
     def _open_segment(self, sealed: SealedSegment | None = None) -> None:
         """Make a segment whole with its first record, which carries what must not be forgotten."""

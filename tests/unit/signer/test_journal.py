@@ -1,6 +1,7 @@
 """The journal shows every change of what was written, and loses only what was never released."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -279,3 +280,29 @@ def test_threads_share_commits_and_lose_nothing(directory: Path) -> None:
         thread.join()
     journal.close()
     assert len(list(read(directory))) == 321
+
+
+def test_a_failed_sync_is_told_once_and_a_new_process_goes_on(tmp_path: Path) -> None:
+    """fsyncgate: after a failed fdatasync the kernel may report success with the pages gone."""
+    told: list[str] = []
+    journal = Journal(tmp_path / "journal", lost=lambda: told.append("lost"))
+    journal.append([Draft(Operation.CSR, "before")])
+    held = os.dup(journal._file)
+    reader, writer = os.pipe()
+    os.dup2(writer, journal._file)  # a pipe takes no pwrite and no fdatasync
+    try:
+        with pytest.raises(Unavailable):
+            journal.append([Draft(Operation.CSR, "lost")])
+        with pytest.raises(Unavailable):
+            journal.append([Draft(Operation.CSR, "after")])
+    finally:
+        os.dup2(held, journal._file)
+        for one in (held, reader, writer):
+            os.close(one)
+        journal.close()
+    assert told
+    again = Journal(tmp_path / "journal")
+    again.append([Draft(Operation.CSR, "again")])
+    again.close()
+    keys = [entry.key_id for entry in read(tmp_path / "journal")]
+    assert keys[-2:] == ["before", "again"]
