@@ -90,7 +90,8 @@ _CHECKS = [
     ("crl.unrecorded", "no record tells of this CRL", """
         SELECT authority, serial, sha256
         FROM crl LEFT JOIN
-            (SELECT * FROM said WHERE action IN ('crl.issued', 'crl.accepted')) USING (authority, serial)
+            (SELECT * FROM said WHERE action IN ('crl.issued', 'crl.accepted'))
+            USING (authority, serial)
         WHERE value IS NOT sha256"""),
 ]  # fmt: skip
 _JOURNAL_CHECKS = [
