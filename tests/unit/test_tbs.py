@@ -361,7 +361,11 @@ def test_refuses_validities_out_of_bounds(lasting: int) -> None:
         )
 
 
-@pytest.mark.parametrize("data", [b"", b"\x30\x00", EC + b"\x00", EC[:-1], der.sequence(der.NULL)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x30\x00", EC + b"\x00", EC[:-1], der.sequence(der.NULL)],
+    ids=["nothing", "empty", "longer", "shorter", "no-key"],
+)
 def test_refuses_what_is_no_key(data: bytes) -> None:
     with pytest.raises(BadRequest):
         Issuer().issue(LEAF, subject=SUBJECT, spki=data)
