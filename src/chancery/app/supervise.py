@@ -40,6 +40,8 @@ def supervise(config: Path) -> NoReturn:
         ) from error
     path = str(config.resolve())
     os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
+    # One heap for all threads of a process: each further one keeps what it once needed.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
     children = [
         Child("signer", tuple(signer_command(settings.signer))),

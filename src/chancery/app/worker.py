@@ -76,6 +76,7 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
     app = application(office)
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(20_000, 20, 50)  # a request leaves hundreds of objects and hardly a cycle
     gc.freeze()  # what start-up made stays: no collection needs to look at it again
     serve(
         app,

@@ -24,6 +24,9 @@ MAX_LOGS: Final = 32
 """Audit keys that may sign: the journal repeats the last checkpoint of each in every segment."""
 
 
+_Unchecked = tuple[keypair.Way, bytes, bytes]
+
+
 @dataclass(slots=True)
 class _Pending:
     """A signature that was made and may not leave before its draft is on record."""
@@ -47,21 +50,37 @@ class Signer(KeyKeeper):
     def sign_certificates(self, orders: Sequence[CertificateOrder]) -> list[bytes | CAError]:
         now = int(self._now())
         claimed: list[int] = []
+        last: dict[str, _Unchecked] = {}
         try:
-            pending = [self._end_entity(order, now, claimed) for order in orders]
+            pending = [self._end_entity(order, now, claimed, last) for order in orders]
+            for way, signature, tbs in last.values():
+                way.check(signature, tbs)
             self._journal.append([one.draft for one in pending])
         finally:
             self._release(claimed)
         return [one.result for one in pending]
 
-    def _end_entity(self, order: CertificateOrder, now: int, claimed: list[int]) -> _Pending:
-        """Sign one order of a batch; whatever is wrong with it stays its own affair."""
+    def _end_entity(
+        self,
+        order: CertificateOrder,
+        now: int,
+        claimed: list[int],
+        last: dict[str, _Unchecked],
+    ) -> _Pending:
+        """Sign one order of a batch; whatever is wrong with it stays its own affair.
+
+        *last* gets the newest signature of each key that is checked by batch.
+        """
         try:
             key = self._vault.get(order.key_id)
             policy.end_entity(key, order, now)
-            sign = keypair.pick(key.ways, order.algorithm)
+            way = keypair.pick(key.ways, order.algorithm)
             self._claim(order.key_id, order.serial, claimed)
-            signature = sign(order.tbs)
+            if way.by_batch:
+                signature = way.sign(order.tbs)
+                last[order.key_id] = (way, signature, order.tbs)
+            else:
+                signature = way(order.tbs)
         except CAError as error:
             return _Pending(refusal(order.key_id, error, order.serial, order.tbs), error)
         draft = Draft(

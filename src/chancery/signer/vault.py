@@ -38,7 +38,7 @@ class VaultKey:
     ca_approvals: int
     binding: Binding | None
     private: keypair.PrivateKey
-    ways: Mapping[SignatureAlgorithm, keypair.Sign]
+    ways: Mapping[SignatureAlgorithm, keypair.Way]
 
 
 def create(directory: Path, unseal: UnsealSource) -> str:

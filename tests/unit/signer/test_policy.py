@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
-from chancery.domain.errors import CAError, SignerRefused
+from chancery.domain.errors import CAError, SignerRefused, Unavailable
 from chancery.domain.keys import CertificateOrder, KeyPurpose
-from chancery.signer import journal
+from chancery.signer import journal, keypair
 from chancery.signer.service import Signer
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import open_vault
@@ -376,3 +377,19 @@ def test_a_damaged_tbs_is_refused_or_still_within_the_rules(
         assert made.issuer == ROOT
     else:
         assert isinstance(answer, SignerRefused)
+
+
+def test_a_key_gone_bad_in_memory_releases_nothing_of_a_batch(signer: Signer) -> None:
+    """One signature of an ECDSA batch is verified before any of it leaves."""
+    s.make_root(signer, "root", "Root")
+    held = signer._vault.get("root")
+    flipped = keypair.make(KeyAlgorithm.EC_P256)
+    assert isinstance(flipped, ec.EllipticCurvePrivateKey)
+    bad = replace(held.ways[ECDSA], sign=lambda data: flipped.sign(data, ec.ECDSA(hashes.SHA256())))
+    signer._vault._cache["root"] = replace(held, ways={ECDSA: bad})
+    orders = [s.order("root", s.leaf(ROOT)) for _ in range(5)]
+
+    with pytest.raises(Unavailable, match="did not verify"):
+        signer.sign_certificates(orders)
+
+    assert not signer.signatures("root", [order.serial for order in orders])

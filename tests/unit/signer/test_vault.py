@@ -255,7 +255,7 @@ def test_a_faulty_signature_is_never_released() -> None:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert isinstance(other, ec.EllipticCurvePrivateKey)
     how = ec.ECDSA(hashes.SHA256())
-    sign = keypair.checked(
+    sign = keypair.Way(
         lambda data: other.sign(data, how),
         lambda signature, data: key.public_key().verify(signature, data, how),
     )

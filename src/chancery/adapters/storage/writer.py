@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 _BATCH: Final = 128  # bounds how long the first unit waits for the last
 _QUEUE: Final = 20_000
-_LINGER_S: Final = 0.0015  # a commit takes as long: who comes meanwhile saves one
+_LINGER_S: Final = 0.003  # a commit takes about as long: who comes meanwhile saves one
 
 
 class _Unit(NamedTuple):
