@@ -224,3 +224,11 @@ def test_a_submitted_note_is_kept(office: Office, who: Who) -> None:
     request = office.registration.submit(who("requester"), asked).request
     (note,) = office.registration.show(who("officer1"), request.id).notes
     assert (note.author, note.text) == ("requester", "for the shop's new host")
+
+
+def test_the_same_key_twice_at_the_same_moment_is_one_request(office: Office, who: Who) -> None:
+    twice = submission("same.example.org")
+    futures = [office.registration.enqueue(who("requester"), twice) for _ in range(8)]
+    answers = [future.exception() for future in futures]
+    assert sum(answer is None for answer in answers) == 1
+    assert all(isinstance(a, errors.AlreadyExists) for a in answers if a is not None)

@@ -30,6 +30,7 @@ from chancery.services.issuance_records import (
     refuse_blocked,
     submitted_event,
 )
+from chancery.services.request_access import refuse_duplicates
 from chancery.services.uniqueness import SubjectsTaken
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
@@ -213,6 +214,7 @@ class Issuance:
         self._store.submit(unit).add_done_callback(committed)
 
     def _record_fresh(self, session: Session, fresh: list[_Piece]) -> None:
+        refuse_duplicates(session, [piece.request for piece in fresh])
         session.requests.add([piece.request for piece in fresh])
         events = [submitted_event(piece.work.principal, piece.request) for piece in fresh]
         session.audit.append(events, self._clock.ms())

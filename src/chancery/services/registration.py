@@ -22,7 +22,7 @@ from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance, Submitted, Work
 from chancery.services.preparation import Preparation
-from chancery.services.request_access import hash_code, refuse_duplicate, visible
+from chancery.services.request_access import hash_code, visible
 from chancery.wire.describe import describe
 
 _BULK_WINDOW = 256
@@ -97,9 +97,8 @@ class RegistrationService:
             yield _outcome(future)
 
     def _check_queue(self, request: CertificateRequest) -> None:
-        """Refuse a duplicate, and a queue that has grown past what its officers can see."""
+        """Refuse to lengthen a queue that has grown past what its officers can see."""
         with self._store.read() as session:
-            refuse_duplicate(session, request)
             waiting = session.requests.count_pending(request.ra)
         if waiting >= self._catalogue.ra(request.ra).max_pending:
             raise Unavailable(

@@ -1,6 +1,7 @@
 """Who may see, change and decide one request: asked by every part of the registration office."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Final
 
 from chancery.domain.audit import AuditEvent
@@ -62,16 +63,27 @@ def own(principal: Principal, request: CertificateRequest) -> None:
         )
 
 
-def refuse_duplicate(session: Session, request: CertificateRequest) -> None:
-    """Raise AlreadyExists if another request for the same key and profile is pending."""
-    twin = session.requests.pending_with_key(request.key_sha256, request.profile)
-    if twin not in (None, request.id):
-        raise AlreadyExists(
-            "a request for this key and profile is already pending",
-            field="csr",
-            rule="request.duplicate",
-            remedy="wait for its decision, or withdraw it first",
-        )
+def refuse_duplicates(session: Session, requests: Iterable[CertificateRequest]) -> None:
+    """Raise AlreadyExists if two of these, or one and another on record, are pending twins.
+
+    Twins are requests for the same key and profile.
+    """
+    seen: set[tuple[str, str]] = set()
+    for request in requests:
+        if request.state is RequestState.PENDING:
+            mark = (request.key_sha256, request.profile)
+            if session.requests.pending_with_key(*mark) not in (None, request.id) or mark in seen:
+                raise _duplicate()
+            seen.add(mark)
+
+
+def _duplicate() -> AlreadyExists:
+    return AlreadyExists(
+        "a request for this key and profile is already pending",
+        field="csr",
+        rule="request.duplicate",
+        remedy="wait for its decision, or withdraw it first",
+    )
 
 
 def bounded(text: str, field: str) -> None:

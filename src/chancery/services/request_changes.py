@@ -13,7 +13,7 @@ from chancery.services.request_access import (
     bounded,
     locked,
     own,
-    refuse_duplicate,
+    refuse_duplicates,
     request_event,
     visible,
 )
@@ -40,7 +40,7 @@ class RequestChangeService:
         def unit(session: Session) -> CertificateRequest:
             current = locked(session, request_id)
             refuse_blocked(session, [prepared.key_sha256])
-            refuse_duplicate(session, prepared)
+            refuse_duplicates(session, [prepared])
             after = replace(
                 prepared,
                 state=RequestState.PENDING,
