@@ -56,8 +56,8 @@ demo-stop: ## stop what `make demo` started
 	@touch $@
 
 test: check .venv/.services ## everything, on services that the tests start themselves
-	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadgroup -m "not fault"
-	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -m fault
+	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile -m "not fault" --durations=15
+	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -m fault --durations=15
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz

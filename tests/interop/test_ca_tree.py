@@ -3,7 +3,8 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,20 @@ def grow(house: House, kind: str) -> tuple[Path, Path, Path]:
     )
 
 
+Grown = Callable[[str], tuple[Path, Path, Path]]
+
+
+@pytest.fixture(scope="module")
+def grown(house: House) -> Grown:
+    """The tree of a kind, grown when first asked for."""
+    return cache(lambda kind: grow(house, kind))
+
+
 @pytest.mark.parametrize("kind", CLASSICAL)
-def test_openssl_walks_the_tree_and_believes_the_crls(house: House, kind: str) -> None:
-    root, chain, crls = grow(house, kind)
+def test_openssl_walks_the_tree_and_believes_the_crls(
+    house: House, grown: Grown, kind: str
+) -> None:
+    root, chain, crls = grown(kind)
     verify = ["openssl", "verify", "-x509_strict", "-crl_check_all", "-CRLfile", crls,
               "-CAfile", root, "-untrusted", chain]  # fmt: skip
     assert ": OK" in run(*verify, house.directory / f"{kind}-good.pem")
@@ -99,7 +111,8 @@ def test_openssl_walks_the_tree_and_believes_the_crls(house: House, kind: str) -
 
 
 @pytest.mark.parametrize("kind", CLASSICAL)
-def test_openssl_reads_the_crl(house: House, kind: str) -> None:
+def test_openssl_reads_the_crl(house: House, grown: Grown, kind: str) -> None:
+    grown(kind)
     path = house.directory / "public" / "crl" / f"{kind}-issuing.crl"
     text = run("openssl", "crl", "-inform", "DER", "-in", path, "-noout", "-text")
     assert "Version 2" in text
@@ -113,7 +126,8 @@ def test_openssl_reads_the_crl(house: House, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CLASSICAL)
 @pytest.mark.skipif(shutil.which("certtool") is None, reason="gnutls-bin is not installed")
-def test_gnutls_reads_the_crl(house: House, kind: str) -> None:
+def test_gnutls_reads_the_crl(house: House, grown: Grown, kind: str) -> None:
+    grown(kind)
     path = house.directory / "public" / "crl" / f"{kind}-issuing.crl"
     text = run("certtool", "--inder", "--crl-info", "--infile", path)
     assert "Revoked certificates (1)" in text
@@ -128,7 +142,10 @@ def test_gnutls_reads_the_crl(house: House, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CLASSICAL)
 @pytest.mark.parametrize("level", ["root", "policy", "issuing"])
-def test_pkilint_finds_nothing_in_the_crl(house: House, kind: str, level: str) -> None:
+def test_pkilint_finds_nothing_in_the_crl(
+    house: House, grown: Grown, kind: str, level: str
+) -> None:
+    grown(kind)
     path = house.directory / "public" / "crl" / f"{kind}-{level}.crl"
     assert (
         run(LINTERS / "lint_crl", "lint", "-t", "CRL", "-p", "PKIX", "-s", "WARNING", path).strip()
@@ -137,7 +154,10 @@ def test_pkilint_finds_nothing_in_the_crl(house: House, kind: str, level: str) -
 
 
 @pytest.mark.parametrize("kind", CLASSICAL)
-def test_pkilint_finds_nothing_in_ca_certificates_and_responders(house: House, kind: str) -> None:
+def test_pkilint_finds_nothing_in_ca_certificates_and_responders(
+    house: House, grown: Grown, kind: str
+) -> None:
+    grown(kind)
     for level in ("root", "policy", "issuing"):
         authority = house.authorities.show(SYSTEM, f"{kind}-{level}")
         assert authority.ocsp_certificate is not None
