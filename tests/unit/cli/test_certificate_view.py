@@ -46,7 +46,7 @@ def test_ca_show(pem: str, server: Any, run: Any) -> None:
         "  issuer: CN=127.0.0.1\n",
         "  path length: unlimited\n",
         f"  sha256: {fingerprint(pem)}\n",
-        "(5 minutes ago)\n",
+        " minutes ago)\n",
         "(in 23 hours)\n",
     ):
         assert text in finished.out
