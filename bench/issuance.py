@@ -88,19 +88,19 @@ def bulk(instance: Instance, folder: Path, count: int) -> float:
     return count / spent
 
 
-def family_rss_kib(pid: int) -> dict[str, int]:
-    """Resident memory of the service's processes, shared pages counted in each."""
+def memory_mib(instance: Instance) -> dict[str, tuple[float, float]]:
+    """(resident, proportional) memory of each process; the second counts shared pages once."""
     found = {}
-    listing = subprocess.run(
-        ["ps", "-eo", "pid,ppid,rss,args"], capture_output=True, text=True, check=True
-    )
-    rows = [line.split(None, 3) for line in listing.stdout.splitlines()[1:]]
-    family = {pid}
-    for _ in range(3):
-        family |= {int(row[0]) for row in rows if int(row[1]) in family}
-    for row in rows:
-        if int(row[0]) in family:
-            found[f"{row[0]} {row[3][-60:]}"] = int(row[2])
+    for pid in instance.family():
+        fields = dict(
+            line.split(":", 1)
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        )
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        name = next((word for word in words if word.startswith("chancery.")), "supervisor")
+        found[f"{name} ({pid})"] = tuple(
+            int(fields[field].split()[0]) / 1024 for field in ("Rss", "Pss")
+        )
     return found
 
 
@@ -122,8 +122,7 @@ def main() -> None:
             many = wrk(instance, folder, 64, options.seconds)
             single = wrk(instance, folder, 1, max(3, options.seconds // 2))
             bulk_rate = bulk(instance, folder, options.bulk)
-            assert instance.process is not None
-            memory = family_rss_kib(instance.process.pid)
+            memory = memory_mib(instance)
         rate = many["requests"] / many["seconds"]
         single_rate = single["requests"] / single["seconds"]
         print(f"raw P-256 verify+sign        {raw:9.0f}/s   1.00 (one core)")
@@ -137,9 +136,10 @@ def main() -> None:
         )
         print(f"bulk issuance                {bulk_rate:9.0f}/s   {bulk_rate / raw:.2f} of raw")
         print(f"start to ready               {ready:9.2f} s")
-        print(f"resident memory              {sum(memory.values()) / 1024:9.0f} MiB")
-        for name, kib in memory.items():
-            print(f"    {kib / 1024:6.0f} MiB  {name}")
+        rss, pss = (sum(one[k] for one in memory.values()) for k in (0, 1))
+        print(f"memory of the service        {rss:9.0f} MiB resident, {pss:.0f} MiB proportional")
+        for name, (own_rss, own_pss) in memory.items():
+            print(f"    {own_rss:6.0f} MiB, {own_pss:4.0f}  {name}")
         print(
             f"load generator and clients used {resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime:.0f} s of CPU"
         )
