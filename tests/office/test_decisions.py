@@ -10,6 +10,7 @@ from cryptography import x509
 from chancery.app.office import Office
 from chancery.domain import errors
 from chancery.domain.identity import SYSTEM, Principal, anonymous
+from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.request import Approval, RequestState, Submission
 from chancery.ports import Session
 from services.csr import p256_csr
@@ -232,3 +233,42 @@ def test_the_same_key_twice_at_the_same_moment_is_one_request(office: Office, wh
     answers = [future.exception() for future in futures]
     assert sum(answer is None for answer in answers) == 1
     assert all(isinstance(a, errors.AlreadyExists) for a in answers if a is not None)
+
+
+def server_made(name: str) -> Submission:
+    return Submission(
+        "tls-server",
+        ra="main",
+        server_key="ec-p256",
+        subject=(("CN", name),),
+        names=(GeneralName(NameKind.DNS, name),),
+    )
+
+
+def gone(office: Office, key_id: str | None) -> bool:
+    assert key_id is not None
+    try:
+        office.vault.key(key_id)
+    except errors.NotFound:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("how", ["deny", "withdraw", "expire", "edit"])
+def test_a_key_made_here_goes_when_nothing_comes_of_it(office: Office, who: Who, how: str) -> None:
+    name = f"{how}.example.org"
+    request = office.registration.submit(who("requester"), server_made(name)).request
+    assert not gone(office, request.server_key_id)
+    match how:
+        case "deny":
+            office.decisions.deny(who("officer1"), request.id, "no")
+        case "withdraw":
+            office.changes.withdraw(who("requester"), request.id)
+        case "expire":
+            late = replace(request, expires_at=office.clock.s() - 1)
+            office.store.write(lambda session: session.requests.replace(late))
+            office.changes.expire_due()
+        case "edit":
+            after = office.changes.edit(who("requester"), request.id, server_made(name))
+            assert not gone(office, after.server_key_id)
+    assert gone(office, request.server_key_id)

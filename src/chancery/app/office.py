@@ -127,8 +127,8 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ),
         certificates=CertificateService(store, clock),
         registration=registration,
-        decisions=DecisionService(store, catalogue, issuance, clock),
-        changes=RequestChangeService(store, preparation, clock),
+        decisions=DecisionService(store, vault, catalogue, issuance, clock),
+        changes=RequestChangeService(store, vault, preparation, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
     )

@@ -5,22 +5,28 @@ from dataclasses import replace
 from chancery.domain.errors import BadRequest, Conflict, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.request import Approval, CertificateRequest, RequestState
-from chancery.ports import Clock, Session, Store
+from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance, Work
-from chancery.services.request_access import bounded, locked, request_event
+from chancery.services.request_access import bounded, forget_key, locked, request_event
 
 
 class DecisionService:
     """See the module."""
 
     def __init__(
-        self, store: Store, catalogue: Catalogue, issuance: Issuance, clock: Clock
+        self,
+        store: Store,
+        vault: KeyVault,
+        catalogue: Catalogue,
+        issuance: Issuance,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._issuance = issuance
+        self._vault = vault
         self._clock = clock
 
     def approve(
@@ -105,7 +111,9 @@ class DecisionService:
                 decision_reason=reason,
             )
 
-        return self._store.write(unit)
+        denied = self._store.write(unit)
+        forget_key(self._vault, denied)
+        return denied
 
     def _decidable(
         self, session: Session, principal: Principal, request_id: str, *, own: bool = False

@@ -30,7 +30,7 @@ from chancery.services.issuance_records import (
     refuse_blocked,
     submitted_event,
 )
-from chancery.services.request_access import refuse_duplicates
+from chancery.services.request_access import forget_key, refuse_duplicates
 from chancery.services.uniqueness import SubjectsTaken
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
@@ -228,6 +228,8 @@ class Issuance:
         """One bad piece must not fail the rest: give each a commit of its own."""
         if len(pieces) == 1 or isinstance(error, Unavailable):
             for piece in pieces:
+                if piece.work.fresh and not isinstance(error, Unavailable):
+                    forget_key(self._vault, piece.request)
                 self._give_up(piece.work, error)
             return
         for piece in pieces:

@@ -2,13 +2,21 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final
 
 from chancery.domain.audit import AuditEvent
-from chancery.domain.errors import AlreadyExists, NotFound, NotPermitted, TooLarge, WrongState
+from chancery.domain.errors import (
+    AlreadyExists,
+    NotFound,
+    NotPermitted,
+    TooLarge,
+    Unavailable,
+    WrongState,
+)
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import CertificateRequest, RequestState
-from chancery.ports import Session
+from chancery.ports import KeyVault, Session
 from chancery.services.audit import event
 
 TEXT_LIMIT: Final = 4000
@@ -84,6 +92,17 @@ def _duplicate() -> AlreadyExists:
         rule="request.duplicate",
         remedy="wait for its decision, or withdraw it first",
     )
+
+
+def forget_key(vault: KeyVault, request: CertificateRequest) -> None:
+    """Destroy a key that was made for *request*, now that nothing will come of it.
+
+    Called after the commit: if the process dies in between, or the vault is
+    away, a key that opens nothing stays in the vault.
+    """
+    if request.server_key_id is not None:
+        with suppress(NotFound, Unavailable):
+            vault.destroy(request.server_key_id)
 
 
 def bounded(text: str, field: str) -> None:

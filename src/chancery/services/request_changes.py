@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from chancery.domain.errors import WrongState
+from chancery.domain.errors import CAError, Unavailable, WrongState
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
-from chancery.ports import Clock, Session, Store
+from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import (
     bounded,
+    forget_key,
     locked,
     own,
     refuse_duplicates,
@@ -22,8 +23,11 @@ from chancery.services.request_access import (
 class RequestChangeService:
     """See the module."""
 
-    def __init__(self, store: Store, preparation: Preparation, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, vault: KeyVault, preparation: Preparation, clock: Clock
+    ) -> None:
         self._store = store
+        self._vault = vault
         self._preparation = preparation
         self._clock = clock
 
@@ -37,7 +41,7 @@ class RequestChangeService:
         own(principal, before)
         prepared = self._preparation.prepare(principal, submission, request_id=request_id)
 
-        def unit(session: Session) -> CertificateRequest:
+        def unit(session: Session) -> tuple[CertificateRequest, CertificateRequest]:
             current = locked(session, request_id)
             refuse_blocked(session, [prepared.key_sha256])
             refuse_duplicates(session, [prepared])
@@ -63,9 +67,16 @@ class RequestChangeService:
                 ],
                 now,
             )
-            return after
+            return current, after
 
-        return self._store.write(unit)
+        try:
+            former, edited = self._store.write(unit)
+        except CAError as error:
+            if not isinstance(error, Unavailable):  # else the edit may be on record all the same
+                forget_key(self._vault, prepared)
+            raise
+        forget_key(self._vault, former)
+        return edited
 
     def withdraw(
         self, principal: Principal, request_id: str, code: str | None = None
@@ -84,7 +95,9 @@ class RequestChangeService:
             session.audit.append([request_event(principal, "request.withdrawn", request)], now)
             return replace(request, state=RequestState.WITHDRAWN, decided_at=now // 1000)
 
-        return self._store.write(unit)
+        withdrawn = self._store.write(unit)
+        forget_key(self._vault, withdrawn)
+        return withdrawn
 
     def delete(self, principal: Principal, request_id: str) -> None:
         """Remove a request that came to nothing.  What was issued, or may be, stays."""
@@ -96,7 +109,7 @@ class RequestChangeService:
             RequestState.FAILED,
         }
 
-        def unit(session: Session) -> None:
+        def unit(session: Session) -> CertificateRequest:
             request = visible(session, principal, request_id, None)
             own(principal, request)
             if request.state not in removable:
@@ -108,8 +121,9 @@ class RequestChangeService:
                 )
             session.requests.delete(request_id)
             session.audit.append([request_event(principal, "request.deleted", request)], now)
+            return request
 
-        self._store.write(unit)
+        forget_key(self._vault, self._store.write(unit))
 
     def add_note(self, principal: Principal, request_id: str, text: str) -> CertificateRequest:
         """Leave a note for the deciders and the requester."""
@@ -131,14 +145,16 @@ class RequestChangeService:
         """Close pending requests whose time is up; return how many (run by the scheduler)."""
         now = self._clock.ms()
 
-        def unit(session: Session) -> int:
-            ids = session.requests.expired(now // 1000, limit)
-            for request_id in ids:
-                request = locked(session, request_id)
+        def unit(session: Session) -> list[CertificateRequest]:
+            due = [locked(session, one) for one in session.requests.expired(now // 1000, limit)]
+            for request in due:
                 session.requests.set_state(
-                    request_id, RequestState.PENDING, RequestState.EXPIRED, decided_at=now // 1000
+                    request.id, RequestState.PENDING, RequestState.EXPIRED, decided_at=now // 1000
                 )
                 session.audit.append([request_event(SYSTEM, "request.expired", request)], now)
-            return len(ids)
+            return due
 
-        return self._store.write(unit)
+        expired = self._store.write(unit)
+        for request in expired:
+            forget_key(self._vault, request)
+        return len(expired)
