@@ -140,7 +140,8 @@ def test_gnutls_prints_both(leaf: bytes, ca: bytes) -> None:
 @pytest.mark.parametrize("which", ["leaf", "ca"])
 def test_openssl_parses_the_asn1(which: str, request: pytest.FixtureRequest) -> None:
     der: bytes = request.getfixturevalue(which)
-    assert "BAD" not in run("openssl", "asn1parse", "-inform", "DER", der=der)
+    # What it cannot read it calls BAD OBJECT, BAD INTEGER ...: a hex dump may hold the letters alone.
+    assert "BAD " not in run("openssl", "asn1parse", "-inform", "DER", der=der)
 
 
 @pytest.mark.parametrize("which", ["leaf", "ca"])
