@@ -58,7 +58,7 @@ class Database(_Section):
             raise BadRequest(
                 f"cannot read {self.url_file}: {getattr(error, 'strerror', None) or error}",
                 field="database.url_file",
-                remedy="it holds the URL: sqlite:///data/chancery.db or postgresql+psycopg://...",
+                remedy="it holds the URL: sqlite:///data/chancery.db or postgresql://...",
             ) from error
         prefix, path = text[: len(_SQLITE)], text[len(_SQLITE) :]
         if prefix == _SQLITE and path and not path.startswith("/"):

@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
 
 from chancery.adapters.storage import migrate, open_store, schema_identity
+from chancery.adapters.storage.engine import parse_url
 from chancery.adapters.storage.schema import metadata
 from chancery.domain.errors import BadRequest, Unavailable
 from services.postgres import Server
@@ -71,7 +72,14 @@ def test_the_file_is_ours_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["sqlite://", "sqlite:///relative.db", "mysql://u:secret@h/d", "postgresql://h/d", "::"]
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///relative.db",
+        "mysql://u:secret@h/d",
+        "postgresql+asyncpg://h/d",
+        "::",
+    ],
 )
 def test_only_engines_we_trust(url: str) -> None:
     with pytest.raises(BadRequest) as caught:
@@ -85,3 +93,8 @@ def test_two_nodes_that_start_at_once_take_turns(postgres_server: Server) -> Non
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(migrate, [url] * 4))
     open_store(url, clock=None).close()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_name_of_postgresql_is_one_driver(scheme: str) -> None:
+    assert parse_url(f"{scheme}://u@h/d").drivername == "postgresql+psycopg"

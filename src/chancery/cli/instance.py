@@ -26,7 +26,7 @@ def quickstart(
     http_port: Annotated[int | None, Parameter(help="Port for CRLs and OCSP.")] = None,
     https_port: Annotated[int | None, Parameter(help="Port for the API and the web pages.")] = None,
     database: Annotated[
-        str | None, Parameter(help="postgresql+psycopg://... or nothing for SQLite.")
+        str | None, Parameter(help="postgresql://... or nothing for SQLite.")
     ] = None,
     passphrase_file: Annotated[
         Path | None,

@@ -25,8 +25,14 @@ _SQLITE_PRAGMAS: Final = (
 )
 
 
+_POSTGRES: Final = {"postgresql", "postgres", "postgresql+psycopg"}
+
+
 def parse_url(url: str) -> URL:
-    """Accept ``sqlite:////absolute/path.db`` and ``postgresql+psycopg://...``; nothing else."""
+    """Accept ``sqlite:////absolute/path.db`` and ``postgresql://...``; nothing else.
+
+    ``postgres://`` and ``postgresql+psycopg://`` mean the same as ``postgresql://``.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -34,13 +40,13 @@ def parse_url(url: str) -> URL:
         raise BadRequest("the database URL does not parse", field="database_url") from None
     if parsed.drivername == "sqlite" and parsed.database and parsed.database.startswith("/"):
         return parsed
-    if parsed.drivername == "postgresql+psycopg":
-        return parsed
+    if parsed.drivername in _POSTGRES:
+        return parsed.set(drivername="postgresql+psycopg")
     raise BadRequest(
         "the database URL names no engine we can trust",
         field="database_url",
         rule="storage.url",
-        remedy="use sqlite:////absolute/path.db or postgresql+psycopg://user@host/name",
+        remedy="use sqlite:////absolute/path.db or postgresql://user@host/name",
     )
 
 
