@@ -1,5 +1,6 @@
 """A running instance of Chancery for tests: made by quickstart, served, driven like a user would."""
 
+import itertools
 import json
 import os
 import random
@@ -25,10 +26,24 @@ def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in bent and not k.startswith("CHANCERY_")}
 
 
+_PORTS = itertools.count(97 * (os.getpid() % 100))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, and that no outgoing connection will be given meanwhile.
+
+    The kernel gives clients ports from 32768 on: an instance is made seconds
+    before it is served, and such a port could be gone by then.
+    """
+    for number in _PORTS:
+        port = 20_000 + number % 12_000
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the count has no end")
 
 
 @dataclass
