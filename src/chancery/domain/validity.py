@@ -1,34 +1,9 @@
-"""When a certificate may be used, and what is fixed about that before it is signed."""
+"""What is fixed about a certificate's validity before it is signed."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from chancery.domain.errors import BadRequest
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """A closed interval in UTC, both ends included (RFC 5280 §4.1.2.5).
-
-    Instants hold whole seconds, because an X.509 time cannot express a
-    fraction: equality then survives a round trip through DER and SQL.
-    """
-
-    not_before: datetime
-    not_after: datetime
-
-    def __post_init__(self) -> None:
-        for instant in (self.not_before, self.not_after):
-            if instant.tzinfo is not UTC or instant.microsecond:
-                raise ValueError(f"not a whole second in UTC: {instant!r}")
-        if self.not_after < self.not_before:
-            raise BadRequest("validity ends before it begins", field="validity")
-
-    @property
-    def duration(self) -> timedelta:
-        """Length, counting the final second."""
-        return self.not_after - self.not_before + timedelta(seconds=1)
 
 
 class LeafAfterIssuer(StrEnum):

@@ -22,6 +22,7 @@ from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.errors import BadCSR, BadRequest, Conflict
 from chancery.domain.identity import Principal
 from chancery.ports import Clock, KeyVault, Publisher, Session, Store
+from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, ca_keys, find
 from chancery.services.status.crl_files import CrlFiles
 from chancery.wire import algorithms, crl
@@ -260,18 +261,14 @@ def _refused(why: str, rule: str) -> BadRequest:
 def _issued(
     principal: Principal, key: CaKey, record: CrlRecord, *, action: str = "crl.issued"
 ) -> AuditEvent:
-    return AuditEvent(
-        action=action,
-        actor=principal.name,
-        method=principal.method.value,
-        origin=principal.origin,
-        subject_id=f"{record.authority}/crl/{record.number}",
-        details={
-            "authority": record.authority,
-            "key": key.label,
-            "number": record.number,
-            "sha256": hashlib.sha256(record.der).hexdigest(),
-            "entries": record.entries,
-            "next_update": record.next_update,
-        },
+    return event(
+        principal,
+        action,
+        f"{record.authority}/crl/{record.number}",
+        authority=record.authority,
+        key=key.label,
+        number=record.number,
+        sha256=hashlib.sha256(record.der).hexdigest(),
+        entries=record.entries,
+        next_update=record.next_update,
     )

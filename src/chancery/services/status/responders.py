@@ -18,7 +18,6 @@ from chancery.domain.algorithms import (
     SignatureAlgorithm,
     key_family,
 )
-from chancery.domain.audit import AuditEvent
 from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, CAError, LintFailed
@@ -28,6 +27,7 @@ from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
 from chancery.services.abandonment import abandon
+from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, decode
 from chancery.services.status.responder_content import (
     PROFILE,
@@ -225,18 +225,14 @@ class Responders:
 
     def _record(self, authority: Authority, intent: Intent, der: bytes) -> None:
         record = responder_record(intent, der)
-        event = AuditEvent(
-            action="certificate.issued",
-            actor=SYSTEM.name,
-            method=SYSTEM.method.value,
-            origin=SYSTEM.origin,
-            subject_id=f"{authority.name}/{intent.serial}",
-            details={
-                "authority": authority.name,
-                "serial": intent.serial,
-                "sha256": record.sha256,
-                "profile": PROFILE,
-            },
+        issued = event(
+            SYSTEM,
+            "certificate.issued",
+            f"{authority.name}/{intent.serial}",
+            authority=authority.name,
+            serial=intent.serial,
+            sha256=record.sha256,
+            profile=PROFILE,
         )
         current = authority.key_id == intent.key_id
 
@@ -248,7 +244,7 @@ class Responders:
                 session.authorities.update(
                     replace(latest, ocsp_key_id=key_id, ocsp_certificate=der)
                 )
-            session.audit.append([event], self._clock.ms())
+            session.audit.append([issued], self._clock.ms())
 
         self._store.write(unit)
 
