@@ -23,7 +23,7 @@ $(UV):
 	$(PY) -m compileall -q src
 	@touch $@
 
-.venv/.dev: .venv/.installed requirements/dev.lock
+.venv/.dev: .venv/.installed requirements/dev.lock .venv/.services
 	$(UV) pip install --quiet --require-hashes --compile-bytecode -r requirements/dev.lock
 	@touch $@
 
@@ -51,18 +51,18 @@ demo: install ## an instance in ./demo, running
 demo-stop: ## stop what `make demo` started
 	@scripts/demo-stop $(DEMO)
 
-.venv/.services: scripts/test-packages
+.venv/.services: scripts/test-packages .venv/.installed
 	scripts/test-packages
 	@touch $@
 
-test: check .venv/.services ## everything, on services that the tests start themselves
+test: check ## everything, on services that the tests start themselves
 	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile -m "not fault" --durations=15
 	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -m fault --durations=15
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
 
-kill-test: .venv/.services .venv/.dev ## 10,000 random kills; hours
+kill-test: .venv/.dev ## 10,000 random kills; hours
 	CHANCERY_KILLS=10000 .venv/bin/pytest -q -s tests/fault/test_kills.py
 
 bench: .venv/.dev ## issuance, bulk, latency, memory: as ratios to raw crypto of the same run

@@ -1,0 +1,10 @@
+"""Accounts that a directory or an identity provider vouches for."""
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""

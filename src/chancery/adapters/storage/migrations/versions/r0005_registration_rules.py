@@ -1,0 +1,10 @@
+"""What a registration authority limits, and whom it tells."""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
