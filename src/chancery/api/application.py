@@ -28,9 +28,9 @@ from chancery.api.routes import (
     users,
 )
 from chancery.api.routing import Access, Door
-from chancery.api.services import Services
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission
+from chancery.services.roster import Services
 
 DOORS: Final = (
     session.door,

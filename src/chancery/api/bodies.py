@@ -6,8 +6,8 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 
 from chancery.api.problems import Invalid
-from chancery.api.services import Services
 from chancery.domain.errors import BadRequest
+from chancery.services.roster import Services
 from chancery.wire import documents
 
 T = TypeVar("T")

@@ -13,7 +13,6 @@ import structlog
 from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
-from chancery.api.services import Services
 from chancery.app import logs
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
@@ -26,6 +25,7 @@ from chancery.server.listeners import Listener, StartFailed, serve
 from chancery.server.metrics import Metrics
 from chancery.server.status import status_apps
 from chancery.server.tls import TlsContexts
+from chancery.services.roster import Services
 from chancery.settings import load
 
 _log = structlog.get_logger("worker")
@@ -92,24 +92,8 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
 def application(office: Office) -> Dispatcher:
     """Everything this machine answers, by the first segment of the path."""
     metrics = Metrics()
-    api = create_api(
-        Services(
-            identity=office.identity,
-            registration=office.registration,
-            decisions=office.decisions,
-            changes=office.changes,
-            delivery=office.delivery,
-            certificates=office.certificates,
-            authorities=office.authorities,
-            status=office.status,
-            profiles=office.profiles,
-            ras=office.ras,
-            audit=office.audit,
-            audit_files=office.audit_files,
-            store=office.store,
-            clock=office.clock,
-        )
-    )
+    services = roster(office)
+    api = create_api(services)
     everywhere: dict[str, ASGIApp] = {
         **status_apps(
             OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock)
@@ -119,6 +103,26 @@ def application(office: Office) -> Dispatcher:
         "metrics": metrics,
     }
     return Dispatcher(everywhere, {"api": api}, metrics)
+
+
+def roster(office: Office) -> Services:
+    """What the doors stand on."""
+    return Services(
+        identity=office.identity,
+        registration=office.registration,
+        decisions=office.decisions,
+        changes=office.changes,
+        delivery=office.delivery,
+        certificates=office.certificates,
+        authorities=office.authorities,
+        status=office.status,
+        profiles=office.profiles,
+        ras=office.ras,
+        audit=office.audit,
+        audit_files=office.audit_files,
+        store=office.store,
+        clock=office.clock,
+    )
 
 
 def checks(office: Office) -> dict[str, Check]:

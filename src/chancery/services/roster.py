@@ -1,4 +1,4 @@
-"""What the REST API stands on.  ``chancery.app`` fills it in."""
+"""Every service, for the doors that stand on them.  ``chancery.app`` fills it in."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,9 @@ from chancery.services.status import StatusService
 class Services:
     """One of each.
 
-    *audit_files* holds the log's tiles.  *store* and *clock* are for
-    Idempotency-Key alone.
+    *audit_files* holds the log's tiles.  *store* and *clock* are for the
+    doors' own needs (Idempotency-Key, the age of what is shown), never to go
+    around a service.
     """
 
     identity: IdentityService
