@@ -110,6 +110,16 @@ def test_a_batch_may_be_larger_than_other_bodies(house: Any) -> None:
     assert [answer["index"] for answer in answers] == list(range(many))
 
 
+@pytest.mark.parametrize("array", [True, False])
+def test_a_nul_fails_its_own_line(house: Any, array: bool) -> None:
+    given = [GOOD, GOOD | {"note": "a\0b"}, GOOD]
+    body = json.dumps(given) if array else "\n".join(map(json.dumps, given))
+    answers = lines(house.by("requester").post(PATH, body.encode(), headers=NDJSON))
+    assert ["error" in answer for answer in answers] == [False, True, False]
+    assert answers[1]["error"]["rule"] == "text.nul"
+    assert answers[1]["error"]["field"] == "submission"
+
+
 @pytest.mark.parametrize(
     ("body", "status"), [(b"", 422), (b"\n\n", 422), (b"[", 400), (b"[]", 422)]
 )

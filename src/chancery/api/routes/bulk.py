@@ -9,7 +9,7 @@ from starlette.concurrency import iterate_in_threadpool
 
 from chancery.api.bodies import RawBody, Using
 from chancery.api.problems import Invalid, problem
-from chancery.api.routing import Door, Who
+from chancery.api.routing import JSON_NUL, Door, LinesRoute, Who, refuse_nul
 from chancery.api.submission import MAX_LINE, decode
 from chancery.api.submit import answer_of
 from chancery.domain.errors import BadRequest, CAError, TooLarge
@@ -18,7 +18,7 @@ from chancery.domain.request import Submission
 from chancery.services.issuance import Submitted
 from chancery.services.registration import RegistrationService
 
-door = Door("/requests", "requests")
+door = Door("/requests", "requests", route_class=LinesRoute)
 PATH = "/api/v1/requests/bulk"
 
 _MAX_LINES = 100_000
@@ -86,6 +86,7 @@ def _submission(line: bytes) -> Submission | CAError:
     if len(line) > MAX_LINE:
         return TooLarge(f"a submission has at most {MAX_LINE} octets", rule="body.size")
     try:
+        refuse_nul("submission", nul=JSON_NUL in line)
         return decode(line)
     except Invalid as error:
         unread = BadRequest(str(error), field=error.field, rule=error.rule)
