@@ -16,7 +16,7 @@ from chancery.domain.identity import SYSTEM
         ({"authorities": ("off",)}, "ra.authorities", "authority.online"),
         ({"authorities": ("nope",)}, "ra.authorities", "authority.known"),
         ({"profiles": ("nope",)}, "ra.profiles", "profile.known"),
-        ({"submit_group": "nope"}, "ra.submit_group", "group.known"),
+        ({"submit_groups": ("nope",)}, "ra.submit_groups", "group.known"),
         ({"name": "A b"}, "ra.name", "name.syntax"),
     ],
 )

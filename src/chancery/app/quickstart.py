@@ -277,7 +277,7 @@ def _registration(office: Office) -> None:
             approval_group=OFFICERS,
             approvals=0,
             anonymous=False,
-            submit_group=SYSTEM_RA,
+            submit_groups=(SYSTEM_RA,),
             description="The service's own TLS certificate.",
         ),
     )

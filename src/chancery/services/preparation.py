@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chancery.domain import key_quality
 from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.errors import BadKey, BadRequest, NotPermitted
+from chancery.domain.errors import BadKey, BadRequest, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import KeyPurpose
@@ -133,11 +133,19 @@ class Preparation:
             ra = self._only_ra(principal, submission.profile)
         if not (principal.method is AuthMethod.NONE and ra.anonymous):
             demand(principal, Permission.REQUEST_SUBMIT)
+        if ra.disabled:
+            raise WrongState(
+                f"{ra.name} takes no requests now",
+                field="ra",
+                rule="ra.disabled",
+                remedy="submit through another one, or ask an administrator to enable it",
+            )
         if not _open_to(ra, principal):
             raise NotPermitted(
-                f"only members of {ra.submit_group} submit to {ra.name}",
+                f"only members of {' or '.join(ra.submit_groups)} submit to {ra.name}",
                 field="ra",
                 rule="ra.submit-group",
+                remedy="ask an administrator to put you into one of these groups",
             )
         if submission.profile not in ra.profiles:
             self._catalogue.profile(submission.profile)  # an unknown one is the clearer error
@@ -152,7 +160,11 @@ class Preparation:
     def _only_ra(self, principal: Principal, profile: str) -> RegistrationAuthority:
         """The registration authority meant by someone who named none."""
         self._catalogue.profile(profile)
-        offers = [ra for ra in self._catalogue.ras_for(profile) if _open_to(ra, principal)]
+        offers = [
+            ra
+            for ra in self._catalogue.ras_for(profile)
+            if not ra.disabled and _open_to(ra, principal)
+        ]
         if len(offers) != 1:
             raise BadRequest(
                 f"{len(offers)} registration authorities offer profile {profile!r} to you",
@@ -231,10 +243,10 @@ def submission_of(request: CertificateRequest) -> Submission:
 
 def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
     if principal.method is AuthMethod.NONE:
-        return ra.anonymous and ra.submit_group is None
+        return ra.anonymous and not ra.submit_groups
     return (
-        ra.submit_group is None
-        or ra.submit_group in principal.groups
+        not ra.submit_groups
+        or not principal.groups.isdisjoint(ra.submit_groups)
         or principal.method is AuthMethod.SYSTEM
     )
 

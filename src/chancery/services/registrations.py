@@ -1,20 +1,14 @@
 """Registration authorities: who may submit what to which CA, and who decides."""
 
-import re
-from typing import Final
-
 from chancery.domain.errors import BadRequest, Conflict, NotFound
 from chancery.domain.identity import Permission, Principal
-from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.registration import RegistrationAuthority, check_ra
 from chancery.domain.request import RequestState
 from chancery.ports import Clock, Page, RequestFilter, Session, Store
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.wire import documents
-
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_MAX_APPROVALS: Final = 20
 
 
 class RaService:
@@ -42,7 +36,7 @@ class RaService:
     def put(self, principal: Principal, ra: RegistrationAuthority) -> RegistrationAuthority:
         """Create or replace one."""
         demand(principal, Permission.RA_MANAGE)
-        _check(ra)
+        check_ra(ra)
         now = self._clock.ms()
 
         def unit(session: Session) -> None:
@@ -87,40 +81,6 @@ def _unknown(name: str) -> NotFound:
     )
 
 
-def _check(ra: RegistrationAuthority) -> None:
-    if not _NAME.fullmatch(ra.name):
-        raise BadRequest(
-            "a name is lower-case letters, digits and dashes",
-            field="ra.name",
-            rule="name.syntax",
-            remedy="begin with a letter or digit, and use at most 63 characters",
-        )
-    if not ra.profiles or not ra.authorities:
-        raise BadRequest(
-            "name at least one profile and one authority",
-            field="ra.profiles",
-            rule="ra.complete",
-            remedy="`chancery profile list` and `chancery ca list` show those there are",
-        )
-    if not 0 <= ra.approvals <= _MAX_APPROVALS:
-        raise BadRequest(
-            f"approvals are 0 to {_MAX_APPROVALS}", field="ra.approvals", rule="ra.approvals"
-        )
-    if ra.anonymous and ra.approvals < 1:
-        raise BadRequest(
-            "requests of strangers need an approval",
-            field="ra.approvals",
-            rule="ra.anonymous-approval",
-            remedy="ask for at least one approval, or do not allow anonymous requests",
-        )
-    if ra.request_lifetime_s < 60 or ra.max_pending < 1:
-        raise BadRequest(
-            "a request lives at least 60 s, and at least one may wait",
-            field="ra.request_lifetime_s",
-            rule="ra.bounds",
-        )
-
-
 def _check_references(session: Session, ra: RegistrationAuthority) -> None:
     for name in ra.profiles:
         if session.profiles.latest(name) is None:
@@ -148,9 +108,9 @@ def _check_references(session: Session, ra: RegistrationAuthority) -> None:
             )
     for field, group in (
         ("ra.approval_group", ra.approval_group),
-        ("ra.submit_group", ra.submit_group),
+        *(("ra.submit_groups", group) for group in ra.submit_groups),
     ):
-        if group is not None and session.identities.group(group) is None:
+        if session.identities.group(group) is None:
             raise BadRequest(
                 f"no group {group!r}",
                 field=field,
