@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.names import DistinguishedName
@@ -39,6 +40,17 @@ class AuthorityState(StrEnum):
     DISABLED = "disabled"  # issues nothing; still answers for what it issued
 
 
+class CrlIdp(StrEnum):
+    """Whether an authority's CRLs carry issuingDistributionPoint (RFC 5280 §5.2.5)."""
+
+    NONE = "none"
+    FULL = "full"  # says where the CRL is found; it still speaks of every certificate
+
+
+CRL_URLS: Final = ("{http}/crl/{ca}.crl",)
+"""Where a CRL is found unless its authority says otherwise: what profiles put in CDPs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
     """A tree of authorities with one owner group."""
@@ -55,6 +67,7 @@ class Authority:
     *certificate* is the DER of the current certificate, *chain* the DER
     certificates above it, nearest first.  *silo* and *region* are labels.
     *imported* authorities whose key we do not hold have ``key_id`` None.
+    *crl_urls* are URL templates as in profiles, for the CRLs of *crl_idp*.
     """
 
     name: str
@@ -77,6 +90,8 @@ class Authority:
     crl_every_s: int = 86_400
     ocsp_key_id: str | None = None
     ocsp_certificate: bytes | None = None
+    crl_idp: CrlIdp = CrlIdp.NONE
+    crl_urls: tuple[str, ...] = CRL_URLS
 
 
 class AuthorityCertificateKind(StrEnum):

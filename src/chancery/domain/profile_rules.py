@@ -219,12 +219,17 @@ def _is_constraint(text: str) -> bool:
     return False
 
 
+def is_url_template(url: str) -> bool:
+    """Whether *url* is a URL that may hold ``{http}`` and ``{ca}``, and no other brace."""
+    left = url.replace("{http}", "").replace("{ca}", "")
+    return not (_URL.fullmatch(url) is None or "{" in left or "}" in left or len(url) > 1024)
+
+
 def _pointers(profile: ExtensionProfile) -> Iterator[Fault]:
     for field in ("cdp", "aia_ocsp", "aia_issuers", "freshest_crl"):
         urls: tuple[str, ...] = getattr(profile, field)
         for url in urls:
-            left = url.replace("{http}", "").replace("{ca}", "")
-            if _URL.fullmatch(url) is None or "{" in left or "}" in left or len(url) > 1024:
+            if not is_url_template(url):
                 remedy = "write it like {http}/crl/{ca}.crl or http://pki.example.org/ca.crl"
                 yield field, "url", f"{url[:80]!r} is no URL template", remedy
     if profile.freshest_crl and not profile.cdp:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
+from cryptography.x509 import IssuingDistributionPoint
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.certificate import RevocationReason, RevokedEntry
@@ -77,21 +78,30 @@ def entry(revoked: RevokedEntry) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a CRL speaks of, when that is less than all its issuer ever issued (§5.2.5).
+    """Where a CRL is found, and what it speaks of where that is not all (§5.2.5).
 
-    *distribution_point* are the URLs of this very CRL.
+    *distribution_point* are the URLs of this very CRL.  *otherwise_limited* is only ever
+    read: reasons, indirect and attribute CRLs, or places that are no URLs, are not written here.
     """
 
     distribution_point: tuple[str, ...] = ()
     only_user_certificates: bool = False
     only_ca_certificates: bool = False
+    otherwise_limited: bool = False
 
     def __post_init__(self) -> None:
         if self.only_user_certificates and self.only_ca_certificates:
             raise BadRequest("a CRL cannot hold only user and only CA certificates", field="scope")
 
+    @property
+    def limits(self) -> bool:
+        """Whether such a CRL leaves out certificates of its issuer."""
+        return self.only_user_certificates or self.only_ca_certificates or self.otherwise_limited
+
     def encode(self) -> bytes:
         """IssuingDistributionPoint, without the fields that have their default."""
+        if self.otherwise_limited:
+            raise ValueError("bug: such a scope can be read and not written")
         parts = []
         if self.distribution_point:
             urls = b"".join(der.tlv(0x86, url.encode("ascii")) for url in self.distribution_point)
@@ -153,7 +163,8 @@ def join(tbs_der: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> byt
 class Crl:
     """What must be known of a CRL before it replaces another.  *issuer* is a DER Name.
 
-    *complete*: no critical extension limits what it speaks of (§5.2.4, §5.2.5).
+    *complete*: no critical extension limits what it speaks of (§5.2.4, §5.2.5);
+    a *scope* that only says where the CRL is found does not.
     """
 
     tbs: bytes
@@ -166,6 +177,7 @@ class Crl:
     next_update: int
     entries: int
     complete: bool
+    scope: Scope | None
 
 
 def decode(data: bytes) -> Crl:
@@ -180,7 +192,10 @@ def decode(data: bytes) -> Crl:
         this_update = parsed.last_update_utc
         identifier = _key_identifier(parsed)
         entries = len(parsed)
-        complete = not any(extension.critical for extension in parsed.extensions)
+        scope = _scope(parsed)
+        limited = any(
+            e.critical and e.oid != IssuingDistributionPoint.oid for e in parsed.extensions
+        )
     except UNREADABLE as error:
         raise BadRequest(f"not a usable CRL: {error}", field="crl", rule="crl.syntax") from error
     if next_update is None:
@@ -201,7 +216,29 @@ def decode(data: bytes) -> Crl:
         this_update=int(this_update.timestamp()),
         next_update=int(next_update.timestamp()),
         entries=entries,
-        complete=complete,
+        complete=critical <= {IssuingDistributionPoint.oid} and not (scope and scope.limits),
+        scope=scope,
+    )
+
+
+def _scope(parsed: x509.CertificateRevocationList) -> Scope | None:
+    try:
+        found = parsed.extensions.get_extension_for_class(IssuingDistributionPoint).value
+    except x509.ExtensionNotFound:
+        return None
+    places = found.full_name or ()
+    urls = tuple(n.value for n in places if isinstance(n, x509.UniformResourceIdentifier))
+    return Scope(
+        distribution_point=urls,
+        only_user_certificates=found.only_contains_user_certs,
+        only_ca_certificates=found.only_contains_ca_certs,
+        otherwise_limited=bool(
+            found.indirect_crl
+            or found.only_some_reasons
+            or found.only_contains_attribute_certs
+            or found.relative_name
+            or len(urls) < len(places)
+        ),
     )
 
 

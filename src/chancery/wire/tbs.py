@@ -6,6 +6,7 @@ in the validity, which alone is still open when a request is approved.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -234,12 +235,16 @@ def _heads(profile: ExtensionProfile) -> dict[str, bytes | BadKey]:
     return heads
 
 
+def fill(templates: Iterable[str], *, http: str, ca: str) -> list[str]:
+    """URL templates of an authority filled in: base URL of the listener, label of its key."""
+    return [t.replace("{http}", http.rstrip("/")).replace("{ca}", ca) for t in templates]
+
+
 def _tail(profile: ExtensionProfile, issuer: IssuerContext) -> bytes:
     """What stands after the names: policies, constraints, pointers, and fixed custom ones."""
 
-    def fill(templates: tuple[str, ...]) -> list[str]:
-        http = issuer.http.rstrip("/")
-        return [t.replace("{http}", http).replace("{ca}", issuer.name) for t in templates]
+    def filled(templates: tuple[str, ...]) -> list[str]:
+        return fill(templates, http=issuer.http, ca=issuer.name)
 
     parts = []
     if profile.policies:
@@ -247,11 +252,11 @@ def _tail(profile: ExtensionProfile, issuer: IssuerContext) -> bytes:
     if profile.name_constraints is not None:
         parts.append(ext.name_constraints(profile.name_constraints))
     if profile.cdp:
-        parts.append(ext.crl_distribution_points(fill(profile.cdp)))
+        parts.append(ext.crl_distribution_points(filled(profile.cdp)))
     if profile.freshest_crl:
-        parts.append(ext.freshest_crl(fill(profile.freshest_crl)))
+        parts.append(ext.freshest_crl(filled(profile.freshest_crl)))
     if profile.aia_ocsp or profile.aia_issuers:
-        ocsp, issuers = fill(profile.aia_ocsp), fill(profile.aia_issuers)
+        ocsp, issuers = filled(profile.aia_ocsp), filled(profile.aia_issuers)
         parts.append(ext.authority_information_access(ocsp, issuers))
     if profile.ocsp_no_check:
         parts.append(ext.ocsp_no_check())

@@ -15,6 +15,7 @@ from chancery.domain.authority import (
     AuthorityCertificateKind,
     AuthorityState,
     Container,
+    CrlIdp,
     SecurityLevel,
 )
 from chancery.domain.errors import NotFound
@@ -31,7 +32,8 @@ def _values(authority: Authority) -> dict[str, Any]:
     values = {name: getattr(authority, name) for name in _AUTHORITY_FIELDS}
     values["subject"] = documents.encode(authority.subject)
     values["chain"] = documents.encode([base64.b64encode(der).decode() for der in authority.chain])
-    for name in ("key_algorithm", "signature_algorithm", "state", "security_level"):
+    values["crl_urls"] = documents.encode(list(authority.crl_urls))
+    for name in ("key_algorithm", "signature_algorithm", "state", "security_level", "crl_idp"):
         values[name] = values[name].value
     return values
 
@@ -44,6 +46,8 @@ def _authority(row: Record) -> Authority:
     values["signature_algorithm"] = SignatureAlgorithm(row.signature_algorithm)
     values["state"] = AuthorityState(row.state)
     values["security_level"] = SecurityLevel(row.security_level)
+    values["crl_idp"] = CrlIdp(row.crl_idp)
+    values["crl_urls"] = tuple(documents.decode(list[str], row.crl_urls))
     return Authority(**values)
 
 

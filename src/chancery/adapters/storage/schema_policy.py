@@ -35,6 +35,8 @@ authority = Table(
     number("crl_every_s"),
     words("ocsp_key_id", null=True),
     octets("ocsp_certificate", null=True),
+    Column("crl_idp", STRING, nullable=False, server_default="none"),
+    Column("crl_urls", STRING, nullable=False, server_default='["{http}/crl/{ca}.crl"]'),
 )
 
 _CURRENT = text("current")

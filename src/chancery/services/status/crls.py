@@ -25,6 +25,7 @@ from chancery.ports import Clock, KeyVault, Publisher, Session, Store
 from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, ca_keys, find
 from chancery.services.status.crl_files import CrlFiles
+from chancery.services.status.crl_scope import is_for, scope_of, urls_of
 from chancery.wire import algorithms, crl
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,10 @@ class _Begun:
 class CrlIssuer:
     """Issues, accepts and publishes CRLs.  Safe for concurrent use."""
 
-    def __init__(self, store: Store, vault: KeyVault, clock: Clock, publisher: Publisher) -> None:
+    def __init__(
+        self, store: Store, vault: KeyVault, clock: Clock, publisher: Publisher, *, http: str
+    ) -> None:
+        self._http = http
         self._store = store
         self._vault = vault
         self._clock = clock
@@ -108,6 +112,7 @@ class CrlIssuer:
             this_update=this_update,
             next_update=this_update + authority.crl_lifetime_s,
             entries=entries,
+            scope=scope_of(authority, key, self._http),
         )
         assert key.key_id is not None
         signature = self._vault.sign_crl(key.key_id, algorithm, tbs)
@@ -119,7 +124,8 @@ class CrlIssuer:
             entries=len(entries),
             der=crl.join(tbs, algorithm, signature),
         )
-        self._check(key, record.der)
+        if self._check(key, record.der).scope != scope_of(authority, key, self._http):
+            raise _refused("its scope is not the one its authority chose", "crl.scope")
         self._record(principal, key, record)
         self._publish_newest(key, record)
         self._finish(begun, record)
@@ -203,7 +209,7 @@ class CrlIssuer:
 
     def _accept(self, principal: Principal, name: str, der: bytes) -> CrlRecord:
         with self._store.read() as session:
-            find(session, name)
+            authority = find(session, name)
             keys = ca_keys(session.authorities.certificates(name))
         decoded = crl.decode(der)
         key = next(
@@ -221,6 +227,9 @@ class CrlIssuer:
         self._check(key, der)
         if not decoded.complete:
             raise _refused("it does not speak of all certificates of this CA", "crl.partial")
+        if not is_for(decoded, authority, key, self._http):
+            where = urls_of(authority, key, self._http)[0]
+            raise _refused(f"it says it is found elsewhere, and not at {where}", "crl.scope")
         if decoded.number <= (before := self.files.number_in_force(key.label)):
             raise _refused(f"number {decoded.number} is not above {before}", "crl.number")
         record = CrlRecord(

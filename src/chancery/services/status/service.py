@@ -47,7 +47,7 @@ class StatusService:
         self._store = store
         self._clock = clock
         self._publisher = publisher
-        self._crls = CrlIssuer(store, vault, clock, publisher)
+        self._crls = CrlIssuer(store, vault, clock, publisher, http=http)
         self._responders = Responders(
             store, vault, clock, entropy, profile=responder_profile, lint=lint, http=http
         )
