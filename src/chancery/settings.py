@@ -3,7 +3,7 @@
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -101,6 +101,10 @@ class Login(_Section):
     max_failures: Annotated[int, Field(ge=3, le=100)] = 5
     lock: Span = timedelta(minutes=15)
     hashes_at_once: Annotated[int, Field(ge=1, le=64)] = 2
+    session_idle: Annotated[timedelta, Field(ge=timedelta(minutes=1))] = timedelta(minutes=30)
+    session_absolute: Annotated[timedelta, Field(ge=timedelta(minutes=1))] = timedelta(hours=12)
+    step_up_for: Span = timedelta(minutes=5)
+    second_factor: Literal["optional", "required"] = "optional"
 
 
 class Keys(_Section):

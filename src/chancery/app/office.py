@@ -100,6 +100,10 @@ def open_office(settings: Settings) -> Iterator[Office]:
             IdentityPolicy(
                 max_failures=settings.login.max_failures,
                 lock_s=int(settings.login.lock.total_seconds()),
+                session_idle_s=int(settings.login.session_idle.total_seconds()),
+                session_absolute_s=int(settings.login.session_absolute.total_seconds()),
+                step_up_s=int(settings.login.step_up_for.total_seconds()),
+                second_factor_required=settings.login.second_factor == "required",
             ),
             changes,
         ),

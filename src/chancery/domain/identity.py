@@ -106,6 +106,7 @@ class AuthMethod(StrEnum):
     PASSWORD = "password"  # noqa: S105 - a method's name
     TOKEN = "token"  # noqa: S105
     CERTIFICATE = "certificate"
+    SESSION = "session"
     SYSTEM = "system"
 
 
@@ -119,6 +120,12 @@ class Principal:
     permissions: frozenset[Permission]
     method: AuthMethod
     origin: str = ""  # network address, for the audit record
+    partner: str = ""  # who is signed in together with *name*, in a joint session
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Who acts: one, or both halves of a joint session."""
+        return frozenset({self.name, self.partner} - {""})
 
 
 def anonymous(origin: str) -> Principal:
@@ -152,15 +159,23 @@ class User:
     failed_logins: int
     locked_until: int | None
     created_at: int
+    must_change_password: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
+    """People who share roles, own a container or decide about requests.
+
+    Where *logins_required* is 2, membership counts only for two different
+    members who have signed in together.
+    """
+
     name: str
     description: str
     roles: frozenset[Role]
     role_class: RoleClass
     members: frozenset[str]
+    logins_required: int = 1
 
 
 @dataclass(frozen=True, slots=True)

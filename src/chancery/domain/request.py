@@ -83,12 +83,17 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's yes, to exactly this content."""
+    """One person's yes, or that of two who signed in together, to exactly this content."""
 
     request_id: str
     approver: str
     content_sha256: str
     approved_at: int
+    partner: str = ""
+
+    @property
+    def people(self) -> frozenset[str]:
+        return frozenset({self.approver, self.partner} - {""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ def _account(user: User) -> dict[str, Any]:
         "failed_logins": user.failed_logins,
         "locked_until": user.locked_until,
         "created_at": user.created_at,
+        "must_change_password": user.must_change_password,
     }
 
 
@@ -98,13 +99,23 @@ class SqlIdentities(SqlCredentials):
 
     def add_group(self, group: Group) -> None:
         kind = group.role_class.value
-        values = {"name": group.name, "description": group.description, "role_class": kind}
+        values = {
+            "name": group.name,
+            "description": group.description,
+            "role_class": kind,
+            "logins_required": group.logins_required,
+        }
         self._link.run(insert(_G), values)
         for role in sorted(group.roles):
             given = {"group_name": group.name, "role": role.value, "role_class": kind}
             self._link.run(insert(_GR), given)
         for member in sorted(group.members):
             self.join(member, group.name)
+
+    def update_group(self, group: Group) -> None:
+        values = {"description": group.description, "logins_required": group.logins_required}
+        if not self._link.run(update(_G).where(_G.c.name == group.name).values(values)).rowcount:
+            raise _missing("group", group.name)
 
     def delete_group(self, name: str) -> None:
         self._delete(_G, "group", name)
@@ -170,6 +181,7 @@ def _user(row: Record, roles: Iterable[str], groups: Iterable[str]) -> User:
         row.failed_logins,
         row.locked_until,
         row.created_at,
+        row.must_change_password,
     )
 
 
@@ -180,6 +192,7 @@ def _group(row: Record, roles: Iterable[str], members: Iterable[str]) -> Group:
         frozenset(map(Role, roles)),
         RoleClass(row.role_class),
         frozenset(members),
+        row.logins_required,
     )
 
 

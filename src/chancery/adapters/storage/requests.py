@@ -133,7 +133,16 @@ class SqlRequests:
             .where(table.c.request_id == request_id)
             .order_by(table.c.approved_at, table.c.approver)
         )
-        return [Approval(*row) for row in self._link.rows(statement)]
+        return [
+            Approval(
+                row.request_id,
+                row.approver,
+                row.content_sha256,
+                row.approved_at,
+                row.partner or "",
+            )
+            for row in self._link.rows(statement)
+        ]
 
     def add_approval(self, approval: Approval) -> None:
         self._link.run(
@@ -142,6 +151,7 @@ class SqlRequests:
                 approver=approval.approver,
                 content_sha256=approval.content_sha256,
                 approved_at=approval.approved_at,
+                partner=approval.partner or None,
             )
         )
 

@@ -122,6 +122,7 @@ approval = Table(
     words("approver", key=True),
     words("content_sha256", key=True),
     number("approved_at"),
+    words("partner", null=True),
 )
 
 request_note = Table(

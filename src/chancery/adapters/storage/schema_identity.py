@@ -7,6 +7,7 @@ the rows are written, no identity can hold roles of two classes.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Index,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from chancery.adapters.storage.schema import STRING, metadata, number, words
@@ -39,6 +41,7 @@ user_account = Table(
     number("failed_logins"),
     number("locked_until", null=True),
     number("created_at"),
+    Column("must_change_password", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("name", "role_class"),
 )
 
@@ -62,6 +65,7 @@ user_group = Table(
     words("name", key=True),
     words("description"),
     words("role_class"),
+    Column("logins_required", BigInteger, nullable=False, server_default="1"),
     UniqueConstraint("name", "role_class"),
 )
 

@@ -6,13 +6,21 @@ from chancery.adapters.storage.audit import SqlAuditTrail
 from chancery.adapters.storage.authorities import SqlAuthorities
 from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crls import SqlCrls
+from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.idempotency import SqlIdempotency
 from chancery.adapters.storage.identities import SqlIdentities
+from chancery.adapters.storage.jobs import SqlJobs
 from chancery.adapters.storage.link import Link
 from chancery.adapters.storage.lint_results import SqlLintResults
+from chancery.adapters.storage.operations import SqlOperations
+from chancery.adapters.storage.outbox import SqlNotifications
+from chancery.adapters.storage.portal import SqlPortal
 from chancery.adapters.storage.profiles import SqlProfiles
 from chancery.adapters.storage.registrations import SqlRegistrations
 from chancery.adapters.storage.requests import SqlRequests
+from chancery.adapters.storage.rules import SqlPolicyHistory, SqlQuotas
+from chancery.adapters.storage.second_factors import SqlSecondFactors
+from chancery.adapters.storage.web_sessions import SqlWebSessions
 
 
 class SqlSession:
@@ -34,6 +42,14 @@ class SqlSession:
         return SqlRegistrations(self._link)
 
     @cached_property
+    def policy_history(self) -> SqlPolicyHistory:
+        return SqlPolicyHistory(self._link)
+
+    @cached_property
+    def quotas(self) -> SqlQuotas:
+        return SqlQuotas(self._link)
+
+    @cached_property
     def requests(self) -> SqlRequests:
         return SqlRequests(self._link)
 
@@ -50,6 +66,18 @@ class SqlSession:
         return SqlIdentities(self._link)
 
     @cached_property
+    def web_sessions(self) -> SqlWebSessions:
+        return SqlWebSessions(self._link)
+
+    @cached_property
+    def factors(self) -> SqlSecondFactors:
+        return SqlSecondFactors(self._link)
+
+    @cached_property
+    def portal(self) -> SqlPortal:
+        return SqlPortal(self._link)
+
+    @cached_property
     def audit(self) -> SqlAuditTrail:
         return SqlAuditTrail(self._link)
 
@@ -60,3 +88,19 @@ class SqlSession:
     @cached_property
     def lint(self) -> SqlLintResults:
         return SqlLintResults(self._link)
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        return SqlJobs(self._link)
+
+    @cached_property
+    def notifications(self) -> SqlNotifications:
+        return SqlNotifications(self._link)
+
+    @cached_property
+    def operations(self) -> SqlOperations:
+        return SqlOperations(self._link)
+
+    @cached_property
+    def figures(self) -> SqlFigures:
+        return SqlFigures(self._link)

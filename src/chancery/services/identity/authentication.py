@@ -5,7 +5,7 @@ take the same time, get the same words, and are locked out alike.
 """
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateStatus
@@ -19,6 +19,15 @@ from chancery.services.identity.token_cache import TokenCache
 
 TOKEN_PREFIX = "chy_"  # noqa: S105 - lets secret scanners recognise a leaked token
 _LAST_USE_EVERY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPassword:
+    """A password that was right a moment ago; *rehash* is its hash by today's parameters."""
+
+    name: str
+    phc: str
+    rehash: str
 
 
 class Authentication:
@@ -44,10 +53,16 @@ class Authentication:
         self._quiet = Coalescer()
 
     def password(self, name: str, password: str, origin: str) -> Principal:
+        """Sign in for one request; raise what ``check`` raises."""
+        checked = self.check(name, password, origin)
+        return self._store.write(lambda s: self._succeeded(s, checked, origin))
+
+    def check(self, name: str, password: str, origin: str) -> CheckedPassword:
         """Check a password; raise NotAuthenticated, LockedOut, or Unavailable (too many at once).
 
         While an account is locked its password is not even compared, so a lock
-        cannot be used to test guesses.
+        cannot be used to test guesses.  A success counts once ``confirm`` has
+        seen it in the unit that acts on it.
         """
         name = name[:64]
         decoy = self._decoy_hash()
@@ -64,7 +79,7 @@ class Authentication:
         if user is None or phc is None or not correct or user.disabled:
             raise self._failed(user, name, origin, now)
         rehash = self._hasher.hash(normalised(password)) if self._hasher.outdated(phc) else phc
-        return self._store.write(lambda s: self._succeeded(s, user, phc, rehash, origin))
+        return CheckedPassword(user.name, phc, rehash)
 
     def token(self, token: str, origin: str) -> Principal:
         """Check a bearer token."""
@@ -143,20 +158,21 @@ class Authentication:
             self._decoy = self._hasher.hash(self._decoy_password)
         return self._decoy
 
-    def _succeeded(
-        self, session: Session, seen: User, phc: str, rehash: str, origin: str
-    ) -> Principal:
-        now = self._clock.s()
-        user = session.identities.user(seen.name)
+    def confirm(self, session: Session, checked: CheckedPassword) -> User:
+        """Return the account as it is now; raise if it may not sign in any more."""
+        user = session.identities.user(checked.name)
         # Read again: a lock, a disabling or a new password may have come in meanwhile.
-        if user is None or user.disabled or user.password_hash != phc:
+        if user is None or user.disabled or user.password_hash != checked.phc:
             raise _wrong()
-        if now < (user.locked_until or 0):
-            raise _locked_out()
-        if user.failed_logins or user.locked_until or rehash != phc:
-            session.identities.update_user(
-                replace(user, failed_logins=0, locked_until=None, password_hash=rehash)
-            )
+        if self._clock.s() < (user.locked_until or 0):
+            raise locked_out()
+        if checked.rehash != checked.phc:
+            user = replace(user, password_hash=checked.rehash)
+            session.identities.update_user(user)
+        return user
+
+    def _succeeded(self, session: Session, checked: CheckedPassword, origin: str) -> Principal:
+        user = forgive(session, self.confirm(session, checked))
         principal = principal_of(session, user, AuthMethod.PASSWORD, origin)
         event = AuditEvent("login.succeeded", user.name, "password", origin, user.name)
         session.audit.append([event], self._clock.ms())
@@ -168,10 +184,11 @@ class Authentication:
             self._strangers.failed(name, now)
             self._store.write(lambda s: self._record(s, "unknown", "password", origin, 1, name))
         else:
-            self._store.write(lambda s: self._count(s, user.name, origin))
+            self._store.write(lambda s: self.count(s, user.name, "password", origin))
         return _wrong()
 
-    def _count(self, session: Session, name: str, origin: str) -> None:
+    def count(self, session: Session, name: str, method: str, origin: str) -> None:
+        """Put one more failure of an account on record; lock it if that was one too many."""
         user = session.identities.user(name)
         if user is None:
             return
@@ -179,19 +196,15 @@ class Authentication:
         counted = count_failure(self._policy, user, now)
         session.identities.update_user(counted)
         details = {"failures": counted.failed_logins}
-        events = [
-            AuditEvent("login.failed", name, "password", origin, name, Outcome.FAILURE, details)
-        ]
+        events = [AuditEvent("login.failed", name, method, origin, name, Outcome.FAILURE, details)]
         if counted.locked_until is not None and counted.locked_until > now:
             until = {"until": counted.locked_until}
-            events.append(
-                AuditEvent("account.locked", name, "password", origin, name, details=until)
-            )
+            events.append(AuditEvent("account.locked", name, method, origin, name, details=until))
         session.audit.append(events, self._clock.ms())
 
     def _locked(self, name: str, origin: str, now: int) -> LockedOut:
         self._tell("password", origin, "locked", now, name)
-        return _locked_out()
+        return locked_out()
 
     def _tell(self, method: str, origin: str, who: str, now: int, name: str = "") -> None:
         """Audit a failure that costs the attacker nothing: once a minute, with a count."""
@@ -218,7 +231,16 @@ def _wrong() -> NotAuthenticated:
     )
 
 
-def _locked_out() -> LockedOut:
+def forgive(session: Session, user: User) -> User:
+    """Forget the failures of somebody who has signed in."""
+    if user.failed_logins or user.locked_until:
+        user = replace(user, failed_logins=0, locked_until=None)
+        session.identities.update_user(user)
+    return user
+
+
+def locked_out() -> LockedOut:
+    """The answer to whoever has failed too often."""
     return LockedOut(
         "too many failures: this name waits before it may try again",
         field="authorization",

@@ -21,7 +21,12 @@ from chancery.services.access import demand
 from chancery.services.identity.authentication import TOKEN_PREFIX
 from chancery.services.identity.changes import Ledger, user_of
 from chancery.services.identity.policy import IdentityPolicy
-from chancery.services.identity.principals import effective_roles, groups_of, permissions_of
+from chancery.services.identity.principals import (
+    counting,
+    effective_roles,
+    groups_of,
+    permissions_of,
+)
 
 _DAY_S = 86_400
 _MAX_CERTIFICATE = 64 * 1024
@@ -85,7 +90,8 @@ class Tokens:
                     rule="token.count",
                     remedy="revoke those that are not used",
                 )
-            full = permissions_of(effective_roles(user, groups_of(session, user)))
+            roles = effective_roles(user, counting(groups_of(session, user)))
+            full = permissions_of(roles)
             narrowed = not full <= principal.permissions
             token = ApiToken(
                 id=token_id,

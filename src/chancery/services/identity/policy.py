@@ -29,6 +29,12 @@ class IdentityPolicy:
     token_cache_ms: int = 5_000
     max_token_days: int = 366
     max_tokens: int = 100
+    session_idle_s: int = 30 * 60
+    session_absolute_s: int = 12 * 3600
+    step_up_s: int = 5 * 60
+    half_open_s: int = 10 * 60  # from the password to the last step of signing in
+    max_sessions: int = 20  # of one account; the oldest ends
+    second_factor_required: bool = False
 
 
 def normalised(password: str) -> str:

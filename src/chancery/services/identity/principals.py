@@ -24,6 +24,18 @@ def groups_of(session: Session, user: User) -> list[Group]:
     return [group for group in found if group is not None]
 
 
+def counting(groups: Iterable[Group], partner: User | None = None) -> list[Group]:
+    """Return those whose membership counts: where two logins are required, only beside *partner*.
+
+    *partner* has signed in together with the account, and must be a member too.
+    """
+    return [
+        group
+        for group in groups
+        if group.logins_required == 1 or (partner is not None and group.name in partner.groups)
+    ]
+
+
 def effective_roles(user: User, groups: Iterable[Group]) -> frozenset[Role]:
     """Return the account's own roles and those of its groups.
 
@@ -52,10 +64,26 @@ def principal_of(
     method: AuthMethod,
     origin: str,
     scopes: frozenset[Permission] | None = None,
+    *,
+    partner: User | None = None,
 ) -> Principal:
     """Build the principal; *scopes* only ever take away."""
-    roles = effective_roles(user, groups_of(session, user))
+    groups = counting(groups_of(session, user), partner)
+    roles = effective_roles(user, groups)
     permissions = permissions_of(roles)
     if scopes is not None:
         permissions = (permissions & scopes) | _ALWAYS
-    return Principal(user.name, roles, user.groups, permissions, method, origin)
+    return Principal(
+        name=user.name,
+        roles=roles,
+        groups=frozenset(group.name for group in groups),
+        permissions=permissions,
+        method=method,
+        origin=origin,
+        partner=partner.name if partner is not None else "",
+    )
+
+
+def restricted(user: User, method: AuthMethod, origin: str) -> Principal:
+    """Somebody known who must set their own credentials right before anything else."""
+    return Principal(user.name, frozenset(), frozenset(), _ALWAYS, method, origin)

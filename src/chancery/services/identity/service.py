@@ -9,6 +9,8 @@ from chancery.services.identity.changes import Ledger
 from chancery.services.identity.credentials import ClientCertificates, Tokens
 from chancery.services.identity.groups import Groups
 from chancery.services.identity.policy import IdentityPolicy
+from chancery.services.identity.session_records import SessionDesk
+from chancery.services.identity.sessions import SessionService
 from chancery.services.identity.token_cache import LocalChanges, TokenCache
 
 
@@ -37,6 +39,7 @@ class IdentityService:
         self.authenticate_token = proof.token
         self.authenticate_certificate = proof.certificate
         self.known_token = proof.known_token
+        self.sessions: Final = SessionService(SessionDesk(store, clock, entropy, policy), proof)
         self.users: Final = Accounts(ledger, hasher, policy)
         self.groups: Final = Groups(ledger)
         self.tokens: Final = Tokens(ledger, entropy, policy)

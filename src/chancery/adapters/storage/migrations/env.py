@@ -2,11 +2,20 @@
 
 from alembic import context
 
-from chancery.adapters.storage import schema_identity, schema_policy
+from chancery.adapters.storage import (
+    schema_estate,
+    schema_identity,
+    schema_policy,
+    schema_portal,
+    schema_rules,
+    schema_sign_in,
+)
 from chancery.adapters.storage.schema import metadata
 
 # Alembic compares what is registered, so every module of tables must be imported.
 assert schema_identity.user_account.metadata is schema_policy.authority.metadata is metadata
+assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata is metadata
+assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
