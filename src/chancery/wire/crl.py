@@ -193,9 +193,7 @@ def decode(data: bytes) -> Crl:
         identifier = _key_identifier(parsed)
         entries = len(parsed)
         scope = _scope(parsed)
-        limited = any(
-            e.critical and e.oid != IssuingDistributionPoint.oid for e in parsed.extensions
-        )
+        critical = {e.oid for e in parsed.extensions if e.critical}
     except UNREADABLE as error:
         raise BadRequest(f"not a usable CRL: {error}", field="crl", rule="crl.syntax") from error
     if next_update is None:
