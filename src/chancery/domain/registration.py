@@ -17,11 +17,11 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 class RaEvent(StrEnum):
     """What a registration authority can tell its ``notify`` addresses of."""
 
-    WAITING = "waiting"  # a request waits for a decision
-    APPROVED = "approved"
-    DENIED = "denied"
-    ISSUED = "issued"
-    EXPIRING = "expiring"  # a certificate that was issued through it
+    WAITING = "request.waiting"  # for a decision
+    APPROVED = "request.approved"
+    DENIED = "request.denied"
+    ISSUED = "certificate.issued"
+    EXPIRING = "certificate.expiring"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ class RegistrationAuthority:
     *daily_per_requester* bounds what one account (or one network address,
     where nobody signed in) submits in any 24 hours, *open_per_requester* what
     it has undecided at once; None: no bound.  *notify* are mail addresses,
-    *notify_events* what they hear of; empty: of everything in ``RaEvent``.
+    *notify_events* what they hear of; empty: of all but approvals, which show
+    by the certificate that follows.
     A *disabled* one takes nothing in; what waits may still be decided.
     """
 
