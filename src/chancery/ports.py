@@ -37,6 +37,7 @@ from chancery.domain.request import Approval, CertificateRequest, Note, RequestS
 from chancery.ports_portal import PortalRecords
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_sign_in import SecondFactors, WebSessions
+from chancery.ports_work import Figures, Jobs, Notifications, Operations
 
 T = TypeVar("T")
 
@@ -513,6 +514,14 @@ class Session(Protocol):
     def idempotency(self) -> Idempotency: ...
     @property
     def lint(self) -> LintResults: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def notifications(self) -> Notifications: ...
+    @property
+    def operations(self) -> Operations: ...
+    @property
+    def figures(self) -> Figures: ...
 
 
 class Store(Protocol):

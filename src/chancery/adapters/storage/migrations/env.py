@@ -9,6 +9,7 @@ from chancery.adapters.storage import (
     schema_portal,
     schema_rules,
     schema_sign_in,
+    schema_work,
 )
 from chancery.adapters.storage.schema import metadata
 
@@ -16,6 +17,7 @@ from chancery.adapters.storage.schema import metadata
 assert schema_identity.user_account.metadata is schema_policy.authority.metadata is metadata
 assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata is metadata
 assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
+assert schema_work.job.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
