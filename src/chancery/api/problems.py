@@ -20,6 +20,7 @@ PROBLEMS: Final[tuple[tuple[type[errors.CAError], int, str, str], ...]] = (
     (errors.NotAuthenticated, 401, "not-authenticated", "Not signed in"),
     (errors.NotPermitted, 403, "not-permitted", "Not permitted"),
     (errors.LockedOut, 423, "locked-out", "Locked out"),
+    (errors.TooOften, 429, "too-often", "Too many requests"),
     (errors.NotFound, 404, "not-found", "Not found"),
     (errors.AlreadyExists, 409, "already-exists", "It exists already"),
     (errors.AlreadyRevoked, 409, "already-revoked", "It is revoked already"),
@@ -67,6 +68,8 @@ def problem(error: BaseException) -> Problem:
             }
             about = (("field", error.field), ("rule", error.rule), ("remedy", error.remedy))
             document.update((key, value) for key, value in about if value is not None)
+            if isinstance(error, errors.TooOften):
+                document["retry_after"] = error.retry_after_s
             return document
     if isinstance(error, Invalid):
         status = 400 if error.rule == "json" else 422
@@ -87,6 +90,8 @@ def headers_of(document: Problem) -> dict[str, str]:
     match document["status"]:
         case 401:
             return {"WWW-Authenticate": 'Bearer realm="chancery"'}
+        case 429:
+            return {"Retry-After": str(document.get("retry_after", 60))}
         case 423:
             return {"Retry-After": "60"}
         case 503:

@@ -28,6 +28,7 @@ class VerificationFailed(errors.CAError):
 EXIT_CODES: Final[tuple[tuple[type[errors.CAError], int], ...]] = (
     (VerificationFailed, UNVERIFIED),
     (errors.BadRequest, USAGE),
+    (errors.TooOften, 7),
     (errors.NotFound, 4),
     (errors.NotAuthenticated, 5),
     (errors.NotPermitted, 5),

@@ -61,6 +61,22 @@ class LockedOut(CAError):
     """Too many failures; the account waits, whatever the password."""
 
 
+class TooOften(CAError):
+    """Too much from one source in too short a time; *retry_after_s* seconds from now it may."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: int = 60,
+        field: str | None = None,
+        rule: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, field=field, rule=rule, remedy=remedy)
+        self.retry_after_s: Final = retry_after_s
+
+
 class NotFound(CAError):
     """No such certificate, request, authority or account."""
 
