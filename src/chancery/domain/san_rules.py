@@ -15,6 +15,9 @@ _COMMON_NAME: Final = "2.5.4.3"
 _EMAIL_ADDRESS: Final = "1.2.840.113549.1.9.1"
 _SERVER_NAMES: Final = frozenset({NameKind.DNS, NameKind.IP})
 
+SID_URI: Final = "tag:microsoft.com,2022-09-14:sid:"
+"""A URI that a domain controller reads as the security identifier of an account (KB5014754)."""
+
 
 def select_names(
     profile: ExtensionProfile,
@@ -84,6 +87,12 @@ def _faults(name: GeneralName, rule: SanRule) -> Iterator[tuple[str, str, str]]:
     """(what is wrong, rule, remedy) for each condition of *rule* that *name* breaks."""
     if name.kind is NameKind.DNS and name.value.startswith("*.") and not rule.wildcards:
         yield "wildcards are not allowed", "name.wildcard", "name each host"
+    if name.kind is NameKind.URI and rule.regex is None and name.value.lower().startswith(SID_URI):
+        yield (
+            "it names an account by its security identifier",
+            "name.sid",
+            "leave it out; a profile admits it only by a regex of its own",
+        )
     if rule.suffixes and not _under(name_syntax.host_of(name), rule.suffixes):
         yield (
             "it lies outside the allowed domains",
