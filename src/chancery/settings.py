@@ -113,6 +113,30 @@ class Keys(_Section):
     debian_weak_keys: tuple[Path, ...] = ()
 
 
+class Rate(_Section):
+    """*burst* at once from one address, then *per_hour*; each worker process counts by itself."""
+
+    burst: Annotated[int, Field(ge=1, le=1_000_000)]
+    per_hour: Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class Portal(_Section):
+    """What people without an account may do.  *open* = false takes nothing from them.
+
+    *proof_of_work*: zero bits that a stamp of their browser must show, 0 for none.
+    *key_window*: how long a key that was made here can be fetched again by its code.
+    """
+
+    open: bool = True
+    files: Annotated[int, Field(ge=1, le=500, description="Requests at once.")] = 50
+    submissions: Rate = Rate(burst=200, per_hour=1_200)
+    checks: Rate = Rate(burst=300, per_hour=3_600)
+    codes: Rate = Rate(burst=30, per_hour=360)
+    proof_of_work: Annotated[int, Field(ge=0, le=32)] = 0
+    challenge_lifetime: Span = timedelta(minutes=15)
+    key_window: Span = timedelta(hours=1)
+
+
 class Settings(_Section):
     """``chancery.toml``.  Every default is safe; what has no safe default is required.
 
@@ -127,6 +151,7 @@ class Settings(_Section):
     publication: Publication
     login: Login = Login()
     keys: Keys = Keys()
+    portal: Portal = Portal()
 
 
 def load(config: Path) -> Settings:

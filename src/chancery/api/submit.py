@@ -78,13 +78,14 @@ class SubmitEndpoint:
             demand(principal, Permission.REQUEST_SUBMIT)
         body = await read_body(receive)
         refuse_nul("body", nul=JSON_NUL in body)
-        key = _key(scope)
+        key = _header(scope, b"idempotency-key")
+        stamp = _header(scope, b"proof-of-work")
         submission = decode(body)
         if key is None:
-            request_id, answer = await self._submit(principal, submission)
+            request_id, answer = await self._submit(principal, submission, stamp)
         else:
             answer = await self._idempotency.once(
-                principal, key, body, lambda: self._answer(principal, submission)
+                principal, key, body, lambda: self._answer(principal, submission, stamp)
             )
             request_id = _READ_ID(answer).id
         headers = [
@@ -95,12 +96,18 @@ class SubmitEndpoint:
         await send({"type": "http.response.start", "status": 201, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
-    async def _submit(self, principal: Principal, submission: Submission) -> tuple[str, bytes]:
-        submitted = await asyncio.wrap_future(self._enqueue(principal, submission))
+    async def _submit(
+        self, principal: Principal, submission: Submission, stamp: bytes | None
+    ) -> tuple[str, bytes]:
+        proof = stamp.decode("latin-1") if stamp is not None else None
+        under_way = self._enqueue(principal, submission, stamp=proof)
+        submitted = await asyncio.wrap_future(under_way)
         return submitted.request.id, _ENCODE(answer_of(submitted))
 
-    async def _answer(self, principal: Principal, submission: Submission) -> bytes:
-        return (await self._submit(principal, submission))[1]
+    async def _answer(
+        self, principal: Principal, submission: Submission, stamp: bytes | None
+    ) -> bytes:
+        return (await self._submit(principal, submission, stamp))[1]
 
 
 async def read_body(receive: Receive) -> bytes:
@@ -115,9 +122,9 @@ async def read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _key(scope: Scope) -> bytes | None:
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
     for name, value in scope["headers"]:
-        if name == b"idempotency-key":
-            key: bytes = value
-            return key
+        if name == wanted:
+            found: bytes = value
+            return found
     return None

@@ -55,6 +55,7 @@ def jobs_of(office: Office) -> list[Job]:
             office.audit.checkpoint,
         ),
         Job("expiry", 30, office.changes.expire_due),
+        Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
         Job("responders", 60, office.status.rotate_responders),
         Job("own-certificate", 3600, lambda: renew_own_certificate(office)),

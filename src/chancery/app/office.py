@@ -22,6 +22,9 @@ from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
+from chancery.services.portal.admission import Admission
+from chancery.services.portal.pickup import KeyDisposal
+from chancery.services.portal.policy import PortalPolicy, Rate
 from chancery.services.preparation import Preparation
 from chancery.services.profiles import ProfileService
 from chancery.services.reconciliation import Reconciliation
@@ -57,6 +60,7 @@ class Office:
     decisions: DecisionService
     changes: RequestChangeService
     delivery: DeliveryService
+    key_disposal: KeyDisposal
     reconciliation: Reconciliation
 
 
@@ -72,7 +76,10 @@ def open_office(settings: Settings) -> Iterator[Office]:
     catalogue = Catalogue(store, clock, changes, http=http)
     issuance = Issuance(store, vault, catalogue, clock, entropy)
     preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
-    registration = RegistrationService(store, catalogue, preparation, issuance, clock, entropy)
+    admission = Admission(_portal(settings), clock)
+    registration = RegistrationService(
+        store, catalogue, preparation, issuance, clock, entropy, admission
+    )
     status = StatusService(
         store,
         vault,
@@ -132,8 +139,9 @@ def open_office(settings: Settings) -> Iterator[Office]:
         certificates=CertificateService(store, clock),
         registration=registration,
         decisions=DecisionService(store, vault, catalogue, issuance, clock),
-        changes=RequestChangeService(store, vault, preparation, clock),
-        delivery=DeliveryService(store, vault, catalogue, registration, clock),
+        changes=RequestChangeService(store, vault, preparation, clock, admission),
+        delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
+        key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
     )
     issuance.start()
@@ -144,6 +152,20 @@ def open_office(settings: Settings) -> Iterator[Office]:
         store.close()
         vault.close()
         changes.close()
+
+
+def _portal(settings: Settings) -> PortalPolicy:
+    given = settings.portal
+    return PortalPolicy(
+        open=given.open,
+        files=given.files,
+        submissions=Rate(given.submissions.burst, given.submissions.per_hour),
+        checks=Rate(given.checks.burst, given.checks.per_hour),
+        codes=Rate(given.codes.burst, given.codes.per_hour),
+        proof_of_work=given.proof_of_work,
+        challenge_s=int(given.challenge_lifetime.total_seconds()),
+        key_window_s=int(given.key_window.total_seconds()),
+    )
 
 
 def _debian(settings: Settings) -> Callable[[bytes], bool] | None:

@@ -22,6 +22,8 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import chain_of, one
 from chancery.services.downloads import Download, render, stem
 from chancery.services.issuance import Submitted
+from chancery.services.portal import pickup
+from chancery.services.portal.admission import Admission
 from chancery.services.preparation import submission_of
 from chancery.services.registration import RegistrationService
 from chancery.services.request_access import visible
@@ -44,8 +46,10 @@ class DeliveryService:
         catalogue: Catalogue,
         registration: RegistrationService,
         clock: Clock,
+        admission: Admission,
     ) -> None:
         self._store = store
+        self._admission = admission
         self._vault = vault
         self._catalogue = catalogue
         self._registration = registration
@@ -61,9 +65,10 @@ class DeliveryService:
     ) -> Download:
         """The certificate of an issued request; ``p12`` too, for a key that was made here.
 
-        Each PKCS#12 that leaves is on record.
+        Each PKCS#12 that leaves is on record.  With a code alone it leaves for
+        a while after the first time (``portal.pickup``), and then no more.
         """
-        with self._store.read() as session:
+        with self._admission.guess(principal, code), self._store.read() as session:
             request = visible(session, principal, request_id, code)
             record = _issued(session, request)
             chain = chain_of(session.authorities.get(request.authority))
@@ -102,9 +107,21 @@ class DeliveryService:
                 rule="pkcs12.passphrase",
                 remedy="use several random words: whoever has the file may try any number",
             )
+        now, window_s = self._clock.ms(), self._admission.policy.key_window_s
+        by_code = principal.method is AuthMethod.NONE
+        if by_code:
+            with self._store.read() as session:
+                pickup.refuse_late(session, request, now // 1000, window_s)
         data = self._vault.export_pkcs12(request.server_key_id, record.der, chain, passphrase)
         exported = event(principal, "key.exported", request.id, key=request.key_sha256)
-        self._store.write(lambda session: session.audit.append([exported], self._clock.ms()))
+
+        def unit(session: Session) -> None:
+            if by_code:
+                pickup.refuse_late(session, request, now // 1000, window_s)
+                session.portal.picked_up(request.id, now // 1000)
+            session.audit.append([exported], now)
+
+        self._store.write(unit)
         base = stem(request.subject or request.serial)
         return Download(data, "application/x-pkcs12", f"{base}.p12")
 

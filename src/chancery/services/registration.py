@@ -4,7 +4,7 @@ Every door ends here; no other module decides about a request.
 """
 
 from base64 import b32encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,7 @@ from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance, Submitted, Work
+from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import hash_code, visible
 from chancery.wire.describe import describe
@@ -50,6 +51,7 @@ class RegistrationService:
         issuance: Issuance,
         clock: Clock,
         entropy: Entropy,
+        admission: Admission,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
@@ -57,12 +59,42 @@ class RegistrationService:
         self._issuance = issuance
         self._clock = clock
         self._entropy = entropy
+        self._admission = admission
 
     # Submitting
 
-    def enqueue(self, principal: Principal, submission: Submission) -> "Future[Submitted]":
-        """Take a submission in without waiting: the future holds what became of it."""
-        code = self._new_code() if principal.method is AuthMethod.NONE else None
+    def enqueue(
+        self, principal: Principal, submission: Submission, *, stamp: str | None = None
+    ) -> "Future[Submitted]":
+        """Take a submission in without waiting: the future holds what became of it.
+
+        *stamp* is a stranger's proof of work, where one is asked.
+        """
+        code = None
+        if principal.method is AuthMethod.NONE:
+            self._admission.submissions(principal, [submission.csr], stamp)
+            code = self._new_code()
+        return self._enqueue(principal, submission, code)
+
+    def submit_together(
+        self,
+        principal: Principal,
+        submissions: Sequence[Submission],
+        *,
+        stamp: str | None = None,
+    ) -> "tuple[str, list[Submitted | CAError]]":
+        """Take in what a stranger brings at once: one code opens all of it.
+
+        One failure does not stop the rest.
+        """
+        self._admission.submissions(principal, [one.csr for one in submissions], stamp)
+        code = self._new_code()
+        under_way = [self._enqueue(principal, one, code) for one in submissions]
+        return code, [_outcome(future) for future in under_way]
+
+    def _enqueue(
+        self, principal: Principal, submission: Submission, code: str | None
+    ) -> "Future[Submitted]":
         code_sha256 = hash_code(code) if code else None
 
         def prepare() -> CertificateRequest:
@@ -114,7 +146,7 @@ class RegistrationService:
 
     def show(self, principal: Principal, request_id: str, code: str | None = None) -> RequestView:
         """Everything about one request; NotFound for those who may not know it exists."""
-        with self._store.read() as session:
+        with self._admission.guess(principal, code), self._store.read() as session:
             request = visible(session, principal, request_id, code)
             return RequestView(
                 request,

@@ -1,6 +1,7 @@
 """Who may see, change and decide one request: asked by every part of the registration office."""
 
 import hashlib
+import hmac
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
@@ -23,9 +24,14 @@ TEXT_LIMIT: Final = 4000
 """Characters of a note or a reason."""
 
 
+_READ_ALOUD: Final = str.maketrans({"-": None, "0": "O", "1": "I", "8": "B"})
+"""Base32 has none of these digits: whoever writes one has misread a letter."""
+
+
 def hash_code(code: str) -> str:
-    """What is kept of a request code; case and dashes do not matter."""
-    return hashlib.sha256(code.replace("-", "").upper().encode()).hexdigest()
+    """What is kept of a request code; case, dashes and spaces do not matter."""
+    plain = "".join(code.upper().split()).translate(_READ_ALOUD)
+    return hashlib.sha256(plain.encode(errors="replace")).hexdigest()
 
 
 def visible(
@@ -38,8 +44,7 @@ def visible(
             return request
         if principal.method is not AuthMethod.NONE and request.requester == principal.name:
             return request
-        # The code is 80 random bits and only its hash is compared: timing tells nothing of use.
-        if code is not None and request.code_sha256 == hash_code(code):
+        if code is not None and hmac.compare_digest(request.code_sha256 or "", hash_code(code)):
             return request
     raise NotFound(
         f"no request {request_id!r} that you may see",

@@ -8,6 +8,7 @@ from chancery.domain.request import CertificateRequest, Note, RequestState, Subm
 from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.issuance_records import refuse_blocked
+from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import (
     bounded,
@@ -24,9 +25,15 @@ class RequestChangeService:
     """See the module."""
 
     def __init__(
-        self, store: Store, vault: KeyVault, preparation: Preparation, clock: Clock
+        self,
+        store: Store,
+        vault: KeyVault,
+        preparation: Preparation,
+        clock: Clock,
+        admission: Admission,
     ) -> None:
         self._store = store
+        self._admission = admission
         self._vault = vault
         self._preparation = preparation
         self._clock = clock
@@ -95,7 +102,8 @@ class RequestChangeService:
             session.audit.append([request_event(principal, "request.withdrawn", request)], now)
             return replace(request, state=RequestState.WITHDRAWN, decided_at=now // 1000)
 
-        withdrawn = self._store.write(unit)
+        with self._admission.guess(principal, code):
+            withdrawn = self._store.write(unit)
         forget_key(self._vault, withdrawn)
         return withdrawn
 

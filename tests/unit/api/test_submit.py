@@ -59,7 +59,9 @@ class Desk:
     failing: CAError | Exception | None = None
     delay_s: float = 0.0
 
-    def enqueue(self, principal: Principal, submission: Submission) -> "Future[Submitted]":
+    def enqueue(
+        self, principal: Principal, submission: Submission, *, stamp: str | None = None
+    ) -> "Future[Submitted]":
         self.seen.append((principal, submission))
         answer: Future[Submitted] = Future()
         if self.failing is not None:
