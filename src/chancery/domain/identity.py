@@ -30,7 +30,10 @@ CLASS_OF: dict[Role, RoleClass] = {
 
 
 class Permission(StrEnum):
-    """What a route or a command asks for.  PUBLIC and AUTHENTICATED are granted to no role."""
+    """What a route or a command asks for.  PUBLIC and AUTHENTICATED are granted to no role.
+
+    WORK is what goes on in the background: jobs, and messages to people and machines.
+    """
 
     PUBLIC = "public"
     AUTHENTICATED = "authenticated"
@@ -49,6 +52,8 @@ class Permission(StrEnum):
     IDENTITY_READ = "identity.read"
     IDENTITY_MANAGE = "identity.manage"
     AUDIT_READ = "audit.read"
+    WORK_READ = "work.read"
+    WORK_MANAGE = "work.manage"
     TOKEN_OWN = "token.own"  # noqa: S105 - a permission's name
 
 
@@ -70,6 +75,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.IDENTITY_READ,
         Permission.IDENTITY_MANAGE,
         Permission.REQUEST_READ_ALL,
+        Permission.WORK_READ,
+        Permission.WORK_MANAGE,
     },
     Role.CA_OPERATOR: _READ
     | {
@@ -77,6 +84,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CRL_ISSUE,
         Permission.CERTIFICATE_REVOKE,
         Permission.REQUEST_READ_ALL,
+        Permission.WORK_READ,
     },
     Role.RA_OFFICER: _READ
     | {
@@ -86,7 +94,12 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CERTIFICATE_REVOKE,
     },
     Role.AUDITOR: _READ
-    | {Permission.AUDIT_READ, Permission.REQUEST_READ_ALL, Permission.IDENTITY_READ},
+    | {
+        Permission.AUDIT_READ,
+        Permission.REQUEST_READ_ALL,
+        Permission.IDENTITY_READ,
+        Permission.WORK_READ,
+    },
     Role.REQUESTER: frozenset(
         {
             Permission.AUTHENTICATED,
@@ -120,6 +133,7 @@ class Principal:
     permissions: frozenset[Permission]
     method: AuthMethod
     origin: str = ""  # network address, for the audit record
+    fresh: bool = False  # proved who it is a moment ago: enough to change its own credentials
     partner: str = ""  # who is signed in together with *name*, in a joint session
 
     @property
@@ -146,7 +160,11 @@ SYSTEM = Principal("system", frozenset(), frozenset(), frozenset(Permission), Au
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A local account.  *password_hash* is Argon2id in PHC form, None: no password login."""
+    """An account.  *password_hash* is Argon2id in PHC form, None: no password of its own.
+
+    *directory* names the directory or the identity provider that vouches for
+    it; None: nobody but this record.
+    """
 
     name: str
     display_name: str
@@ -160,6 +178,7 @@ class User:
     locked_until: int | None
     created_at: int
     must_change_password: bool = False
+    directory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, select
 
 from chancery.adapters.storage import schema_work
 from chancery.adapters.storage.link import Link, insert_sql
@@ -17,6 +17,11 @@ _CLAIM: Final = (
     "UPDATE job SET leased_by = CAST(? AS TEXT) || '/' || id, due_at = ?,"
     " attempts = attempts + 1 WHERE id IN (SELECT id FROM job WHERE due_at <= ?"
     " AND kind IN ({kinds}) ORDER BY due_at, id LIMIT ? {skip}) RETURNING {columns}"
+)
+_COUNTS: Final = (
+    "SELECT kind, CASE WHEN failed_at IS NOT NULL THEN 'failed'"
+    " WHEN leased_by IS NOT NULL THEN 'running' ELSE 'waiting' END, count(*)"
+    " FROM job GROUP BY 1, 2"
 )
 _STATES: Final = {
     JobState.FAILED: _J.c.failed_at.is_not(None),
@@ -126,13 +131,8 @@ class SqlJobs:
         return [_job(row) for row in self._link.rows(statement)]
 
     def counts(self) -> Mapping[tuple[str, JobState], int]:
-        state = case(
-            (_J.c.failed_at.is_not(None), "failed"),
-            (_J.c.leased_by.is_not(None), "running"),
-            else_="waiting",
-        )
-        statement = select(_J.c.kind, state, func.count()).group_by(_J.c.kind, state)
-        return {(kind, JobState(found)): count for kind, found, count in self._link.rows(statement)}
+        rows = self._link.driver(_COUNTS).fetchall()
+        return {(kind, JobState(state)): count for kind, state, count in rows}
 
     def _not_failed(self, job_id: str) -> Exception:
         job = self.get(job_id)
