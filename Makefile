@@ -12,12 +12,12 @@ help: ## this list
 
 install: .venv/.installed ## .venv with the chancery command (pinned, hashed)
 
-$(UV):
-	python3 -m venv .uv
+$(UV): # Debian splits venv from Python, and a bare machine has one without the other
+	python3 -m venv .uv || { scripts/apt-install python3-venv && python3 -m venv --clear .uv; }
 	.uv/bin/pip install --quiet uv==$(UV_VERSION)
 
 .venv/.installed: requirements/base.lock pyproject.toml | $(UV)
-	test -x $(PY) || $(UV) venv --quiet --python 3.11 .venv
+	test -x $(PY) || $(UV) venv --quiet --python "$$(scripts/python)" .venv
 	$(UV) pip install --quiet --require-hashes --compile-bytecode -r requirements/base.lock
 	$(UV) pip install --quiet --no-deps -e .
 	$(PY) -m compileall -q src
