@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.storage.migrate import migrate
 from chancery.adapters.storage.store import SqlStore, open_store
+from chancery.domain.authority import CRL_URLS
 from chancery.domain.certificate import (
     CertificateRecord,
     CertificateStatus,
@@ -71,8 +72,8 @@ def ocsp_profile(lasting_s: int = 30 * DAY_S) -> ProfileVersion:
     return ProfileVersion(profile, 1, documents.sha256(profile), 1_767_225_600, "test")
 
 
-def leaf_profile() -> ProfileVersion:
-    profile = ExtensionProfile(name="leaf", extended_key_usage=(EKU_NAMES["serverAuth"],))
+def leaf_profile(cdp: tuple[str, ...] = CRL_URLS) -> ProfileVersion:
+    profile = ExtensionProfile(name="leaf", extended_key_usage=(EKU_NAMES["serverAuth"],), cdp=cdp)
     return ProfileVersion(profile, 1, documents.sha256(profile), 1_767_225_600, "test")
 
 
@@ -170,13 +171,20 @@ class House:
     def close(self) -> None:
         self.store.close()
 
-    def leaf(self, ca: str, common_name: str, *, lasting_s: int | None = None) -> CertificateRecord:
+    def leaf(
+        self,
+        ca: str,
+        common_name: str,
+        *,
+        lasting_s: int | None = None,
+        cdp: tuple[str, ...] = CRL_URLS,
+    ) -> CertificateRecord:
         """Issue an end-entity certificate the way issuance does, without its policy."""
         with self.store.read() as session:
             authority = find(session, ca)
             certificates = session.authorities.certificates(ca)
         context = issuer_context(authority, certificates, HTTP)
-        version = leaf_profile()
+        version = leaf_profile(cdp)
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
         serial = int.from_bytes(secrets.token_bytes(16)) | 1 << 126
         draft = compile_profile(version, context).build(

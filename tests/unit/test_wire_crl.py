@@ -85,8 +85,38 @@ def test_the_scope_is_a_critical_extension(scope: crl.Scope, fields: set[str]) -
     point = parsed.issuing_distribution_point_value.native
     assert {name for name, value in point.items() if value} == fields
     assert "issuing_distribution_point" in parsed.critical_extensions
+    decoded = crl.decode(signed(scope=scope))
+    assert decoded.scope == scope
+    assert decoded.complete is not scope.limits
     pyca = x509.load_der_x509_crl(signed(scope=scope)).extensions
     assert pyca.get_extension_for_class(x509.IssuingDistributionPoint).critical
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        x509.IssuingDistributionPoint(None, None, False, False, frozenset({x509.ReasonFlags.key_compromise}), False, False),
+        x509.IssuingDistributionPoint(None, None, False, False, None, True, False),
+        x509.IssuingDistributionPoint(None, None, False, False, None, False, True),
+        x509.IssuingDistributionPoint([x509.DNSName("a")], None, False, False, None, False, False),
+        x509.IssuingDistributionPoint(None, x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")]), False, False, None, False, False),
+    ],
+)  # fmt: skip
+def test_what_we_never_write_is_not_complete(point: x509.IssuingDistributionPoint) -> None:
+    now = datetime.fromtimestamp(NOW, UTC)
+    made = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "CA")]))
+        .last_update(now)
+        .next_update(now)
+        .add_extension(x509.CRLNumber(1), critical=False)
+        .add_extension(point, critical=True)
+        .sign(KEY, hashes.SHA256())
+    )
+    decoded = crl.decode(made.public_bytes(Encoding.DER))
+    assert not decoded.complete
+    with pytest.raises(ValueError, match="bug"):
+        (decoded.scope or crl.Scope()).encode()
 
 
 def test_a_scope_cannot_be_empty_handed() -> None:

@@ -13,7 +13,7 @@ from chancery.api.submission import EditBody, SubmitBody
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.profile import ExtensionProfile
 from chancery.domain.registration import RegistrationAuthority
-from chancery.services.authority import ImportedAuthority, NewAuthority
+from chancery.services.authority import AuthorityChange, ImportedAuthority, NewAuthority
 
 _ABOUT: Final = """\
 The REST API of Chancery, a certificate authority.
@@ -37,6 +37,7 @@ _DOCUMENTS: Final = (
     DnProfile,
     RegistrationAuthority,
     NewAuthority,
+    AuthorityChange,
     ImportedAuthority,
 )
 _SCHEMES: Final[dict[str, object]] = {

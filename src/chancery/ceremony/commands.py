@@ -7,6 +7,7 @@ from chancery.app.instance_files import write_public
 from chancery.ceremony.office import init_root as make_root
 from chancery.ceremony.office import open_ceremony
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.authority import CrlIdp
 from chancery.domain.certificate import RevocationReason
 from chancery.domain.errors import BadRequest
 from chancery.wire import ca_certificate, pem
@@ -24,6 +25,7 @@ def init_root(
     operator: tuple[str, ...] = ("operator",),
     name: str = "root",
     http: str = "",
+    crl_idp: CrlIdp = CrlIdp.NONE,
     passphrase_file: Path | None = None,
 ) -> dict[str, object]:
     """Make an offline root in DIRECTORY.
@@ -42,6 +44,7 @@ def init_root(
             operators=operator,
             name=name,
             http=http,
+            crl_idp=crl_idp,
             passphrase_file=passphrase_file,
         )
     except BaseException:
@@ -77,6 +80,7 @@ def crl(
     revoke: str | None = None,
     reason: str = "unspecified",
     days: int = 180,
+    crl_idp: CrlIdp | None = None,
     operator: tuple[str, ...] = ("operator",),
     passphrase_file: Path | None = None,
 ) -> dict[str, object]:
@@ -91,7 +95,7 @@ def crl(
     with open_ceremony(directory, operators=operator, passphrase_file=passphrase_file) as office:
         if revoke is not None:
             office.revoke(revoke, RevocationReason[reason])
-        der = office.crl(lifetime_days=days)
+        der = office.crl(lifetime_days=days, idp=crl_idp)
     write_public(out, der)
     decoded = crl_format.decode(der)
     return {

@@ -22,8 +22,9 @@ from chancery.app.instance_files import write_private, write_public
 from chancery.app.signer_process import running_signer
 from chancery.ceremony.register import Register
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.authority import CRL_URLS, CrlIdp
 from chancery.domain.certificate import RevocationReason
-from chancery.domain.errors import AlreadyExists, BadName, LintFailed, NotFound
+from chancery.domain.errors import AlreadyExists, BadName, BadRequest, LintFailed, NotFound
 from chancery.domain.key_quality import check
 from chancery.domain.keys import CaAuthorisation, KeyPurpose
 from chancery.domain.names import DistinguishedName
@@ -40,9 +41,17 @@ from chancery.signer.unseal.passphrase import Passphrase
 from chancery.signer.vault import create
 from chancery.wire import ca_certificate, crl, pem, pkcs10
 from chancery.wire.ca_certificate import CaCertificate
+from chancery.wire.crl import Scope
 from chancery.wire.lint import compile_lint
 from chancery.wire.names import encode_name, parse_text
-from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile, key_identifier
+from chancery.wire.tbs import (
+    IssuerContext,
+    assemble,
+    certificate,
+    compile_profile,
+    fill,
+    key_identifier,
+)
 from chancery.wire.twin import twin_signature
 
 _KEY_ID = "root"
@@ -57,6 +66,13 @@ class _Root:
     signature_algorithm: SignatureAlgorithm
     name: str
     http: str
+    crl_idp: CrlIdp = CrlIdp.NONE
+
+    @property
+    def crl_url(self) -> str:
+        """Where the server publishes its CRL, as its certificates say."""
+        (url,) = fill(CRL_URLS, http=self.http, ca=self.name)
+        return url
 
 
 class Ceremony:
@@ -184,9 +200,10 @@ class Ceremony:
         """Put a revocation on record; the next CRL carries it.  *serial* is hex."""
         self._register.revoke(serial.lower().lstrip("0"), reason, _now())
 
-    def crl(self, *, lifetime_days: int) -> bytes:
-        """Sign the next CRL (DER)."""
+    def crl(self, *, lifetime_days: int, idp: CrlIdp | None = None) -> bytes:
+        """Sign the next CRL (DER).  *idp* None: as chosen when the root was made."""
         root = self.certificate()
+        scope = self._scope(self._root.crl_idp if idp is None else idp)
         number = self._register.next_crl_number()
         now = _now()
         self._register.write("crl-intended", number=number, operators=list(self._operators), at=now)
@@ -201,11 +218,18 @@ class Ceremony:
             this_update=now,
             next_update=now + lifetime_days * _DAY_S,
             entries=[crl.entry(entry) for entry in revoked],
+            scope=scope,
         )
         der = crl.join(tbs, algorithm, self._vault.sign_crl(_KEY_ID, algorithm, tbs))
         digest = hashlib.sha256(der).hexdigest()
         self._register.write("crl-signed", number=number, sha256=digest, at=_now())
         return der
+
+    def _scope(self, idp: CrlIdp) -> Scope | None:
+        if idp is CrlIdp.NONE:
+            return None
+        _check_place(self._root.http)
+        return Scope((self._root.crl_url,))
 
 
 def init_root(
@@ -219,6 +243,7 @@ def init_root(
     signature: SignatureAlgorithm | None = None,
     name: str = "root",
     http: str = "",
+    crl_idp: CrlIdp = CrlIdp.NONE,
     passphrase_file: Path | None = None,
 ) -> bytes:
     """Make a ceremony directory with a new root; returns its certificate (DER).
@@ -232,10 +257,12 @@ def init_root(
         raise BadName("a root needs a subject", field="subject", rule="name.empty")
     extensions = Extensions(days=_days(years), path_length=path_length)
     check_extensions(extensions)
+    if crl_idp is not CrlIdp.NONE:
+        _check_place(http)
     if (directory / "ceremony.json").exists():
         raise AlreadyExists(f"{directory} holds a root already", field="directory")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root = _Root(parsed.text, signature_for(algorithm, signature), name, http)
+    root = _Root(parsed.text, signature_for(algorithm, signature), name, http, crl_idp)
     if passphrase_file is None:
         key = directory / "unseal.key"
         write_private(key, secrets.token_bytes(32))
@@ -246,6 +273,7 @@ def init_root(
         "signature_algorithm": root.signature_algorithm.value,
         "name": root.name,
         "http": root.http,
+        "crl_idp": root.crl_idp.value,
     }
     write_public(directory / "ceremony.json", json.dumps(described, indent=1).encode() + b"\n")
     with open_ceremony(directory, operators=operators, passphrase_file=passphrase_file) as office:
@@ -277,6 +305,7 @@ def open_ceremony(
         SignatureAlgorithm(described["signature_algorithm"]),
         described["name"],
         described["http"],
+        CrlIdp(described.get("crl_idp", CrlIdp.NONE)),
     )
     with tempfile.TemporaryDirectory(prefix="chancery-ceremony-") as private:
         socket = Path(private) / "signer.sock"
@@ -293,6 +322,17 @@ def open_ceremony(
                 yield Ceremony(directory, client, root, operators)
             finally:
                 client.close()
+
+
+def _check_place(http: str) -> None:
+    """Raise BadRequest where a CRL could not say where it is found."""
+    if not http:
+        raise BadRequest(
+            "this root's certificates say of no CRL where it is",
+            field="crl_idp",
+            rule="crl.place",
+            remedy="such a CRL needs a root that was made with --http",
+        )
 
 
 def _unseal(directory: Path, passphrase_file: Path | None) -> UnsealSource:

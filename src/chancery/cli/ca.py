@@ -16,6 +16,7 @@ from chancery.cli.failures import note
 app = group("ca")
 app.command(ca_new.create)
 app.command(ca_new.import_, name="import")
+app.command(ca_new.edit)
 
 _COLUMNS: Final = ("name", "state", "parent", "container", "subject", "security_level")
 _CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current")

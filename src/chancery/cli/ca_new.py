@@ -1,4 +1,4 @@
-"""``chancery ca create`` and ``import``: how an authority comes to be."""
+"""``chancery ca create``, ``import`` and ``edit``: what an authority is asked to be."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -24,6 +24,17 @@ Region = Annotated[str | None, Parameter(help="Label: where.")]
 Signature = Annotated[str | None, Parameter(help="How it signs: ecdsa-sha384, rsa-pss-sha256, ...")]
 CrlHours = Annotated[int | None, Parameter(help="Hours until a CRL lapses.")]
 CrlEvery = Annotated[int | None, Parameter(help="Hours between CRLs; at most half of that.")]
+CrlIdp = Annotated[
+    Literal["none", "full"] | None,
+    Parameter(help="full: its CRLs say where they are found (issuingDistributionPoint)."),
+]
+CrlUrl = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--crl-url",
+        help="Where its CRLs are found; repeatable. Else {http}/crl/{ca}.crl, as in profiles.",
+    ),
+]
 
 
 def create(
@@ -56,13 +67,16 @@ def create(
     region: Region = None,
     crl_hours: CrlHours = None,
     crl_every_hours: CrlEvery = None,
+    crl_idp: CrlIdp = None,
+    crl_url: CrlUrl = (),
     api: Connection = DEFAULT,
 ) -> None:
     """Make an authority: a root, one below --parent, or one that an --external CA certifies."""
     extensions: dict[str, Any] = {"days": days, "path_length": path_length}
     if permitted or excluded:
         extensions["name_constraints"] = {"permitted": list(permitted), "excluded": list(excluded)}
-    body = _labels(silo, region, security_level, crl_hours, crl_every_hours) | {
+    body = labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url) | {
+        "security_level": security_level,
         "name": name,
         "container": container,
         "subject": subject,
@@ -98,6 +112,8 @@ def import_(
     region: Region = None,
     crl_hours: CrlHours = None,
     crl_every_hours: CrlEvery = None,
+    crl_idp: CrlIdp = None,
+    crl_url: CrlUrl = (),
     api: Connection = DEFAULT,
 ) -> None:
     """Take in an authority that exists elsewhere, with its key or as an offline one."""
@@ -113,7 +129,8 @@ def import_(
     }
     if pkcs12 is not None:
         body["passphrase"] = files.secret(passphrase_file, "passphrase")
-    body |= _labels(silo, region, security_level, crl_hours, crl_every_hours) | {
+    body |= labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url) | {
+        "security_level": security_level,
         "name": name,
         "container": container,
         "offline": offline or None,
@@ -157,15 +174,41 @@ def _check_sources(
         )
 
 
-def _labels(
-    silo: str | None, region: str | None, level: str | None, crl: int | None, every: int | None
+def edit(
+    name: Annotated[str, Parameter(help="Name of the CA.")],
+    /,
+    *,
+    silo: Silo = None,
+    region: Region = None,
+    crl_hours: CrlHours = None,
+    crl_every_hours: CrlEvery = None,
+    crl_idp: CrlIdp = None,
+    crl_url: CrlUrl = (),
+    api: Connection = DEFAULT,
+) -> None:
+    """Change the labels of an authority, and what its CRLs say and how often they come."""
+    body = _given(labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url))
+    with api.open() as server:
+        answer = server.patch("authorities", name, body=body)
+    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
+
+
+def labels(
+    silo: str | None,
+    region: str | None,
+    crl: int | None,
+    every: int | None,
+    idp: str | None,
+    urls: tuple[str, ...],
 ) -> dict[str, Any]:
+    """The members of a body that creation, import and edit have in common."""
     return {
         "silo": silo,
         "region": region,
-        "security_level": level,
         "crl_lifetime_s": None if crl is None else crl * _HOUR_S,
         "crl_every_s": None if every is None else every * _HOUR_S,
+        "crl_idp": idp,
+        "crl_urls": list(urls) or None,
     }
 
 

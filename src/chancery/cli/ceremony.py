@@ -13,6 +13,7 @@ from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, ReasonName, Seria
 from chancery.cli.arguments import serial as serial_number
 from chancery.cli.instance import AsJson
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.authority import CrlIdp
 from chancery.domain.errors import BadRequest, NotPermitted, SignerRefused, Unavailable
 
 app = group("ceremony")
@@ -49,6 +50,9 @@ def init_root(
     operator: Operators = ("operator",),
     name: Annotated[str, Parameter(help="Name in URLs.")] = "root",
     http: Annotated[str, Parameter(help="Base URL under which CRL and certificate will be.")] = "",
+    crl_idp: Annotated[
+        CrlIdp, Parameter(help="full: its CRLs say where they are found; needs --http.")
+    ] = CrlIdp.NONE,
     passphrase_file: PassphraseFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,6 +70,7 @@ def init_root(
             operator=operator,
             name=name,
             http=http,
+            crl_idp=crl_idp,
             passphrase_file=passphrase_file,
         )
     output.show(facts, as_json=as_json)
@@ -112,6 +117,9 @@ def crl(
     revoke: Annotated[Serial | None, Parameter(help="Serial to revoke first, in hex.")] = None,
     reason: Annotated[ReasonName, Parameter(help="CRLReason of that.")] = "unspecified",
     days: Annotated[int, Parameter(validator=AT_LEAST_ONE, help="How long the CRL stands.")] = 180,
+    crl_idp: Annotated[
+        CrlIdp | None, Parameter(help="full: it says where it is found; else as at init-root.")
+    ] = None,
     operator: Operators = ("operator",),
     passphrase_file: PassphraseFile = None,
     force: files.Force = False,
@@ -128,6 +136,7 @@ def crl(
             revoke=serial_number(revoke) if revoke is not None else None,
             reason="certificateHold" if reason == "hold" else reason,
             days=days,
+            crl_idp=crl_idp,
             operator=operator,
             passphrase_file=passphrase_file,
         )

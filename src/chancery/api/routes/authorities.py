@@ -13,7 +13,7 @@ from chancery.api.submission import octets
 from chancery.domain.authority import Authority, AuthorityCertificate, Container, CrlRecord
 from chancery.domain.errors import NotFound
 from chancery.domain.identity import Permission
-from chancery.services.authority import NewAuthority
+from chancery.services.authority import AuthorityChange, NewAuthority
 from chancery.wire import ca_certificate, crl, documents, pem
 
 _MAX_CRL = 1_000_000
@@ -47,6 +47,8 @@ class AuthorityOut(Out):
     created_at: int
     crl_lifetime_s: int
     crl_every_s: int
+    crl_idp: str = Field(description="none, or full: CRLs say where they are found.")
+    crl_urls: list[str] = Field(description="URL templates of its CRLs.")
 
 
 class AuthorityCertificateOut(Out):
@@ -118,6 +120,8 @@ def authority_out(authority: Authority) -> AuthorityOut:
         created_at=authority.created_at,
         crl_lifetime_s=authority.crl_lifetime_s,
         crl_every_s=authority.crl_every_s,
+        crl_idp=authority.crl_idp.value,
+        crl_urls=list(authority.crl_urls),
     )
 
 
@@ -171,6 +175,15 @@ def create_authority(who: Who, using: Using, body: RawBody) -> AuthorityOut:
 def show_authority(who: Who, using: Using, name: str) -> AuthorityOut:
     """Show an authority."""
     return authority_out(using.authorities.show(who, name))
+
+
+@door.route(
+    "PATCH", "/{name}", Permission.AUTHORITY_MANAGE, openapi_extra=schema_of(AuthorityChange)
+)
+def edit_authority(who: Who, using: Using, name: str, body: RawBody) -> AuthorityOut:
+    """Change labels, and what its CRLs say and how often they come."""
+    change = documents.decode(AuthorityChange, object_of(body), "authority")
+    return authority_out(using.authorities.edit(who, name, change))
 
 
 @door.route("DELETE", "/{name}", Permission.AUTHORITY_MANAGE, status=204)

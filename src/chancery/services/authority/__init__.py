@@ -1,5 +1,6 @@
 """The CA tree."""
 
+from chancery.services.authority.choices import AuthorityChange
 from chancery.services.authority.pending import PendingCertificate
 from chancery.services.authority.service import AuthorityService
 from chancery.services.authority.specification import (
@@ -9,6 +10,7 @@ from chancery.services.authority.specification import (
 )
 
 __all__ = [
+    "AuthorityChange",
     "AuthorityService",
     "Extensions",
     "ImportedAuthority",

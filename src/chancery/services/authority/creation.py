@@ -22,6 +22,7 @@ from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
+from chancery.services.authority.choices import check_choices
 from chancery.services.authority.specification import (
     NewAuthority,
     check_level,
@@ -96,6 +97,7 @@ class Creation(AuthorityBase):
         """The record to be, after every check that needs no look at the store."""
         check_level(new.security_level, new.key_algorithm, self._vault_kind)
         check_schedule(new.crl_lifetime_s, new.crl_every_s)
+        check_choices(new.crl_idp, new.crl_urls, offline=False)
         if new.external and new.parent is not None:
             raise BadRequest(
                 "an external CA signs the CSR, or a parent of ours signs: not both",
@@ -121,6 +123,8 @@ class Creation(AuthorityBase):
             created_at=self._clock.s(),
             crl_lifetime_s=new.crl_lifetime_s,
             crl_every_s=new.crl_every_s,
+            crl_idp=new.crl_idp,
+            crl_urls=new.crl_urls,
         )
 
     def _await(

@@ -16,6 +16,7 @@ from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
+from chancery.services.authority.choices import check_choices
 from chancery.services.authority.creation import slug
 from chancery.services.authority.kinship import adopt, check_new_key, parent_of
 from chancery.services.authority.material import contents, spki_of
@@ -137,6 +138,7 @@ class Foreign(AuthorityBase):
         demand(principal, Permission.AUTHORITY_MANAGE)
         slug(new.name, "name")
         check_schedule(new.crl_lifetime_s, new.crl_every_s)
+        check_choices(new.crl_idp, new.crl_urls, offline=new.offline)
         with self._store.read() as session:
             self._owned(session, principal, new.container)
             if session.authorities.get(new.name) is not None:
@@ -168,6 +170,8 @@ class Foreign(AuthorityBase):
             created_at=self._clock.s(),
             crl_lifetime_s=new.crl_lifetime_s,
             crl_every_s=new.crl_every_s,
+            crl_idp=new.crl_idp,
+            crl_urls=new.crl_urls,
         )
         self._installed(
             principal, "authority.imported", authority, key_id, decoded, chain, fresh=True

@@ -14,6 +14,7 @@ from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit.events import event
+from chancery.services.authority.choices import Choices
 from chancery.services.authority.creation import Creation
 from chancery.services.authority.exports import Exported, export
 from chancery.services.authority.foreign import Foreign
@@ -22,7 +23,7 @@ from chancery.services.authority.succession import Succession
 from chancery.services.issuers import find
 
 
-class AuthorityService(Creation, Succession, Foreign):
+class AuthorityService(Creation, Choices, Succession, Foreign):
     """Authorities and their containers.  Safe for concurrent use."""
 
     def list(self, principal: Principal) -> Sequence[Authority]:

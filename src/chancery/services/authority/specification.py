@@ -10,7 +10,7 @@ from chancery.domain.algorithms import (
     KeyAlgorithm,
     SignatureAlgorithm,
 )
-from chancery.domain.authority import LEVELS, SecurityLevel
+from chancery.domain.authority import CRL_URLS, LEVELS, CrlIdp, SecurityLevel
 from chancery.domain.errors import BadKey, BadRequest
 from chancery.domain.profile import CertificatePolicy, NameConstraints
 
@@ -73,6 +73,8 @@ class NewAuthority:
     extensions: Extensions = Extensions()
     crl_lifetime_s: int = 7 * 86_400
     crl_every_s: int = 86_400
+    crl_idp: CrlIdp = CrlIdp.NONE
+    crl_urls: tuple[str, ...] = CRL_URLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class ImportedAuthority:
     region: str = ""
     crl_lifetime_s: int = 7 * 86_400
     crl_every_s: int = 86_400
+    crl_idp: CrlIdp = CrlIdp.NONE
+    crl_urls: tuple[str, ...] = CRL_URLS
 
 
 def signature_for(key: KeyAlgorithm, wanted: SignatureAlgorithm | None) -> SignatureAlgorithm:
