@@ -30,6 +30,7 @@ def _account(user: User) -> dict[str, Any]:
         "locked_until": user.locked_until,
         "created_at": user.created_at,
         "must_change_password": user.must_change_password,
+        "directory": user.directory,
     }
 
 
@@ -182,6 +183,7 @@ def _user(row: Record, roles: Iterable[str], groups: Iterable[str]) -> User:
         row.locked_until,
         row.created_at,
         row.must_change_password,
+        row.directory,
     )
 
 

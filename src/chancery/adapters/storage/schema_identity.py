@@ -42,7 +42,10 @@ user_account = Table(
     number("locked_until", null=True),
     number("created_at"),
     Column("must_change_password", Boolean, nullable=False, server_default=false()),
+    words("directory", null=True),
     UniqueConstraint("name", "role_class"),
+    # Whom a directory vouches for has no second password here.
+    CheckConstraint("directory IS NULL OR password_hash IS NULL", name="one_password"),
 )
 
 user_role = Table(

@@ -20,6 +20,7 @@ from chancery.adapters.storage.registrations import SqlRegistrations
 from chancery.adapters.storage.requests import SqlRequests
 from chancery.adapters.storage.rules import SqlPolicyHistory, SqlQuotas
 from chancery.adapters.storage.second_factors import SqlSecondFactors
+from chancery.adapters.storage.vouched import SqlVouchedAccounts
 from chancery.adapters.storage.web_sessions import SqlWebSessions
 
 
@@ -72,6 +73,10 @@ class SqlSession:
     @cached_property
     def factors(self) -> SqlSecondFactors:
         return SqlSecondFactors(self._link)
+
+    @cached_property
+    def vouched(self) -> SqlVouchedAccounts:
+        return SqlVouchedAccounts(self._link)
 
     @cached_property
     def portal(self) -> SqlPortal:

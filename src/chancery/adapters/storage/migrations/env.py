@@ -3,6 +3,7 @@
 from alembic import context
 
 from chancery.adapters.storage import (
+    schema_directory,
     schema_estate,
     schema_identity,
     schema_policy,
@@ -17,7 +18,7 @@ from chancery.adapters.storage.schema import metadata
 assert schema_identity.user_account.metadata is schema_policy.authority.metadata is metadata
 assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata is metadata
 assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
-assert schema_work.job.metadata is metadata
+assert schema_work.job.metadata is schema_directory.vouched_account.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
