@@ -62,6 +62,11 @@ def jobs_of(office: Office) -> list[Job]:
     ]
 
 
+def chores_of(office: Office, stop: threading.Event) -> list[Job]:
+    """What may take its time, in a thread of its own: no CRL waits for it."""
+    return [Job("figures", 5, lambda: office.work.counter.run(stop.is_set))]
+
+
 def run_forever(jobs: list[Job], stop: threading.Event) -> None:
     """Run what is due until *stop*; one job's failure is logged and stops no other."""
     while not stop.wait(_TICK_S):
@@ -120,9 +125,13 @@ def main() -> int:
         with open_office(load(Path(sys.argv[1]))) as office:
             linting = threading.Thread(target=lint_forever, args=(office, stop), name="lint")
             linting.start()
+            chores = (chores_of(office, stop), stop)
+            working = threading.Thread(target=run_forever, args=chores, name="chores")
+            working.start()
             print("ready", flush=True)
             run_forever(jobs_of(office), stop)
             linting.join(timeout=10)
+            working.join(timeout=10)
     except CAError as error:  # those of the jobs were told where they happened
         logs.start_failed(error)
         return 1

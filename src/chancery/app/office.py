@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from chancery.adapters.changes import SharedChanges
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.lint import PkiLinter
+from chancery.adapters.one_time_codes import TotpCodes
+from chancery.adapters.passkeys import WebAuthnPasskeys
 from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.publication import DirectoryPublisher
+from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.app.signer_process import socket_path
+from chancery.app.work import Background, background
 from chancery.domain.weak_keys import debian_list
+from chancery.ports_sign_in import FactorTools
 from chancery.services.announced import AnnouncedStore
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
@@ -62,6 +67,7 @@ class Office:
     delivery: DeliveryService
     key_disposal: KeyDisposal
     reconciliation: Reconciliation
+    work: Background
 
 
 @contextmanager
@@ -99,21 +105,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         vault=vault,
         linter=linter,
         catalogue=catalogue,
-        identity=IdentityService(
-            store,
-            Argon2Hasher(concurrency=settings.login.hashes_at_once),
-            clock,
-            entropy,
-            IdentityPolicy(
-                max_failures=settings.login.max_failures,
-                lock_s=int(settings.login.lock.total_seconds()),
-                session_idle_s=int(settings.login.session_idle.total_seconds()),
-                session_absolute_s=int(settings.login.session_absolute.total_seconds()),
-                step_up_s=int(settings.login.step_up_for.total_seconds()),
-                second_factor_required=settings.login.second_factor == "required",
-            ),
-            changes,
-        ),
+        identity=_identity(settings, store, clock, changes),
         audit=AuditService(
             store,
             vault,
@@ -143,6 +135,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
+        work=background(store, clock),
     )
     issuance.start()
     try:
@@ -165,6 +158,30 @@ def _portal(settings: Settings) -> PortalPolicy:
         proof_of_work=given.proof_of_work,
         challenge_s=int(given.challenge_lifetime.total_seconds()),
         key_window_s=int(given.key_window.total_seconds()),
+    )
+
+
+def _identity(
+    settings: Settings, store: SqlStore, clock: SystemClock, changes: SharedChanges
+) -> IdentityService:
+    login = settings.login
+    return IdentityService(
+        store,
+        Argon2Hasher(concurrency=login.hashes_at_once),
+        clock,
+        secrets.token_bytes,
+        IdentityPolicy(
+            max_failures=login.max_failures,
+            lock_s=int(login.lock.total_seconds()),
+            session_idle_s=int(login.session_idle.total_seconds()),
+            session_absolute_s=int(login.session_absolute.total_seconds()),
+            step_up_s=int(login.step_up_for.total_seconds()),
+            second_factor_required=login.second_factor == "required",
+        ),
+        changes,
+        tools=FactorTools(
+            TotpCodes(), WebAuthnPasskeys(settings.listen.https_url), KeyFileSealer(login.key_file)
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from chancery.server.status import status_apps
 from chancery.server.tls import TlsContexts
 from chancery.services.roster import Services
 from chancery.settings import load
+from chancery.web import create_web
 
 _log = structlog.get_logger("worker")
 
@@ -102,7 +103,7 @@ def application(office: Office) -> Dispatcher:
         "readyz": Readiness(checks(office)),
         "metrics": metrics,
     }
-    return Dispatcher(everywhere, {"api": api}, metrics)
+    return Dispatcher(everywhere, {"api": api}, metrics, rest=create_web(services))
 
 
 def roster(office: Office) -> Services:
@@ -120,6 +121,8 @@ def roster(office: Office) -> Services:
         ras=office.ras,
         audit=office.audit,
         audit_files=office.audit_files,
+        figures=office.work.figures,
+        jobs=office.work.jobs,
         store=office.store,
         clock=office.clock,
     )

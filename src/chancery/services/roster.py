@@ -8,7 +8,9 @@ from chancery.services.authority import AuthorityService
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
+from chancery.services.figures import FigureService
 from chancery.services.identity import IdentityService
+from chancery.services.jobs import JobService
 from chancery.services.profiles import ProfileService
 from chancery.services.registration import RegistrationService
 from chancery.services.registrations import RaService
@@ -37,5 +39,7 @@ class Services:
     ras: RaService
     audit: AuditService
     audit_files: Publisher
+    figures: FigureService
+    jobs: JobService
     store: Store
     clock: Clock

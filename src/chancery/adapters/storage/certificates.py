@@ -1,6 +1,6 @@
 """Intents and certificates: written once, never changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from chancery.adapters.storage import names_text, schema
 from chancery.adapters.storage.link import Link, Record, insert_sql
 from chancery.adapters.storage.revocations import REASONS, STATUSES, SqlRevocations
-from chancery.adapters.storage.search import matches, page_of_ids, records
+from chancery.adapters.storage.search import count, matches, page_of_ids, records
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, NotFound, WrongState
 from chancery.ports import CertificateFilter, Page
@@ -118,6 +118,15 @@ class SqlCertificates(SqlRevocations):
         ids = page_of_ids(_C, conditions(where), page)
         return [certificate_record(row) for row in self._link.rows(records(RECORD, _C, ids))]
 
+    def count(self, where: CertificateFilter, most: int) -> int:
+        found = select(_C.c.id).where(*conditions(where, ordered=False))
+        return count(self._link, found, most)
+
+    def profiles_of(self, serials: Sequence[str]) -> Mapping[tuple[str, str], str]:
+        found = select(_C.c.authority, _C.c.serial, _C.c.profile)
+        rows = self._link.rows(found.where(_C.c.serial.in_(serials)))
+        return {(row.authority, row.serial): row.profile for row in rows}
+
     def valid_subject(self, authority: str, subject: str, now: int) -> list[tuple[str, str]]:
         cursor = self._link.driver(
             "SELECT c.id, c.key_sha256 FROM certificate c LEFT JOIN revocation r"
@@ -146,7 +155,8 @@ class SqlCertificates(SqlRevocations):
         return certificate_record(row) if row is not None else None
 
 
-def conditions(where: CertificateFilter) -> list[ColumnElement[bool]]:
+def conditions(where: CertificateFilter, *, ordered: bool = True) -> list[ColumnElement[bool]]:
+    """What *where* asks for; *ordered*: a page is cut out of it, newest first."""
     found = [
         matches(_C.c[name], wanted)
         for name in (
@@ -160,7 +170,11 @@ def conditions(where: CertificateFilter) -> list[ColumnElement[bool]]:
         found.append(_C.c.id.in_(select(_N.c.certificate_id).where(named)))
     if where.status is not None:
         found.append(_standing(where.status))
-    if where.expires_before is not None:
+    if where.expires_before is not None and not ordered:
+        found.append(_C.c.not_after < where.expires_before)
+        if where.expires_after is not None:
+            found.append(_C.c.not_after > where.expires_after)
+    elif where.expires_before is not None:
         found.append(_expiring(where.expires_after, where.expires_before))
     elif where.expires_after is not None:
         # Newest first meets these first, so the planner may simply walk that way.

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from chancery.adapters.storage import names_text, schema
 from chancery.adapters.storage.link import Link, Record, insert_sql
-from chancery.adapters.storage.search import matches, page_of_ids, records
+from chancery.adapters.storage.search import count, matches, page_of_ids, records
 from chancery.domain.errors import NotFound, WrongState
 from chancery.domain.request import (
     Approval,
@@ -87,6 +87,9 @@ class SqlRequests:
     def find(self, where: RequestFilter, page: Page) -> list[CertificateRequest]:
         ids = page_of_ids(_T, conditions(where), page)
         return [_request(row) for row in self._link.rows(records(_REQUEST, _T, ids))]
+
+    def count(self, where: RequestFilter, most: int) -> int:
+        return count(self._link, select(_T.c.id).where(*conditions(where)), most)
 
     def replace(self, request: CertificateRequest) -> None:
         for table, key, values in (

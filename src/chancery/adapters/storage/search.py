@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, func, select
 
+from chancery.adapters.storage.link import Link
 from chancery.ports import Page
 
 _SURROGATES_FIRST, _SURROGATES_LAST = 0xD800, 0xDFFF
@@ -46,3 +47,9 @@ def page_of_ids(
 def records(columns: Select[Any], table: Table, ids: Select[tuple[str]]) -> Select[Any]:
     """The wide rows of a page: read only once it is known which ones."""
     return columns.where(table.c.id.in_(ids)).order_by(table.c.id.desc())
+
+
+def count(link: Link, ids: Select[tuple[str]], most: int) -> int:
+    """How many *ids* there are, at most *most*: what lies beyond is not read."""
+    found = link.first(select(func.count()).select_from(ids.limit(most).subquery()))
+    return int(found[0]) if found is not None else 0
