@@ -184,6 +184,17 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"reason": "no"},
     ),
+    (
+        "ca edit a --crl-hours 48 --crl-idp full --crl-url http://c.example.org/{{ca}}.crl",
+        "PATCH",
+        "/authorities/a",
+        {},
+        {
+            "crl_lifetime_s": 172_800,
+            "crl_idp": "full",
+            "crl_urls": ["http://c.example.org/{ca}.crl"],
+        },
+    ),
     ("ca disable a", "POST", "/authorities/a/disable", {}, {}),
     ("ca enable a", "POST", "/authorities/a/enable", {}, {}),
     ("ca export a --format chain", "GET", "/authorities/a/export", {"format": "chain"}, None),
