@@ -9,13 +9,11 @@ anonymity.
 import asyncio
 import base64
 import binascii
-import hashlib
-import ssl
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from starlette.types import Scope
 
+from chancery import peer
 from chancery.domain.errors import BadRequest, NotAuthenticated, NotPermitted, Unavailable
 from chancery.domain.identity import AuthMethod, Principal, anonymous
 from chancery.services.identity import IdentityService
@@ -41,10 +39,12 @@ class Authenticator:
     def at_once(self, scope: Scope, authorization: bytes | None) -> Principal | None:
         """Return the principal if that takes no I/O: no credential, or a token seen just now."""
         if authorization is None:
-            return None if _chain(scope) else anonymous(origin_of(scope))
+            return None if peer.client_chain(scope) else anonymous(peer.origin_of(scope))
         if authorization[:7].lower() != b"bearer ":
             return None
-        return self._identity.known_token(authorization[7:].decode("latin-1"), origin_of(scope))
+        return self._identity.known_token(
+            authorization[7:].decode("latin-1"), peer.origin_of(scope)
+        )
 
     async def principal(self, scope: Scope) -> Principal:
         """Return the principal of a request; raise NotAuthenticated, LockedOut or BadRequest."""
@@ -75,9 +75,9 @@ class Authenticator:
             self._waiting -= 1
 
     def _prove(self, scope: Scope, authorization: bytes | None) -> Principal:
-        origin = origin_of(scope)
+        origin = peer.origin_of(scope)
         if authorization is None:
-            leaf = client_certificate(scope)
+            leaf = peer.client_certificate(scope)
             if leaf is None:
                 return anonymous(origin)
             return self._identity.authenticate_certificate(leaf, origin)
@@ -113,41 +113,14 @@ def authorization_of(scope: Scope) -> bytes | None:
 
 
 def refuse_cross_site(scope: Scope) -> None:
-    """Raise NotPermitted if a browser sent this on behalf of another site (CSRF).
-
-    Programs send neither field; a browser sends at least one with every
-    request that can change something, and no page can forge them.
-    """
-    fields = dict(scope["headers"])
-    site, origin = fields.get(b"sec-fetch-site"), fields.get(b"origin")
-    foreign = site is not None and site not in (b"same-origin", b"none")
-    if origin is not None and origin.partition(b"://")[2] != fields.get(b"host"):
-        foreign = True
-    if foreign:
+    """Raise NotPermitted if a browser sent this on behalf of another site (CSRF)."""
+    if peer.sent_by_another_site(scope):
         raise NotPermitted(
             "another site made your browser send this",
             field="origin",
             rule="request.cross-site",
             remedy="use an API token for requests from other sites",
         )
-
-
-def origin_of(scope: Scope) -> str:
-    """Return the peer's network address."""
-    client = scope.get("client")
-    return client[0] if client else ""
-
-
-def client_certificate(scope: Scope) -> str | None:
-    """Return the hex SHA-256 of the verified leaf that the TLS listener reports (ASGI "tls")."""
-    for pem in _chain(scope):
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
-    return None
-
-
-def _chain(scope: Scope) -> Sequence[str]:
-    chain: Sequence[str] = scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ())
-    return chain
 
 
 def _basic(credential: bytes) -> tuple[str, str]:

@@ -1,0 +1,169 @@
+"""From a page and a request to a response: who it is, whether they may, what went wrong."""
+
+import time
+from typing import Final
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chancery import peer
+from chancery.domain.errors import CAError, NotAuthenticated
+from chancery.domain.identity import Permission, anonymous
+from chancery.domain.web_session import SessionState
+from chancery.services.access import demand
+from chancery.services.roster import Services
+from chancery.web import cookies, errors
+from chancery.web.fields import Fields, Form, Parsed
+from chancery.web.pages import Page
+from chancery.web.rendering import Renderer
+from chancery.web.security import TOKEN_FIELD, check_token
+from chancery.web.step_up import STEP_UP, step_up_form
+from chancery.web.visit import Visit
+
+STAGES: Final = {
+    SessionState.NEEDS_FACTOR: "/console/sign-in/factor",
+    SessionState.MUST_CHANGE_PASSWORD: "/console/sign-in/password",
+    SessionState.MUST_ENROL_FACTOR: "/console/sign-in/enrol",
+}
+"""Where an unfinished sign-in goes on."""
+_NOWHERE: Final = Page("GET", "", (Permission.PUBLIC,), lambda visit: visit.redirect("/"), "")
+
+
+class Answering:
+    """Synchronous: runs in the threads of ``application``."""
+
+    def __init__(self, services: Services, renderer: Renderer) -> None:
+        self._services = services
+        self._renderer = renderer
+
+    def visit(self, page: Page, request: Request, query: Fields) -> Visit:
+        """Find out who visits.  A session that is over is none, and its cookie goes."""
+        jar = cookies.parse(request.headers.get("cookie", ""))
+        origin = peer.origin_of(request.scope)
+        visit = Visit(
+            services=self._services,
+            renderer=self._renderer,
+            method=page.method,
+            url=_url(request),
+            section=page.section,
+            path=dict(request.path_params),
+            query=query,
+            form=Form(Parsed()),
+            headers=request.headers,
+            principal=anonymous(origin),
+            session=None,
+            now=self._services.clock.s(),
+            origin=origin,
+            certificate=peer.client_certificate(request.scope),
+            jar=jar,
+        )
+        if cookie := jar.get(cookies.SESSION):
+            resumed = self._services.identity.sessions.resume(cookie, origin)
+            if resumed is None:
+                visit.drop_session()
+            else:
+                visit.principal = resumed.principal
+                visit.session = resumed.session
+                visit.waiting = resumed.waiting
+                visit.fresh = resumed.fresh
+        return visit
+
+    def refusal(self, page: Page, visit: Visit) -> Response | None:
+        """Return the way to what is missing (signing in, finishing it); None if they may.
+
+        Raises NotPermitted for who is signed in and may not.
+        """
+        if Permission.PUBLIC in page.permissions or visit.may(*page.permissions):
+            return None
+        if visit.session is None:
+            return visit.redirect(visit.sign_in_url())
+        if not visit.session.open:
+            return visit.redirect(STAGES[visit.session.state])
+        demand(visit.principal, page.permissions[0])
+        return None
+
+    def show(self, page: Page, request: Request, query: Fields) -> Response:
+        """Answer a GET."""
+        visit = self.visit(page, request, query)
+        try:
+            return self.refusal(page, visit) or page.handler(visit)
+        except CAError as error:
+            return self.report(visit, error)
+
+    def act(self, page: Page, visit: Visit) -> Response:
+        """Answer a POST whose sender may, as far as the page goes, and whose form is read."""
+        try:
+            check_token(visit)
+        except CAError as error:
+            return self.report(visit, error)
+        if page.step_up and not visit.fresh:
+            return self._step_up(visit)
+        try:
+            return page.handler(visit)
+        except CAError as error:
+            return self.refused(page, visit, error)
+
+    def refused(self, page: Page, visit: Visit, error: CAError) -> Response:
+        """Draw the form again, with what was typed and what is wrong with it."""
+        if page.shows is None:
+            return self.report(visit, error)
+        visit.error = error
+        try:
+            return page.shows(visit)
+        except CAError as second:
+            return self.report(visit, second)
+
+    def report(self, visit: Visit, error: CAError) -> Response:
+        """Answer with a page that says what is wrong and what to do about it."""
+        if isinstance(error, NotAuthenticated) and visit.session is None:
+            return visit.redirect(visit.sign_in_url())
+        status, title = errors.page_of(error)
+        visit.error = error
+        return visit.render(
+            "parts/failed.html", status=status, title=title, text=str(error), remedy=error.remedy
+        )
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """Answer for what went wrong before or outside a handler; a bug's own text stays inside."""
+        if isinstance(error, CAError):
+            return self.report(self._stranger(request), error)
+        return self.missing(request, 500)
+
+    def missing(self, request: Request, status: int) -> Response:
+        """Answer 404, 405 or 500, to somebody whom nobody looked up."""
+        title, text = errors.HTTP[status]
+        return self._stranger(request).render(
+            "parts/failed.html", status=status, title=title, text=text, remedy=None
+        )
+
+    def _stranger(self, request: Request) -> Visit:
+        """A visit that costs no look-up, and so cannot fail when the record is away."""
+        return Visit(
+            services=self._services,
+            renderer=self._renderer,
+            method=request.method,
+            url=_url(request),
+            section="",
+            path={},
+            query=Fields(()),
+            form=Form(Parsed()),
+            headers=request.headers,
+            principal=anonymous(""),
+            session=None,
+            now=int(time.time()),
+            jar={},
+        )
+
+    @staticmethod
+    def _step_up(visit: Visit) -> Response:
+        """Ask for a fresh proof, and keep what was typed, to send it again afterwards."""
+        if visit.by_htmx or visit.form.has_files:
+            return visit.redirect(f"{STEP_UP}?next={quote(visit.referring_path(), safe='')}")
+        kept = [pair for pair in visit.form.pairs() if pair[0] != TOKEN_FIELD]
+        return step_up_form(visit, back=visit.referring_path(), then=visit.url, kept=kept)
+
+
+def _url(request: Request) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
