@@ -79,6 +79,10 @@ class OneTimeCodes(Protocol):
         """The ``otpauth://`` URI that apps read."""
         ...
 
+    def text(self, secret: bytes) -> str:
+        """*secret* to be typed by hand: base32."""
+        ...
+
     def step_of(self, secret: bytes, code: str, now: int, *, window: int) -> int | None:
         """Which time step within *window* of *now* the code belongs to; None: none."""
         ...
@@ -96,6 +100,7 @@ class NewPasskey:
     public_key: bytes
     sign_count: int
     synced: bool
+    transports: tuple[str, ...]
 
 
 class Passkeys(Protocol):
@@ -106,7 +111,10 @@ class Passkeys(Protocol):
     """
 
     @property
-    def rp_id(self) -> str: ...
+    def origin(self) -> str | None:
+        """Where passkeys work: scheme, host and port; None where they cannot."""
+        ...
+
     def creation_options(
         self, user: str, display_name: str, challenge: bytes, known: Sequence[Passkey]
     ) -> dict[str, Any]: ...

@@ -105,6 +105,10 @@ class Login(_Section):
     session_absolute: Annotated[timedelta, Field(ge=timedelta(minutes=1))] = timedelta(hours=12)
     step_up_for: Span = timedelta(minutes=5)
     second_factor: Literal["optional", "required"] = "optional"
+    key_file: Path = Field(
+        default=Path("secrets/sign-in.key"),
+        description="Seals TOTP secrets in the record; made when it is first needed.",
+    )
 
 
 class Keys(_Section):
@@ -189,6 +193,7 @@ _PATHS = {
     "audit": ("directory",),
     "publication": ("directory",),
     "keys": ("debian_weak_keys",),
+    "login": ("key_file",),
 }
 
 
@@ -199,6 +204,9 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
         if "base" in database:
             raise BadRequest("database.base is not yours to set", field="database.base")
         database["base"] = base
+    login = document.setdefault("login", {})
+    if isinstance(login, dict):
+        login.setdefault("key_file", "secrets/sign-in.key")
     for section, keys in _PATHS.items():
         table = document.get(section)
         if isinstance(table, dict):

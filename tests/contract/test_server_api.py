@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from factors import factor_tools
 from listening import Party, Wire, party, serving
 from people import CountingHasher, SteppedClock
 
@@ -69,7 +70,11 @@ def house(sqlite_url: str, tmp_path: Path) -> Iterator[House]:
     store = open_store(sqlite_url, clock=clock)
     numbers = iter(range(1, 1_000_000))
     identity = IdentityService(
-        store, CountingHasher(), clock, lambda size: next(numbers).to_bytes(size)
+        store,
+        CountingHasher(),
+        clock,
+        lambda size: next(numbers).to_bytes(size),
+        tools=factor_tools(),
     )
     identity.users.create(SYSTEM, "rita", roles=[Role.REQUESTER])
     services: dict[str, Any] = {name: Reached() for name in Services.__dataclass_fields__}

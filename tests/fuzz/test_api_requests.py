@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from asking import Asker
+from factors import factor_tools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import PASSWORD, CountingHasher, SteppedClock
@@ -43,7 +44,11 @@ def askers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Asker]]:
     store = open_store(f"sqlite:///{path}", clock=clock)
     numbers = iter(range(1, 100_000_000))
     identity = IdentityService(
-        store, CountingHasher(), clock, lambda size: next(numbers).to_bytes(size)
+        store,
+        CountingHasher(),
+        clock,
+        lambda size: next(numbers).to_bytes(size),
+        tools=factor_tools(),
     )
     services: dict[str, Any] = {name: Reached() for name in Services.__dataclass_fields__}
     services |= {"identity": identity, "store": store, "clock": clock}

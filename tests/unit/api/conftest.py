@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asking import Asker
+from factors import factor_tools
 from people import PASSWORD, CountingHasher, SteppedClock
 
 from chancery.adapters.storage import SqlStore, migrate, open_store
@@ -76,7 +77,11 @@ def behind() -> dict[str, Any]:
 def house(store: SqlStore, clock: SteppedClock, behind: dict[str, Any]) -> House:
     numbers = iter(range(1, 1_000_000))
     identity = IdentityService(
-        store, CountingHasher(), clock, lambda size: next(numbers).to_bytes(size)
+        store,
+        CountingHasher(),
+        clock,
+        lambda size: next(numbers).to_bytes(size),
+        tools=factor_tools(),
     )
     tokens = {}
     for role in Role:

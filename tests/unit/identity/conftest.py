@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from factors import factor_tools
 from people import PASSWORD, CountingHasher, SteppedClock
 
 from chancery.adapters.storage import SqlStore, migrate, open_store
@@ -47,6 +48,7 @@ def identity(store: SqlStore, hasher: CountingHasher, clock: SteppedClock) -> Id
         clock,
         lambda size: next(numbers).to_bytes(size),
         IdentityPolicy(max_failures=3, lock_s=600),
+        tools=factor_tools(),
     )
     for name, role in PEOPLE.items():
         service.users.create(SYSTEM, name, roles=[role], password=PASSWORD)

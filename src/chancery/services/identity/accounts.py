@@ -26,6 +26,10 @@ class Accounts:
         self._hasher = hasher
         self._policy = policy
 
+    def new_hash(self, name: str, password: str) -> str:
+        """Return the hash of a new password of *name*; BadRequest says what is wrong with it."""
+        return self._hasher.hash(check_password(self._policy, name, password))
+
     def all(self, principal: Principal) -> list[User]:
         """Return every account, by name."""
         demand(principal, Permission.IDENTITY_READ)
@@ -56,7 +60,7 @@ class Accounts:
         check_name(name)
         given = frozenset(roles)
         belongs = class_of(given, role_class, name)
-        phc = self._phc(name, password) if password is not None else None
+        phc = self.new_hash(name, password) if password is not None else None
         user = User(
             name=name,
             display_name=display_name or name,
@@ -146,7 +150,7 @@ class Accounts:
             if name != principal.name:
                 demand(principal, Permission.IDENTITY_MANAGE)
             self._check_current(name, current)
-        phc = self._phc(name, password)
+        phc = self.new_hash(name, password)
 
         def work(session: Session) -> None:
             user = user_of(session, name)
@@ -195,9 +199,6 @@ class Accounts:
             return user_of(session, name)
 
         return self._ledger.change(principal, "role.withdrawn", name, work, role=role.value)
-
-    def _phc(self, name: str, password: str) -> str:
-        return self._hasher.hash(check_password(self._policy, name, password))
 
     def _check_current(self, name: str, current: str | None) -> None:
         with self._ledger.store.read() as session:

@@ -12,9 +12,10 @@ from chancery.domain.certificate import CertificateStatus
 from chancery.domain.errors import LockedOut, NotAuthenticated
 from chancery.domain.identity import AuthMethod, Principal, User
 from chancery.ports import Clock, PasswordHasher, Session, Store
+from chancery.services.identity.factor_checks import FactorCheck, factors_of
 from chancery.services.identity.failures import Coalescer, Strangers, count_failure
 from chancery.services.identity.policy import ACCOUNT_NAME, IdentityPolicy, is_unicode, normalised
-from chancery.services.identity.principals import principal_of
+from chancery.services.identity.principals import principal_of, restricted
 from chancery.services.identity.token_cache import TokenCache
 
 TOKEN_PREFIX = "chy_"  # noqa: S105 - lets secret scanners recognise a leaked token
@@ -41,6 +42,7 @@ class Authentication:
         decoy: str,
         policy: IdentityPolicy,
         cache: TokenCache,
+        factors: FactorCheck,
     ) -> None:
         self._store = store
         self._hasher = hasher
@@ -49,13 +51,23 @@ class Authentication:
         self._decoy: str | None = None
         self._policy = policy
         self._cache = cache
+        self._factors = factors
         self._strangers = Strangers(policy)
         self._quiet = Coalescer()
 
-    def password(self, name: str, password: str, origin: str) -> Principal:
-        """Sign in for one request; raise what ``check`` raises."""
+    def password(self, name: str, password: str, origin: str, code: str = "") -> Principal:
+        """Sign in for one request; raise what ``check`` raises.
+
+        Who has a second factor sends a *code* along, of the app or a recovery
+        code.  Who must change the password, or enrol a factor, may do only that.
+        """
         checked = self.check(name, password, origin)
-        return self._store.write(lambda s: self._succeeded(s, checked, origin))
+        principal = self._store.write(lambda s: self._succeeded(s, checked, origin, code))
+        if principal is None:
+            raise NotAuthenticated(
+                "the code is wrong, or was used before", field="code", rule="totp.code"
+            )
+        return principal
 
     def check(self, name: str, password: str, origin: str) -> CheckedPassword:
         """Check a password; raise NotAuthenticated, LockedOut, or Unavailable (too many at once).
@@ -171,9 +183,21 @@ class Authentication:
             session.identities.update_user(user)
         return user
 
-    def _succeeded(self, session: Session, checked: CheckedPassword, origin: str) -> Principal:
-        user = forgive(session, self.confirm(session, checked))
-        principal = principal_of(session, user, AuthMethod.PASSWORD, origin)
+    def _succeeded(
+        self, session: Session, checked: CheckedPassword, origin: str, code: str
+    ) -> Principal | None:
+        user = self.confirm(session, checked)
+        second = factors_of(session, user.name).any
+        if second and not code:
+            raise _code_missing()
+        if second and not self._factors.code(session, user.name, code):
+            self.count(session, user.name, "password", origin, rule="totp.code")
+            return None  # not raised: the failure stays on record
+        user = forgive(session, user)
+        if user.must_change_password or (self._policy.second_factor_required and not second):
+            principal = restricted(user, AuthMethod.PASSWORD, origin, fresh=True)
+        else:
+            principal = principal_of(session, user, AuthMethod.PASSWORD, origin, fresh=True)
         event = AuditEvent("login.succeeded", user.name, "password", origin, user.name)
         session.audit.append([event], self._clock.ms())
         return principal
@@ -187,7 +211,9 @@ class Authentication:
             self._store.write(lambda s: self.count(s, user.name, "password", origin))
         return _wrong()
 
-    def count(self, session: Session, name: str, method: str, origin: str) -> None:
+    def count(
+        self, session: Session, name: str, method: str, origin: str, *, rule: str = ""
+    ) -> None:
         """Put one more failure of an account on record; lock it if that was one too many."""
         user = session.identities.user(name)
         if user is None:
@@ -195,7 +221,9 @@ class Authentication:
         now = self._clock.s()
         counted = count_failure(self._policy, user, now)
         session.identities.update_user(counted)
-        details = {"failures": counted.failed_logins}
+        details: dict[str, object] = {"failures": counted.failed_logins}
+        if rule:
+            details["rule"] = rule
         events = [AuditEvent("login.failed", name, method, origin, name, Outcome.FAILURE, details)]
         if counted.locked_until is not None and counted.locked_until > now:
             until = {"until": counted.locked_until}
@@ -228,6 +256,15 @@ def _digest(text: str) -> bytes:
 def _wrong() -> NotAuthenticated:
     return NotAuthenticated(
         "the name or the password is wrong", field="authorization", rule="password"
+    )
+
+
+def _code_missing() -> NotAuthenticated:
+    return NotAuthenticated(
+        "this account has a second factor: the password alone is not enough",
+        field="code",
+        rule="second-factor",
+        remedy="send a code of your app along (--code-file), or use an API token",
     )
 
 

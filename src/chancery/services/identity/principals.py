@@ -66,6 +66,7 @@ def principal_of(
     scopes: frozenset[Permission] | None = None,
     *,
     partner: User | None = None,
+    fresh: bool = False,
 ) -> Principal:
     """Build the principal; *scopes* only ever take away."""
     groups = counting(groups_of(session, user), partner)
@@ -80,10 +81,11 @@ def principal_of(
         permissions=permissions,
         method=method,
         origin=origin,
+        fresh=fresh,
         partner=partner.name if partner is not None else "",
     )
 
 
-def restricted(user: User, method: AuthMethod, origin: str) -> Principal:
+def restricted(user: User, method: AuthMethod, origin: str, *, fresh: bool) -> Principal:
     """Somebody known who must set their own credentials right before anything else."""
-    return Principal(user.name, frozenset(), frozenset(), _ALWAYS, method, origin)
+    return Principal(user.name, frozenset(), frozenset(), _ALWAYS, method, origin, fresh)

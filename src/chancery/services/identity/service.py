@@ -3,12 +3,17 @@
 from typing import Final
 
 from chancery.ports import Changes, Clock, Entropy, PasswordHasher, Store
+from chancery.ports_sign_in import FactorTools
 from chancery.services.identity.accounts import Accounts
 from chancery.services.identity.authentication import Authentication
 from chancery.services.identity.changes import Ledger
 from chancery.services.identity.credentials import ClientCertificates, Tokens
+from chancery.services.identity.factor_checks import FactorCheck
+from chancery.services.identity.fresh import FreshProof
 from chancery.services.identity.groups import Groups
+from chancery.services.identity.own_passkeys import OwnPasskeys
 from chancery.services.identity.policy import IdentityPolicy
+from chancery.services.identity.second_factors import SecondFactors
 from chancery.services.identity.session_records import SessionDesk
 from chancery.services.identity.sessions import SessionService
 from chancery.services.identity.token_cache import LocalChanges, TokenCache
@@ -17,8 +22,9 @@ from chancery.services.identity.token_cache import LocalChanges, TokenCache
 class IdentityService:
     """One per process.  Synchronous, safe for concurrent use.
 
-    ``users``, ``groups``, ``tokens`` and ``certificates`` change what is on
-    record; each change and its audit event are one transaction.
+    ``users``, ``groups``, ``tokens``, ``certificates``, ``factors`` and
+    ``passkeys`` change what is on record; each change and its audit event are
+    one transaction.  ``sessions`` signs browsers in.
     """
 
     def __init__(
@@ -29,18 +35,25 @@ class IdentityService:
         entropy: Entropy,
         policy: IdentityPolicy | None = None,
         changes: Changes | None = None,
+        *,
+        tools: FactorTools,
     ) -> None:
         policy = policy or IdentityPolicy()
         cache = TokenCache(policy.token_cache_ms, changes or LocalChanges())
         ledger = Ledger(store, clock, cache)
         decoy = entropy(32).hex()
-        proof = Authentication(store, hasher, clock, decoy, policy, cache)
+        desk = SessionDesk(store, clock, entropy, policy)
+        check = FactorCheck(desk, tools)
+        proof = Authentication(store, hasher, clock, decoy, policy, cache, check)
+        fresh = FreshProof(proof)
         self.authenticate_password = proof.password
         self.authenticate_token = proof.token
         self.authenticate_certificate = proof.certificate
         self.known_token = proof.known_token
-        self.sessions: Final = SessionService(SessionDesk(store, clock, entropy, policy), proof)
         self.users: Final = Accounts(ledger, hasher, policy)
+        self.sessions: Final = SessionService(desk, proof, check, ledger, self.users.new_hash)
+        self.factors: Final = SecondFactors(ledger, check, fresh)
+        self.passkeys: Final = OwnPasskeys(ledger, check, fresh)
         self.groups: Final = Groups(ledger)
         self.tokens: Final = Tokens(ledger, entropy, policy)
         self.certificates: Final = ClientCertificates(ledger)

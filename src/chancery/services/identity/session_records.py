@@ -2,16 +2,16 @@
 
 import base64
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from chancery.domain.audit import AuditEvent
+from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.errors import NotAuthenticated
-from chancery.domain.identity import AuthMethod, User
+from chancery.domain.identity import AuthMethod, Principal, User
 from chancery.domain.ids import new_id
 from chancery.domain.web_session import Proof, SessionState, WebSession
 from chancery.ports import Clock, Entropy, Session, Store
+from chancery.services.audit import event
 from chancery.services.identity.policy import IdentityPolicy
 
 _MAX_AGENT: Final = 200
@@ -78,7 +78,7 @@ class SessionDesk:
             user=user.name,
             state=state,
             methods=methods,
-            csrf=self.entropy(_COOKIE_OCTETS).hex(),
+            csrf=self.secret(),
             origin=origin,
             agent="".join(filter(str.isprintable, agent))[:_MAX_AGENT],
             created_at=now,
@@ -96,7 +96,7 @@ class SessionDesk:
         if changed.state is not web.state:
             changed = replace(
                 changed,
-                csrf=self.entropy(_COOKIE_OCTETS).hex(),
+                csrf=self.secret(),
                 ends_at=self._end(changed.state, web.created_at),
             )
         session.web_sessions.replace(changed, web.sha256)
@@ -108,24 +108,18 @@ class SessionDesk:
         session.web_sessions.replace(changed, web.sha256)
         return changed
 
-    def end(self, session: Session, ended: Iterable[WebSession], by: str, origin: str) -> None:
-        """Remove sessions, each with its line in the audit log."""
-        sessions = list(ended)
-        session.web_sessions.end([web.id for web in sessions])
-        session.audit.append(
-            [
-                AuditEvent(
-                    "session.ended",
-                    by,
-                    AuthMethod.SESSION.value,
-                    origin,
-                    web.user,
-                    details={"session": web.id} | ({"partner": web.partner} if web.partner else {}),
-                )
-                for web in sessions
-            ],
-            self.clock.ms(),
+    def end(self, session: Session, web: WebSession, origin: str) -> None:
+        """Remove a session whose own people end it."""
+        session.web_sessions.end([web.id])
+        kind = AuthMethod.SESSION.value
+        ended = AuditEvent(
+            "session.ended", web.user, kind, origin, web.user, details=described(web)
         )
+        session.audit.append([ended], self.clock.ms())
+
+    def secret(self) -> str:
+        """A new secret for a session's forms."""
+        return self.entropy(_COOKIE_OCTETS).hex()
 
     def _end(self, state: SessionState, since: int) -> int:
         """An unfinished sign-in is given minutes, a finished one hours."""
@@ -141,3 +135,31 @@ class SessionDesk:
 def digest(cookie: str) -> str:
     """What is kept of a cookie: hex SHA-256."""
     return hashlib.sha256(cookie.encode("utf-8", "replace")).hexdigest()
+
+
+def expel(
+    session: Session, name: str, principal: Principal, now_ms: int, *, keep: str = ""
+) -> None:
+    """End every session that *name* is signed in to, but the one with id *keep*.
+
+    One in which *name* only was about to join goes on without.
+    """
+    ended = []
+    for web in session.web_sessions.of(name):
+        if name in web.people and web.id != keep:
+            ended.append(web)
+        elif web.joining == name:
+            session.web_sessions.replace(
+                replace(web, joining="", challenge="", challenge_until=0), web.sha256
+            )
+    session.web_sessions.end([web.id for web in ended])
+    events = [
+        event(principal, "session.ended", web.user, Outcome.SUCCESS, **described(web))
+        for web in ended
+    ]
+    session.audit.append(events, now_ms)
+
+
+def described(web: WebSession) -> dict[str, Any]:
+    """A session in the details of an audit event."""
+    return {"session": web.id} | ({"partner": web.partner} if web.partner else {})

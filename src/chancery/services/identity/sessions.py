@@ -8,25 +8,34 @@ HttpOnly, SameSite=Lax, Path=/, no Domain, no Max-Age).
 The way of a sign-in, by ``session.state``::
 
     begin ─▶ NEEDS_FACTOR ─▶ MUST_CHANGE_PASSWORD ─▶ MUST_ENROL_FACTOR ─▶ OPEN
+             totp, passkey,   change_password         factors, then
+             recovery                                 proceed
 
 where each stage but the last is skipped when it is not called for.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Final
 
-from chancery.domain.audit import AuditEvent
-from chancery.domain.identity import AuthMethod, Principal, User, anonymous
+from chancery.domain.errors import BadRequest, NotAuthenticated, NotFound, WrongState
+from chancery.domain.identity import AuthMethod, Permission, Principal, User, anonymous
 from chancery.domain.web_session import Proof, SessionState, WebSession
 from chancery.ports import Session
+from chancery.services.access import demand
 from chancery.services.identity.authentication import Authentication, forgive
+from chancery.services.identity.changes import Ledger, user_of
+from chancery.services.identity.factor_checks import FactorCheck
 from chancery.services.identity.principals import groups_of, principal_of, restricted
-from chancery.services.identity.session_records import Opened, SessionDesk
+from chancery.services.identity.session_base import next_state
+from chancery.services.identity.session_records import Opened, SessionDesk, expel
+from chancery.services.identity.step_up import StepUp, StepUpWays
 
 COOKIE: Final = "__Host-chancery"
 _TOUCH_S: Final = 60  # how old the time a session was last seen may be
+_SWEEP: Final = 500
 
-__all__ = ["COOKIE", "Opened", "Resumed", "SessionService"]
+__all__ = ["COOKIE", "Opened", "Resumed", "SessionService", "StepUpWays"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +54,21 @@ class Resumed:
     fresh: bool = False
 
 
-class SessionService:
+class SessionService(StepUp):
     """One per process.  Synchronous, safe for concurrent use."""
 
-    def __init__(self, desk: SessionDesk, proof: Authentication) -> None:
-        self._desk = desk
-        self._proof = proof
+    def __init__(
+        self,
+        desk: SessionDesk,
+        proof: Authentication,
+        check: FactorCheck,
+        ledger: Ledger,
+        new_hash: Callable[[str, str], str],
+    ) -> None:
+        """*new_hash* makes the hash of an account's new password, or says what is wrong with it."""
+        super().__init__(desk, proof, check)
+        self._ledger = ledger
+        self._new_hash = new_hash
 
     def begin(self, name: str, password: str, origin: str, agent: str = "") -> Opened:
         """Sign in by password; NotAuthenticated, LockedOut or Unavailable as the password is.
@@ -64,6 +82,15 @@ class SessionService:
             return self._admit(session, user, Proof.PASSWORD, origin, agent)
 
         return self._desk.store.write(unit)
+
+    def by_certificate(self, sha256: str, origin: str, agent: str = "") -> Opened:
+        """Sign in by the TLS client certificate of this connection (hex SHA-256 of its DER)."""
+        name = self._proof.certificate(sha256, origin).name
+        return self._proven(name, Proof.CERTIFICATE, origin, agent)
+
+    def by_provider(self, name: str, origin: str, agent: str = "") -> Opened:
+        """Sign in who an OpenID provider vouches for: the door has checked its word."""
+        return self._proven(name, Proof.PROVIDER, origin, agent)
 
     def resume(self, cookie: str, origin: str) -> Resumed | None:
         """Say who *cookie* stands for now; None if for nobody (any more).
@@ -87,43 +114,125 @@ class SessionService:
             self._desk.store.submit(lambda s: s.web_sessions.touch(session_id, now))
         return resumed
 
+    def change_password(self, cookie: str, old: str, new: str, origin: str) -> Opened:
+        """Set one's own password, by knowing the old one; one's other sessions end."""
+        with self._desk.store.read() as session:
+            web = self._desk.of(session, cookie)
+        if web.state not in (SessionState.MUST_CHANGE_PASSWORD, SessionState.OPEN):
+            raise WrongState("finish signing in first", field="session", rule="session.open")
+        if old == new:
+            raise BadRequest(
+                "the new password is the old one", field="password", rule="password.same"
+            )
+        checked = self._proof.check(web.user, old, origin)
+        phc = self._new_hash(web.user, new)
+        principal = Principal(
+            web.user, frozenset(), frozenset(), frozenset(), AuthMethod.SESSION, origin
+        )
+
+        def work(session: Session) -> Opened:
+            current = self._desk.of(session, cookie)
+            user = replace(
+                forgive(session, self._proof.confirm(session, checked)),
+                password_hash=phc,
+                must_change_password=False,
+            )
+            session.identities.update_user(user)
+            expel(session, user.name, principal, self._desk.clock.ms(), keep=current.id)
+            state = next_state(session, user, current.methods, self._desk.policy)
+            return self._desk.move(session, current, state=state)
+
+        return self._ledger.change(principal, "password.changed", web.user, work)
+
+    def proceed(self, cookie: str) -> Opened:
+        """Go on after enrolling the second factor that was required."""
+
+        def unit(session: Session) -> Opened:
+            web = self._desk.of(session, cookie)
+            if web.state is not SessionState.MUST_ENROL_FACTOR:
+                raise WrongState("nothing is to be enrolled", field="session", rule="session.state")
+            user = user_of(session, web.user)
+            state = next_state(session, user, web.methods, self._desk.policy)
+            if state is SessionState.NEEDS_FACTOR:  # the new one was proven as it was enrolled
+                state = SessionState.OPEN
+            return self._desk.move(session, web, state=state)
+
+        return self._desk.store.write(unit)
+
     def end(self, cookie: str, origin: str = "") -> None:
         """Sign out: nothing if the session is over already.  Either half ends a joint session."""
 
         def unit(session: Session) -> None:
             web = self._desk.find(session, cookie)
             if web is not None:
-                self._desk.end(session, [web], web.user, origin)
+                self._desk.end(session, web, origin)
 
         self._desk.store.write(unit)
 
-    def step_up_password(self, cookie: str, password: str, origin: str, name: str = "") -> Opened:
-        """Prove again who you are; *name*: which of the two in a joint session."""
-
+    def of(self, principal: Principal, name: str | None = None) -> list[WebSession]:
+        """The live sessions of an account, newest first: one's own, or with IDENTITY_MANAGE."""
+        name = self._whose(principal, name)
         with self._desk.store.read() as session:
-            who = name or self._desk.of(session, cookie).user
-        checked = self._proof.check(who, password, origin)
+            user_of(session, name)
+            found = session.web_sessions.of(name)
+        return [web for web in found if self._desk.alive(web)]
 
+    def end_one(self, principal: Principal, session_id: str, name: str | None = None) -> None:
+        """End a session of an account: one's own, or with IDENTITY_MANAGE."""
+        name = self._whose(principal, name)
+
+        def work(session: Session) -> None:
+            web = session.web_sessions.get(session_id)
+            if web is None or name not in web.people:
+                raise NotFound("no such session", field="id", rule="session.known")
+            session.web_sessions.end([session_id])
+
+        self._ledger.change(principal, "session.ended", name, work, session=session_id)
+
+    def end_all(self, principal: Principal, name: str | None = None, *, keep: str = "") -> None:
+        """End every session of an account, but the one with id *keep*."""
+        name = self._whose(principal, name)
+
+        def work(session: Session) -> None:
+            user_of(session, name)
+            expel(session, name, principal, self._desk.clock.ms(), keep=keep)
+
+        self._ledger.change(principal, "sessions.ended", name, work)
+
+    def sweep(self) -> int:
+        """Forget sessions that are over; return how many."""
+        now = self._desk.clock.s()
+
+        def unit(session: Session) -> int:
+            idle_since = now - self._desk.policy.session_idle_s
+            over = session.web_sessions.expired(now, idle_since, _SWEEP)
+            session.web_sessions.end(over)
+            return len(over)
+
+        return self._desk.store.write(unit)
+
+    def _whose(self, principal: Principal, name: str | None) -> str:
+        demand(principal, Permission.AUTHENTICATED)
+        if name is not None and name not in principal.people:
+            demand(principal, Permission.IDENTITY_MANAGE)
+        return name or principal.name
+
+    def _proven(self, name: str, proof: Proof, origin: str, agent: str) -> Opened:
         def unit(session: Session) -> Opened:
-            web = self._desk.of(session, cookie)
-            forgive(session, self._proof.confirm(session, checked))
-            field = "partner_proven_at" if who == web.partner else "proven_at"
-            return self._desk.move(session, web, **{field: self._desk.clock.s()})
+            user = session.identities.user(name)
+            if user is None or user.disabled:
+                raise NotAuthenticated("this opens no account", field="name", rule=proof.value)
+            return self._admit(session, user, proof, origin, agent)
 
         return self._desk.store.write(unit)
 
     def _admit(self, session: Session, user: User, proof: Proof, origin: str, agent: str) -> Opened:
-        forgive(session, user)
-        opened = self._desk.begin(session, user, SessionState.OPEN, (proof,), origin, agent)
-        event = AuditEvent(
-            "login.succeeded",
-            user.name,
-            AuthMethod.SESSION.value,
-            origin,
-            user.name,
-            details={"session": opened.session.id, "shown": [proof.value]},
-        )
-        session.audit.append([event], self._desk.clock.ms())
+        state = next_state(session, user, (proof,), self._desk.policy)
+        opened = self._desk.begin(session, user, state, (proof,), origin, agent)
+        if state is not SessionState.NEEDS_FACTOR:
+            # Not before: a known password must not renew the guesses at the second factor.
+            forgive(session, user)
+            self._signed_in(session, opened.session, origin)
         return opened
 
     def _resumed(
@@ -131,9 +240,13 @@ class SessionService:
     ) -> Resumed:
         if web.state is SessionState.NEEDS_FACTOR:
             return Resumed(anonymous(origin), web)
+        fresh = not web.unproven(self._desk.clock.s() - self._desk.policy.step_up_s)
         if not web.open:
-            return Resumed(restricted(user, AuthMethod.SESSION, origin), web)
-        principal = principal_of(session, user, AuthMethod.SESSION, origin, partner=partner)
+            return Resumed(
+                restricted(user, AuthMethod.SESSION, origin, fresh=fresh), web, (), fresh
+            )
+        principal = principal_of(
+            session, user, AuthMethod.SESSION, origin, partner=partner, fresh=fresh
+        )
         waiting = sorted(g.name for g in groups_of(session, user) if g.name not in principal.groups)
-        since = self._desk.clock.s() - self._desk.policy.step_up_s
-        return Resumed(principal, web, tuple(waiting), fresh=not web.unproven(since))
+        return Resumed(principal, web, tuple(waiting), fresh)
