@@ -55,14 +55,14 @@ document.addEventListener("click", async (event) => {
 
 // The theme.
 function showTheme() {
-  for (const button of document.querySelectorAll("[data-theme-choices] [data-theme]")) {
-    button.setAttribute("aria-pressed", String(button.dataset.theme === root.dataset.themeChoice));
+  for (const button of document.querySelectorAll("[data-theme-choices] [data-scheme]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.scheme === root.dataset.themeChoice));
   }
 }
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-theme-choices] [data-theme]");
+  const button = event.target.closest("[data-theme-choices] [data-scheme]");
   if (!button) return;
-  try { localStorage.setItem("chancery-theme", button.dataset.theme); } catch { /* until the next page */ }
+  try { localStorage.setItem("chancery-theme", button.dataset.scheme); } catch { /* until the next page */ }
   dispatchEvent(new Event("chancery:theme"));
   showTheme();
 });
