@@ -18,8 +18,8 @@ from chancery.api.submission import decode
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import Submission
 from chancery.services.access import demand
-from chancery.services.issuance import Submitted
 from chancery.services.registration import RegistrationService
+from chancery.services.rehearsal import Submitted
 from chancery.wire import pem
 
 PATH: Final = "/api/v1/requests"

@@ -8,7 +8,8 @@ from chancery.domain.request import Approval, CertificateRequest, RequestState
 from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
-from chancery.services.issuance import Issuance, Work
+from chancery.services.issuance import Issuance
+from chancery.services.rehearsal import Work
 from chancery.services.request_access import bounded, forget_key, locked, request_event
 
 

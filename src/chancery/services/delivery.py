@@ -21,11 +21,11 @@ from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import chain_of, one
 from chancery.services.downloads import Download, render, stem
-from chancery.services.issuance import Submitted
 from chancery.services.portal import pickup
 from chancery.services.portal.admission import Admission
 from chancery.services.preparation import submission_of
 from chancery.services.registration import RegistrationService
+from chancery.services.rehearsal import Submitted
 from chancery.services.request_access import visible
 from chancery.wire import pkcs10
 from chancery.wire.pkcs10 import CertificationRequest

@@ -9,19 +9,16 @@ next is prepared.
 import hashlib
 import queue
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from chancery.domain.certificate import CertificateRecord, Intent
-from chancery.domain.dn_profile import Uniqueness
-from chancery.domain.errors import CAError, LintFailed, Unavailable, WrongState
-from chancery.domain.identity import Principal
+from chancery.domain.certificate import CertificateRecord
+from chancery.domain.errors import CAError, Unavailable
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
 from chancery.domain.request import CertificateRequest, Note, RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
-from chancery.services.catalogue import Catalogue, Template
+from chancery.services.catalogue import Catalogue
 from chancery.services.issuance_records import (
     certificate_record,
     close_unsigned,
@@ -30,66 +27,12 @@ from chancery.services.issuance_records import (
     refuse_blocked,
     submitted_event,
 )
+from chancery.services.rehearsal import Piece, Rehearsal, Submitted, Work
 from chancery.services.request_access import forget_key, refuse_duplicates
 from chancery.services.uniqueness import SubjectsTaken
-from chancery.wire.tbs import assemble, certificate
-from chancery.wire.twin import twin_signature
-
-Prepare = Callable[[], CertificateRequest]
+from chancery.wire.tbs import certificate
 
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    """Where a piece of work ended: *certificate* is None while people must still approve.
-
-    *code* lets an anonymous requester come back; it is shown once and kept only as a hash.
-    """
-
-    request: CertificateRequest
-    code: str | None
-    certificate: CertificateRecord | None
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One request on its way: still to be prepared, or already on record."""
-
-    principal: Principal
-    source: "Prepare | CertificateRequest"
-    approvers: tuple[str, ...] = ()
-    code: str | None = None
-    note: str = ""
-    done: "Future[Submitted]" = field(default_factory=Future)
-
-    @property
-    def fresh(self) -> bool:
-        return not isinstance(self.source, CertificateRequest)
-
-
-@dataclass(frozen=True, slots=True)
-class _Intended:
-    """Exactly what will be signed, and from which template."""
-
-    intent: Intent
-    template: Template
-    validity: tuple[int, int]
-    uniqueness: Uniqueness
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Prepared work.  *intended* is None while people must still approve."""
-
-    work: Work
-    request: CertificateRequest
-    intended: _Intended | None
-
-    @property
-    def certain(self) -> _Intended:
-        assert self.intended is not None
-        return self.intended
 
 
 class Issuance:
@@ -105,11 +48,11 @@ class Issuance:
     ) -> None:
         self._store = store
         self._vault = vault
-        self._catalogue = catalogue
         self._clock = clock
         self._entropy = entropy
+        self._rehearsal = Rehearsal(catalogue, clock, entropy, self._give_up)
         self._intake: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._signing: queue.SimpleQueue[list[_Piece] | None] = queue.SimpleQueue()
+        self._signing: queue.SimpleQueue[list[Piece] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._prepare_forever, name="issuance-prepare", daemon=True),
             threading.Thread(target=self._sign_forever, name="issuance-sign", daemon=True),
@@ -133,60 +76,13 @@ class Issuance:
     def _prepare_forever(self) -> None:
         while (first := self._intake.get()) is not None:
             batch, stop = _drain(self._intake, first)
-            pieces = [piece for work in batch if (piece := self._prepare(work))]
-            if pieces:
+            if pieces := self._rehearsal.prepare(batch):
                 self._put_on_record(pieces)
             if stop:
                 break
         self._signing.put(None)
 
-    def _prepare(self, work: Work) -> _Piece | None:
-        try:
-            source = work.source
-            request = source if isinstance(source, CertificateRequest) else source()
-            approved = request.state is RequestState.APPROVED
-            return _Piece(work, request, self._rehearse(request) if approved else None)
-        except Exception as error:  # noqa: BLE001 - the caller of enqueue() gets it, bug or not
-            self._give_up(work, error)
-            return None
-
-    def _rehearse(self, request: CertificateRequest) -> _Intended:
-        """Settle the validity, lint a twin that no key of ours signed, and shape the intent."""
-        version = self._catalogue.pinned(request.profile_sha256)
-        template = self._catalogue.template(self._catalogue.authority(request.authority), version)
-        if not template.fits(request.tbs):
-            raise WrongState(
-                f"{request.authority} changed its key since this content was fixed",
-                field="authority",
-                rule="content.bound",
-                remedy="edit the request, so that the new content can be approved",
-            )
-        now = self._clock.ms()
-        validity = request.tbs.validity.starting(now // 1000)
-        tbs = assemble(request.tbs, *validity)
-        algorithm = template.authority.signature_algorithm
-        if findings := template.lint(certificate(tbs, algorithm, twin_signature(algorithm))):
-            raise LintFailed(
-                f"profile {request.profile}: {'; '.join(findings)}",
-                field="profile",
-                rule="lint",
-                remedy="the profile or the request's names must change; nothing was signed",
-            )
-        intent = Intent(
-            id=new_id(now, self._entropy(10)),
-            authority=request.authority,
-            key_id=template.key_id,
-            serial=request.serial,
-            tbs=tbs,
-            request_id=request.id,
-            profile_sha256=request.profile_sha256,
-            content_sha256=request.content_sha256,
-            created_at=now // 1000,
-        )
-        uniqueness = self._catalogue.dn_profile(version.profile.dn_profile).uniqueness
-        return _Intended(intent, template, validity, uniqueness)
-
-    def _put_on_record(self, pieces: list[_Piece]) -> None:
+    def _put_on_record(self, pieces: list[Piece]) -> None:
         """One durable commit: requests, intents and their audit leaves."""
         fresh = [piece for piece in pieces if piece.work.fresh]
         approved = [piece for piece in pieces if piece.intended]
@@ -213,7 +109,7 @@ class Issuance:
 
         self._store.submit(unit).add_done_callback(committed)
 
-    def _record_fresh(self, session: Session, fresh: list[_Piece]) -> None:
+    def _record_fresh(self, session: Session, fresh: list[Piece]) -> None:
         refuse_duplicates(session, [piece.request for piece in fresh])
         session.requests.add([piece.request for piece in fresh])
         events = [submitted_event(piece.work.principal, piece.request) for piece in fresh]
@@ -224,7 +120,7 @@ class Issuance:
                 note = Note(request.requester, request.created_at, piece.work.note)
                 session.requests.add_note(request.id, note)
 
-    def _one_by_one(self, pieces: list[_Piece], error: BaseException) -> None:
+    def _one_by_one(self, pieces: list[Piece], error: BaseException) -> None:
         """One bad piece must not fail the rest: give each a commit of its own."""
         if len(pieces) == 1 or isinstance(error, Unavailable):
             for piece in pieces:
@@ -269,7 +165,7 @@ class Issuance:
                 batch = batch + more
             self._sign(batch)
 
-    def _sign(self, pieces: list[_Piece]) -> None:
+    def _sign(self, pieces: list[Piece]) -> None:
         try:
             answers = self._vault.sign_certificates([_order(piece) for piece in pieces])
         except CAError as error:
@@ -277,7 +173,7 @@ class Issuance:
             for piece in pieces:
                 piece.work.done.set_exception(error)
             return
-        signed: list[tuple[_Piece, CertificateRecord]] = []
+        signed: list[tuple[Piece, CertificateRecord]] = []
         for piece, answer in zip(pieces, answers, strict=True):
             if isinstance(answer, CAError):
                 self._refused(piece, answer)
@@ -286,7 +182,7 @@ class Issuance:
         if signed:
             self._record_all(signed)
 
-    def _record(self, piece: _Piece, signature: bytes) -> CertificateRecord:
+    def _record(self, piece: Piece, signature: bytes) -> CertificateRecord:
         intended = piece.certain
         now = self._clock.ms()
         return certificate_record(
@@ -299,7 +195,7 @@ class Issuance:
             issued_at=now // 1000,
         )
 
-    def _record_all(self, signed: list[tuple[_Piece, CertificateRecord]]) -> None:
+    def _record_all(self, signed: list[tuple[Piece, CertificateRecord]]) -> None:
         """One durable commit: certificates, request states and their audit leaves."""
 
         def unit(session: Session) -> None:
@@ -325,7 +221,7 @@ class Issuance:
 
         self._store.submit(unit).add_done_callback(committed)
 
-    def _refused(self, piece: _Piece, error: CAError) -> None:
+    def _refused(self, piece: Piece, error: CAError) -> None:
         """The signer said no: nothing was signed, and the record says so."""
         now = self._clock.ms()
 
@@ -338,7 +234,7 @@ class Issuance:
         self._store.submit(unit).add_done_callback(committed)
 
 
-def _order(piece: _Piece) -> CertificateOrder:
+def _order(piece: Piece) -> CertificateOrder:
     intended = piece.certain
     return CertificateOrder(
         key_id=intended.intent.key_id,

@@ -14,19 +14,24 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chancery.domain import key_quality
 from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.errors import BadKey, BadRequest, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
-from chancery.domain.ids import new_id
+from chancery.domain.ids import new_id, new_serial
 from chancery.domain.keys import KeyPurpose
-from chancery.domain.names import GeneralName
-from chancery.domain.profile import DAY_S, ExtensionProfile, Override
+from chancery.domain.profile import ExtensionProfile, Override, ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import CertificateRequest, RequestState, Submission
 from chancery.domain.san_rules import select_names
 from chancery.domain.subject import build_subject
 from chancery.ports import Clock, Entropy, KeyVault
 from chancery.services.access import demand
-from chancery.services.catalogue import Catalogue
+from chancery.services.catalogue import Catalogue, Template
+from chancery.services.requested import (
+    custom_extensions,
+    lasting,
+    requested_names,
+    server_algorithm,
+)
 from chancery.wire import documents, pkcs10
 from chancery.wire.pkcs10 import CertificationRequest
 from chancery.wire.tbs import content_hash
@@ -39,6 +44,63 @@ class _Key:
     spki: bytes
     public: PublicKeyTypes
     server_key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A submission understood: by which rules it will be judged, and the CSR that came with it."""
+
+    ra: RegistrationAuthority
+    version: ProfileVersion
+    authority: Authority
+    template: Template
+    csr: CertificationRequest | None
+
+
+class Examination:
+    """One submission on its way to a request: ``read``, ``prove``, ``settle``, in that order.
+
+    Each step is cheap or dear for reasons of its own; where many submissions
+    wait, all take one step before any takes the next, and the processor's
+    caches stay warm.
+    """
+
+    __slots__ = ("_check", "_code_sha256", "_preparation", "_principal", "_reading", "_submission")
+
+    def __init__(
+        self,
+        preparation: "Preparation",
+        principal: Principal,
+        submission: Submission,
+        code_sha256: str | None,
+        check: Callable[[CertificateRequest], None],
+    ) -> None:
+        self._check = check
+        self._preparation = preparation
+        self._principal = principal
+        self._submission = submission
+        self._code_sha256 = code_sha256
+        self._reading: Reading | None = None
+
+    def read(self) -> None:
+        """Apply the rules of the RA and read the CSR and its key."""
+        self._reading = self._preparation.read(self._principal, self._submission)
+
+    def prove(self) -> None:
+        """Verify that the requester holds the key, where the profile asks for it."""
+        reading = self._reading
+        assert reading is not None  # read() comes first
+        if reading.csr is not None and reading.version.profile.require_proof_of_possession:
+            pkcs10.check_signature(reading.csr)
+
+    def settle(self, request_id: str | None = None) -> CertificateRequest:
+        """Fix the content."""
+        assert self._reading is not None
+        request = self._preparation.settle(
+            self._principal, self._submission, self._reading, request_id, self._code_sha256
+        )
+        self._check(request)
+        return request
 
 
 class Preparation:
@@ -71,13 +133,44 @@ class Preparation:
 
         Its state is APPROVED when nobody needs to approve it, else PENDING.
         """
+        examination = self.examination(principal, submission, code_sha256=code_sha256)
+        examination.read()
+        examination.prove()
+        return examination.settle(request_id)
+
+    def examination(
+        self,
+        principal: Principal,
+        submission: Submission,
+        *,
+        code_sha256: str | None = None,
+        check: Callable[[CertificateRequest], None] = lambda _: None,
+    ) -> "Examination":
+        """The same in three steps, so that many can take each step together.
+
+        *check* has the last word: it may raise.
+        """
+        return Examination(self, principal, submission, code_sha256, check)
+
+    def read(self, principal: Principal, submission: Submission) -> "Reading":
+        """Who may ask whom for what, and what the CSR says."""
         ra = self._ra(principal, submission)
         version = self._catalogue.profile(submission.profile)
-        profile = version.profile
         authority = self._authority(ra, submission)
-        template = self._catalogue.template(authority, version)
-        csr = self._csr(submission, profile)
-        algorithm = None if csr else _server_algorithm(submission, profile)
+        csr = self._csr(submission, version.profile)
+        return Reading(ra, version, authority, self._catalogue.template(authority, version), csr)
+
+    def settle(
+        self,
+        principal: Principal,
+        submission: Submission,
+        reading: "Reading",
+        request_id: str | None,
+        code_sha256: str | None,
+    ) -> CertificateRequest:
+        """Names, extensions, key and serial: the content that people approve and the CA signs."""
+        csr, profile, ra = reading.csr, reading.version.profile, reading.ra
+        algorithm = None if csr else server_algorithm(submission, profile)
         subject = build_subject(
             self._catalogue.dn_profile(profile.dn_profile),
             csr.subject if csr else None,
@@ -85,12 +178,13 @@ class Preparation:
             may_override=Override.SUBJECT in profile.overrides,
         )
         asked = csr.names if csr else ()
-        names = select_names(profile, asked, _requested_names(submission, profile), subject)
-        extensions = _custom_extensions(submission, csr, profile)
-        lasting_s = _lasting(submission, profile)
+        names = select_names(profile, asked, requested_names(submission, profile), subject)
+        extensions = custom_extensions(submission, csr, profile)
+        lasting_s = lasting(submission, profile)
         key = self._key(csr, algorithm)  # last: what is refused must leave no key behind
-        serial = int.from_bytes(self._entropy(16)) or 1
-        tbs = template.compiled.build(
+        now = self._clock.ms()
+        serial = new_serial(now // 1000, self._entropy(16))
+        tbs = reading.template.compiled.build(
             serial=serial,
             subject=subject,
             spki=key.spki,
@@ -98,16 +192,16 @@ class Preparation:
             extensions=extensions,
             lasting_s=lasting_s,
         )
-        needed = max(profile.approvals, ra.approvals, LEVELS[authority.security_level].approvals)
-        now = self._clock.ms()
+        level = LEVELS[reading.authority.security_level]
+        needed = max(profile.approvals, ra.approvals, level.approvals)
         return CertificateRequest(
             id=request_id or new_id(now, self._entropy(10)),
             state=RequestState.PENDING if needed else RequestState.APPROVED,
             kind=submission.kind,
             ra=ra.name,
-            authority=authority.name,
+            authority=reading.authority.name,
             profile=profile.name,
-            profile_sha256=version.sha256,
+            profile_sha256=reading.version.sha256,
             requester=principal.name,
             subject=subject.text,
             names=names,
@@ -188,7 +282,7 @@ class Preparation:
     def _csr(
         self, submission: Submission, profile: ExtensionProfile
     ) -> CertificationRequest | None:
-        """The CSR, its key and signature checked; None if the server is to make the key."""
+        """The CSR, its key checked; None if the server is to make the key."""
         if (submission.csr is None) == (submission.server_key is None):
             raise BadRequest(
                 "give exactly one of csr and server_key", field="csr", rule="key.one-source"
@@ -199,8 +293,6 @@ class Preparation:
         # The key first: a signature by a key we refuse is not worth verifying.
         key_quality.allowed(profile.key_algorithms, csr.public_key)
         key_quality.check(csr.public_key, debian=self._debian)
-        if profile.require_proof_of_possession:
-            pkcs10.check_signature(csr)
         return csr
 
     def _key(self, csr: CertificationRequest | None, algorithm: KeyAlgorithm | None) -> _Key:
@@ -211,28 +303,6 @@ class Preparation:
         key_id = "subject-" + new_id(self._clock.ms(), self._entropy(10))
         info = self._vault.generate(key_id, algorithm, KeyPurpose.SUBJECT)
         return _Key(info.spki, load_der_public_key(info.spki), key_id)
-
-
-def _server_algorithm(submission: Submission, profile: ExtensionProfile) -> KeyAlgorithm:
-    name = str(submission.server_key)
-    try:
-        algorithm = KeyAlgorithm(name)
-    except ValueError:
-        raise BadKey(
-            f"no key algorithm {name!r}",
-            field="server_key",
-            rule="key.algorithm",
-            remedy="one of: " + ", ".join(KeyAlgorithm),
-        ) from None
-    family = "rsa" if name.startswith("rsa-") else name
-    if not {name, family} & set(profile.key_algorithms):
-        raise BadKey(
-            f"profile {profile.name} does not allow {name} keys",
-            field="server_key",
-            rule="key.profile",
-            remedy="it allows: " + ", ".join(profile.key_algorithms),
-        )
-    return algorithm
 
 
 def submission_of(request: CertificateRequest) -> Submission:
@@ -249,56 +319,3 @@ def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
         or not principal.groups.isdisjoint(ra.submit_groups)
         or principal.method is AuthMethod.SYSTEM
     )
-
-
-def _requested_names(submission: Submission, profile: ExtensionProfile) -> tuple[GeneralName, ...]:
-    if submission.names and Override.SAN not in profile.overrides:
-        raise NotPermitted(
-            f"profile {profile.name} takes names from the CSR alone",
-            field="names",
-            rule="override.san",
-            remedy="put the names into the CSR's subjectAltName",
-        )
-    return submission.names
-
-
-def _custom_extensions(
-    submission: Submission, csr: CertificationRequest | None, profile: ExtensionProfile
-) -> tuple[tuple[str, bytes], ...]:
-    """Values for the profile's open extensions: from the request, else from the CSR."""
-    given = dict(submission.extensions)
-    asked = {oid: der for oid, _, der in csr.extensions} if csr else {}
-    open_slots = [slot for slot in profile.custom if slot.der_hex is None]
-    if unknown := set(given) - {slot.oid for slot in open_slots}:
-        raise NotPermitted(
-            f"profile {profile.name} does not take extension {min(unknown)}",
-            field="extensions",
-            rule="override.custom-extensions",
-        )
-    values = []
-    for slot in open_slots:
-        value = given.get(slot.oid, asked.get(slot.oid))
-        if value is not None:
-            values.append((slot.oid, value))
-        elif slot.required:
-            raise BadRequest(
-                f"extension {slot.oid} is missing", field="extensions", rule="extension.required"
-            )
-    return tuple(values)
-
-
-def _lasting(submission: Submission, profile: ExtensionProfile) -> int:
-    if submission.days is None:
-        return profile.validity_s
-    if Override.VALIDITY not in profile.overrides:
-        raise NotPermitted(
-            f"profile {profile.name} fixes the validity", field="days", rule="override.validity"
-        )
-    lasting = submission.days * DAY_S
-    if not 0 < lasting <= profile.max_validity_s:
-        raise BadRequest(
-            f"days must be between 1 and {profile.max_validity_s // DAY_S}",
-            field="days",
-            rule="validity.max",
-        )
-    return lasting

@@ -25,8 +25,9 @@ from chancery.domain.request import RequestState
 from chancery.ports import Clock, Entropy, KeyVault, Page, RequestFilter, Session, Store
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
-from chancery.services.issuance import Issuance, Work
+from chancery.services.issuance import Issuance
 from chancery.services.issuance_records import certificate_record, close_unsigned, issued_event
+from chancery.services.rehearsal import Work
 from chancery.wire.tbs import certificate
 
 _log = logging.getLogger(__name__)

@@ -20,9 +20,10 @@ from chancery.domain.request import (
 from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
-from chancery.services.issuance import Issuance, Submitted, Work
+from chancery.services.issuance import Issuance
 from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation
+from chancery.services.rehearsal import Submitted, Work
 from chancery.services.request_access import hash_code, visible
 from chancery.wire.describe import describe
 
@@ -97,13 +98,10 @@ class RegistrationService:
     ) -> "Future[Submitted]":
         code_sha256 = hash_code(code) if code else None
 
-        def prepare() -> CertificateRequest:
-            request = self._preparation.prepare(principal, submission, code_sha256=code_sha256)
-            if request.state is RequestState.PENDING:
-                self._check_queue(request)
-            return request
-
-        return self._issuance.enqueue(Work(principal, prepare, code=code, note=submission.note))
+        examination = self._preparation.examination(
+            principal, submission, code_sha256=code_sha256, check=self._check_queue
+        )
+        return self._issuance.enqueue(Work(principal, examination, code=code, note=submission.note))
 
     def submit(self, principal: Principal, submission: Submission) -> Submitted:
         """Record a request, and issue at once if nobody needs to approve it."""
@@ -130,6 +128,8 @@ class RegistrationService:
 
     def _check_queue(self, request: CertificateRequest) -> None:
         """Refuse to lengthen a queue that has grown past what its officers can see."""
+        if request.state is not RequestState.PENDING:
+            return
         with self._store.read() as session:
             waiting = session.requests.count_pending(request.ra)
         if waiting >= self._catalogue.ra(request.ra).max_pending:

@@ -26,7 +26,7 @@ from chancery.domain.request import (
     ToBeSigned,
 )
 from chancery.domain.validity import LeafAfterIssuer, ValidityRule
-from chancery.services.issuance import Submitted
+from chancery.services.rehearsal import Submitted
 
 PATH = "/api/v1/requests"
 BODY = {"profile": "tls-server", "csr": "MAA=", "names": ["dns:WWW.example.org"]}

@@ -43,8 +43,8 @@ from chancery.ports import CertificateFilter, LintResult, Page, RequestFilter
 from chancery.services.authority import Extensions, PendingCertificate
 from chancery.services.certificates import LintState
 from chancery.services.downloads import Download
-from chancery.services.issuance import Submitted
 from chancery.services.registration import RequestView
+from chancery.services.rehearsal import Submitted
 from chancery.wire import documents
 
 V1 = "/api/v1"

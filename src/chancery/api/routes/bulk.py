@@ -15,8 +15,8 @@ from chancery.api.submit import answer_of
 from chancery.domain.errors import BadRequest, CAError, TooLarge
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.request import Submission
-from chancery.services.issuance import Submitted
 from chancery.services.registration import RegistrationService
+from chancery.services.rehearsal import Submitted
 
 door = Door("/requests", "requests", route_class=LinesRoute)
 PATH = "/api/v1/requests/bulk"
