@@ -23,8 +23,11 @@ def event(
 
     *details* are strings, integers, booleans, None, and lists or dicts of
     these.  An event that no leaf can hold is refused here, before anything
-    has changed: TooLarge, or BadRequest for text that is not Unicode.
+    has changed: TooLarge, or BadRequest for text that is not Unicode.  Of a
+    joint session the other half is named among them, as ``partner``.
     """
+    if principal.partner:
+        details["partner"] = principal.partner
     described = AuditEvent(
         action=action,
         actor=principal.name,

@@ -16,6 +16,7 @@ from chancery.services.identity.policy import (
     class_of,
     normalised,
 )
+from chancery.services.identity.session_records import expel
 
 
 class Accounts:
@@ -54,8 +55,12 @@ class Accounts:
         roles: Iterable[Role] = (),
         role_class: RoleClass | None = None,
         password: str | None = None,
+        must_change: bool = False,
     ) -> User:
-        """Make an account; without *password* it signs in by token or certificate only."""
+        """Make an account; without *password* it signs in by token or certificate only.
+
+        *must_change*: the password is good for choosing another one, and no more.
+        """
         demand(principal, Permission.IDENTITY_MANAGE)
         check_name(name)
         given = frozenset(roles)
@@ -73,6 +78,7 @@ class Accounts:
             failed_logins=0,
             locked_until=None,
             created_at=self._ledger.clock.s(),
+            must_change_password=must_change and phc is not None,
         )
 
         def work(session: Session) -> User:
@@ -96,7 +102,7 @@ class Accounts:
         email: str | None = None,
         disabled: bool | None = None,
     ) -> User:
-        """Change what is given; disabling ends every token of the account, for good.
+        """Change what is given; disabling ends its sessions, and every token of it for good.
 
         At once on this node.  Whoever is enabled again signs in and makes new ones.
         """
@@ -112,6 +118,8 @@ class Accounts:
             for token in session.identities.tokens(name) if disabled else ():
                 if not token.revoked:
                     session.identities.revoke_token(token.id)
+            if disabled:
+                self._expel(session, name, principal)
             session.identities.update_user(replace(user_of(session, name), **changes))  # type: ignore[arg-type]
             return user_of(session, name)
 
@@ -139,11 +147,19 @@ class Accounts:
         self._ledger.change(principal, "account.deleted", name, work)
 
     def set_password(
-        self, principal: Principal, name: str, password: str, current: str | None = None
+        self,
+        principal: Principal,
+        name: str,
+        password: str,
+        current: str | None = None,
+        *,
+        must_change: bool = False,
     ) -> None:
         """Set a password: another's with IDENTITY_MANAGE, one's own by knowing the *current* one.
 
-        A stolen token alone thus cannot take over the account for good.
+        A stolen token alone thus cannot take over the account for good.  The
+        account's sessions end.  *must_change*: it is good for choosing another
+        one, and no more; nobody demands that of themselves.
         """
         demand(principal, Permission.AUTHENTICATED)
         if Permission.IDENTITY_MANAGE not in principal.permissions:
@@ -155,8 +171,15 @@ class Accounts:
         def work(session: Session) -> None:
             user = user_of(session, name)
             session.identities.update_user(
-                replace(user, password_hash=phc, failed_logins=0, locked_until=None)
+                replace(
+                    user,
+                    password_hash=phc,
+                    failed_logins=0,
+                    locked_until=None,
+                    must_change_password=must_change and name != principal.name,
+                )
             )
+            self._expel(session, name, principal)
 
         self._ledger.change(principal, "password.changed", name, work)
 
@@ -179,6 +202,7 @@ class Accounts:
             user = adopt(session, user_of(session, name), CLASS_OF[role])
             if role not in user.roles:
                 separated(name, lambda: session.identities.grant(name, role))
+                self._expel(session, name, principal)
             return user_of(session, name)
 
         return self._ledger.change(principal, "role.granted", name, work, role=role.value)
@@ -196,9 +220,14 @@ class Accounts:
                     remedy=f"`chancery user show {name}` tells which it holds",
                 )
             session.identities.withdraw(name, role)
+            self._expel(session, name, principal)
             return user_of(session, name)
 
         return self._ledger.change(principal, "role.withdrawn", name, work, role=role.value)
+
+    def _expel(self, session: Session, name: str, principal: Principal) -> None:
+        """End the account's sessions: whoever sits there signs in anew, as what it is now."""
+        expel(session, name, principal, self._ledger.clock.ms())
 
     def _check_current(self, name: str, current: str | None) -> None:
         with self._ledger.store.read() as session:

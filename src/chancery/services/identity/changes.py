@@ -59,12 +59,12 @@ class Ledger:
 
 
 def has_administrator(session: Session) -> bool:
-    """Say whether an enabled account is an administrator, itself or through a group."""
-    groups = {g.name for g in session.identities.groups() if Role.ADMINISTRATOR in g.roles}
-    return any(
-        not user.disabled and (Role.ADMINISTRATOR in user.roles or user.groups & groups)
-        for user in session.identities.users()
-    )
+    """Say whether enabled accounts can administer: one by itself, or enough through a group."""
+    enabled = [user for user in session.identities.users() if not user.disabled]
+    if any(Role.ADMINISTRATOR in user.roles for user in enabled):
+        return True
+    groups = (g for g in session.identities.groups() if Role.ADMINISTRATOR in g.roles)
+    return any(sum(g.name in u.groups for u in enabled) >= g.logins_required for g in groups)
 
 
 def user_of(session: Session, name: str) -> User:

@@ -1,13 +1,15 @@
 """Groups: of approvers, of a container's owners, and of people who share roles."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from chancery.domain.errors import AlreadyExists, Conflict, NotFound
+from chancery.domain.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from chancery.domain.identity import Group, Permission, Principal, Role, RoleClass
 from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.identity.changes import Ledger, adopt, group_of, separated, user_of
 from chancery.services.identity.policy import check_name, class_of
+from chancery.services.identity.session_records import expel
 
 
 class Groups:
@@ -34,12 +36,19 @@ class Groups:
         description: str = "",
         roles: Iterable[Role] = (),
         role_class: RoleClass | None = None,
+        logins_required: int = 1,
     ) -> Group:
-        """Make an empty group; its *roles* are of one class, which its members share."""
+        """Make an empty group; its *roles* are of one class, which its members share.
+
+        *logins_required* 2: membership counts only where two members have
+        signed in together.
+        """
         demand(principal, Permission.IDENTITY_MANAGE)
         check_name(name)
         given = frozenset(roles)
-        group = Group(name, description, given, class_of(given, role_class, name), frozenset())
+        kind = class_of(given, role_class, name)
+        logins = _logins(logins_required)
+        group = Group(name, description, given, kind, frozenset(), logins)
 
         def work(session: Session) -> Group:
             if session.identities.group(name) is not None:
@@ -47,7 +56,32 @@ class Groups:
             session.identities.add_group(group)
             return group_of(session, name)
 
-        return self._ledger.change(principal, "group.created", name, work, roles=sorted(given))
+        return self._ledger.change(
+            principal, "group.created", name, work, roles=sorted(given), logins=logins
+        )
+
+    def edit(
+        self,
+        principal: Principal,
+        name: str,
+        *,
+        description: str | None = None,
+        logins_required: int | None = None,
+    ) -> Group:
+        """Change what is given; how many must sign in counts from the next request on."""
+        demand(principal, Permission.IDENTITY_MANAGE)
+        given = {"description": description, "logins_required": logins_required}
+        changes = {field: value for field, value in given.items() if value is not None}
+        if not changes:
+            raise BadRequest("nothing to change was given", rule="edit.empty")
+        if logins_required is not None:
+            _logins(logins_required)
+
+        def work(session: Session) -> Group:
+            session.identities.update_group(replace(group_of(session, name), **changes))  # type: ignore[arg-type]
+            return group_of(session, name)
+
+        return self._ledger.change(principal, "group.changed", name, work, **changes)
 
     def delete(self, principal: Principal, name: str) -> None:
         """Remove a group that no registration authority and no container relies on."""
@@ -64,6 +98,9 @@ class Groups:
                     rule="identity.group-in-use",
                     remedy="name another group there first",
                 )
+            group = group_of(session, name)
+            for member in group.members:
+                self._expel(session, group, member, principal)
             session.identities.delete_group(name)
 
         self._ledger.change(principal, "group.deleted", name, work)
@@ -77,6 +114,7 @@ class Groups:
             adopt(session, user_of(session, user), group.role_class)
             if user not in group.members:
                 separated(user, lambda: session.identities.join(user, name))
+                self._expel(session, group, user, principal)
             return group_of(session, name)
 
         return self._ledger.change(principal, "group.joined", user, work, group=name)
@@ -86,7 +124,8 @@ class Groups:
         demand(principal, Permission.IDENTITY_MANAGE)
 
         def work(session: Session) -> Group:
-            if user not in group_of(session, name).members:
+            group = group_of(session, name)
+            if user not in group.members:
                 raise NotFound(
                     f"{user} is not in {name}",
                     field="user",
@@ -94,6 +133,20 @@ class Groups:
                     remedy=f"`chancery group show {name}` lists its members",
                 )
             session.identities.leave(user, name)
+            self._expel(session, group, user, principal)
             return group_of(session, name)
 
         return self._ledger.change(principal, "group.left", user, work, group=name)
+
+    def _expel(self, session: Session, group: Group, user: str, principal: Principal) -> None:
+        """End the sessions of somebody whose roles have changed."""
+        if group.roles:
+            expel(session, user, principal, self._ledger.clock.ms())
+
+
+def _logins(number: int) -> int:
+    if number not in (1, 2):
+        raise BadRequest(
+            "a group requires one login or two", field="logins_required", rule="group.logins"
+        )
+    return number
