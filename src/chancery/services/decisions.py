@@ -1,8 +1,15 @@
 """Approve and deny: by distinct people, about exactly the content on record."""
 
 from dataclasses import replace
+from typing import Final
 
-from chancery.domain.errors import BadRequest, Conflict, NotPermitted, WrongState
+from chancery.domain.errors import (
+    AlreadyExists,
+    BadRequest,
+    Conflict,
+    NotPermitted,
+    WrongState,
+)
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.request import Approval, CertificateRequest, RequestState
 from chancery.ports import Clock, KeyVault, Session, Store
@@ -11,6 +18,8 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance
 from chancery.services.rehearsal import Work
 from chancery.services.request_access import bounded, forget_key, locked, request_event
+
+_LINES: Final = 1000  # of the audit log, about one request and by its requester
 
 
 class DecisionService:
@@ -49,18 +58,14 @@ class DecisionService:
                     rule="approval.exact-content",
                     remedy="look at it again, then approve",
                 )
-            session.requests.add_approval(
-                Approval(request_id, principal.name, request.content_sha256, now // 1000)
+            approval = Approval(
+                request_id,
+                principal.name,
+                request.content_sha256,
+                now // 1000,
+                principal.partner,
             )
-            approvers = tuple(
-                sorted(
-                    {
-                        approval.approver
-                        for approval in session.requests.approvals(request_id)
-                        if approval.content_sha256 == request.content_sha256
-                    }
-                )
-            )
+            approvers = _counted(session, approval)
             session.audit.append(
                 [
                     request_event(
@@ -129,10 +134,42 @@ class DecisionService:
                 field="principal",
                 rule="approval.group",
             )
-        if request.requester == principal.name and not own:
+        if not own and principal.people & _behind(session, request):
             raise NotPermitted(
                 "nobody approves their own request", field="principal", rule="approval.not-own"
             )
         if request.expires_at <= self._clock.s():
             raise WrongState("the request has expired", field="id", rule="request.expired")
         return request
+
+
+def _counted(session: Session, new: Approval) -> tuple[str, ...]:
+    """Record *new* and return who approved this content, one name for each approval.
+
+    Two who signed in together give one approval, and neither gives another.
+    """
+    before = [
+        approval
+        for approval in session.requests.approvals(new.request_id)
+        if approval.content_sha256 == new.content_sha256
+    ]
+    if new.people & frozenset().union(*(approval.people for approval in before)):
+        raise AlreadyExists(
+            "you approved this content already; another officer must approve"
+            if not new.partner
+            else "one of you two approved this content already; others must approve",
+            field="id",
+            rule="approval.once",
+            remedy="ask another officer; `chancery request show` tells how many are missing",
+        )
+    session.requests.add_approval(new)
+    return tuple(sorted({approval.approver for approval in (*before, new)}))
+
+
+def _behind(session: Session, request: CertificateRequest) -> frozenset[str]:
+    """Who asked for it: the requester, and who was signed in beside them when they did."""
+    people = {request.requester}
+    for record in session.audit.find(actor=request.requester, subject_id=request.id, limit=_LINES):
+        if (partner := record.event.details.get("partner")) is not None:
+            people.add(str(partner))
+    return frozenset(people)
