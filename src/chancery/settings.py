@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chancery.domain.errors import BadRequest
+from chancery.settings_work import Mail, WebhookSettings, Work
 
 _SQLITE = "sqlite:///"
 
@@ -156,6 +157,16 @@ class Settings(_Section):
     login: Login = Login()
     keys: Keys = Keys()
     portal: Portal = Portal()
+    mail: Mail | None = None
+    webhooks: tuple[WebhookSettings, ...] = ()
+    work: Work = Work()
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [webhook.name for webhook in self.webhooks]
+        if len(set(names)) < len(names):
+            raise ValueError("webhooks: two of them have the same name")
+        return self
 
 
 def load(config: Path) -> Settings:
@@ -193,6 +204,8 @@ _PATHS = {
     "audit": ("directory",),
     "publication": ("directory",),
     "keys": ("debian_weak_keys",),
+    "mail": ("password_file", "ca_file"),
+    "webhooks": ("secret_file", "ca_file"),
     "login": ("key_file",),
 }
 
@@ -208,12 +221,17 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
     if isinstance(login, dict):
         login.setdefault("key_file", "secrets/sign-in.key")
     for section, keys in _PATHS.items():
-        table = document.get(section)
-        if isinstance(table, dict):
-            for key in keys:
-                value = table.get(key)
-                if isinstance(value, str):
-                    table[key] = base / value
-                elif isinstance(value, list):
-                    table[key] = tuple(base / one for one in value if isinstance(one, str))
+        found = document.get(section)
+        for table in found if isinstance(found, list) else [found]:
+            if isinstance(table, dict):
+                _absolute_paths(table, keys, base)
     return document
+
+
+def _absolute_paths(table: dict[str, Any], keys: tuple[str, ...], base: Path) -> None:
+    for key in keys:
+        value = table.get(key)
+        if isinstance(value, str):
+            table[key] = base / value
+        elif isinstance(value, list):
+            table[key] = tuple(base / one for one in value if isinstance(one, str))
