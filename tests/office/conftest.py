@@ -12,6 +12,7 @@ from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.registration import RegistrationAuthority
 from chancery.settings import load
 
+TESTERS = "testers"
 Who = Callable[[str], Principal]
 
 
@@ -29,6 +30,9 @@ def office(
     quickstart(directory, database=database)
     settings = load(directory / "chancery.toml")
     with running_signer(settings.signer), open_office(settings) as opened:
+        opened.identity.groups.create(SYSTEM, TESTERS)
+        for name in ("requester", "officer1", "officer2"):
+            opened.identity.groups.add_member(SYSTEM, TESTERS, name)
         opened.ras.put(
             SYSTEM,
             RegistrationAuthority(
@@ -38,7 +42,9 @@ def office(
                 approval_group="officers",
                 approvals=0,
                 anonymous=False,
+                submit_groups=(TESTERS,),
             ),
+            accept_risks={"upn-chosen": "nothing trusts the CA of a test"},
         )
         yield opened
 

@@ -1,7 +1,7 @@
 """Bodies that the domain's own document codec reads: profiles, RAs, authorities."""
 
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request
 
@@ -22,6 +22,12 @@ def _services(request: Request) -> Services:
     return services
 
 
+_ACCEPTS: Final = "accept_risks"
+_REASONS: Final = {
+    "type": "object",
+    "additionalProperties": {"type": "string"},
+    "description": "Finding id -> why it may stand; see the guide on risk.",
+}
 RawBody = Annotated[bytes, Depends(_raw)]
 Using = Annotated[Services, Depends(_services)]
 
@@ -39,7 +45,17 @@ def object_of(body: bytes) -> dict[str, Any]:
 
 def named(kind: type[T], body: bytes, name: str, field: str) -> T:
     """Read the document of a PUT; its name is the path's, and may be repeated inside."""
+    return _named(kind, object_of(body), name, field)
+
+
+def accepting(kind: type[T], body: bytes, name: str, field: str) -> tuple[T, dict[str, str]]:
+    """Read a document of policy, and the reasons for accepted risks beside its fields."""
     given = object_of(body)
+    reasons = documents.decode(dict[str, str], given.pop(_ACCEPTS, {}), _ACCEPTS)
+    return _named(kind, given, name, field), reasons
+
+
+def _named(kind: type[T], given: dict[str, Any], name: str, field: str) -> T:
     if given.setdefault("name", name) != name:
         raise BadRequest(
             "the document carries another name than the path",
@@ -49,9 +65,12 @@ def named(kind: type[T], body: bytes, name: str, field: str) -> T:
     return documents.decode(kind, given, field)
 
 
-def schema_of(kind: type) -> dict[str, object]:
-    """Point the OpenAPI description of a body at the schema of a domain type."""
-    reference = {"$ref": f"#/components/schemas/{kind.__name__}"}
-    return {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}}
-    }
+def schema_of(kind: type, *, accepts: bool = False) -> dict[str, object]:
+    """Point the OpenAPI description of a body at the schema of a domain type.
+
+    With *accepts*, ``accept_risks`` may stand beside the fields of the type.
+    """
+    schema: dict[str, object] = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    if accepts:
+        schema = {"allOf": [schema, {"type": "object", "properties": {_ACCEPTS: _REASONS}}]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

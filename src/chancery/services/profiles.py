@@ -3,12 +3,15 @@
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import BadRequest, Conflict, LintFailed, NotFound
 from chancery.domain.identity import Permission, Principal
+from chancery.domain.policy import PolicyKind, PolicyVersion
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
 from chancery.domain.profile_rules import check_dn_profile, check_profile
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
+from chancery.services.policy_record import record_version, version_of
+from chancery.services.risk import NOTHING, Accepts, new_in_dn_profile, new_in_profile, settle
 from chancery.services.sample import ProfileLint
 from chancery.wire import documents
 
@@ -50,8 +53,16 @@ class ProfileService:
             raise _unknown(name)
         return found
 
-    def put(self, principal: Principal, profile: ExtensionProfile) -> ProfileVersion:
-        """Make *profile* the latest version of its name, once rules and linters agree.
+    def put(
+        self,
+        principal: Principal,
+        profile: ExtensionProfile,
+        *,
+        accept_risks: Accepts = NOTHING,
+    ) -> ProfileVersion:
+        """Make *profile* the latest version of its name, once rules, linters and risks agree.
+
+        *accept_risks*: why findings stand that may be accepted (``services.risk``).
 
         Writing the latest version again changes nothing; writing an earlier one,
         or one that was retired, brings it back under its old number: the same
@@ -73,6 +84,9 @@ class ProfileService:
             latest = session.profiles.latest(profile.name)
             if latest is not None and latest.sha256 == sha256:
                 return latest
+            risks = new_in_profile(session, profile, latest.profile if latest else None)
+            kind = PolicyKind.PROFILE
+            settle(session, principal, kind, profile.name, risks, accept_risks, now)
             earlier = session.profiles.version(sha256)
             numbers = [v.version for v in session.profiles.versions(profile.name)]
             version = earlier or ProfileVersion(
@@ -105,6 +119,7 @@ class ProfileService:
                     remedy="take it out of these registration authorities first",
                 )
             session.profiles.retire(name)
+            session.policy_history.accept([], PolicyKind.PROFILE, name)
             session.audit.append([event(principal, "profile.retired", name)], now)
 
         self._store.write(unit)
@@ -125,16 +140,43 @@ class ProfileService:
             raise _unknown_dn(name)
         return found
 
-    def dn_put(self, principal: Principal, profile: DnProfile) -> DnProfile:
-        """Create or replace a DN profile."""
+    def dn_versions(self, principal: Principal, name: str) -> list[PolicyVersion]:
+        """Every version, oldest first; those of a deleted one too."""
+        demand(principal, Permission.PROFILE_READ)
+        with self._store.read() as session:
+            found = session.policy_history.versions(PolicyKind.DN_PROFILE, name)
+        if not found:
+            raise _unknown_dn(name)
+        return found
+
+    def dn_version(self, principal: Principal, name: str, number: int) -> DnProfile:
+        """A DN profile as it was in that version."""
+        version = version_of(self.dn_versions(principal, name), number, "dn_profile")
+        return documents.recall(DnProfile, version.document)
+
+    def dn_put(
+        self, principal: Principal, profile: DnProfile, *, accept_risks: Accepts = NOTHING
+    ) -> DnProfile:
+        """Create or replace a DN profile, unless it brings risks to the profiles that use it."""
         demand(principal, Permission.PROFILE_MANAGE)
         check_dn_profile(profile)
         now = self._clock.ms()
+        kind = PolicyKind.DN_PROFILE
 
         def unit(session: Session) -> None:
+            current = session.profiles.dn(profile.name)
+            if current == profile:
+                return
+            risks = new_in_dn_profile(session, profile, current)
+            settle(session, principal, kind, profile.name, risks, accept_risks, now)
             session.profiles.put_dn(profile)
+            version = record_version(session, principal, kind, profile, now)
             changed = event(
-                principal, "dn-profile.changed", profile.name, sha256=documents.sha256(profile)
+                principal,
+                "dn-profile.changed",
+                profile.name,
+                version=version.version,
+                sha256=version.sha256,
             )
             session.audit.append([changed], now)
 
@@ -158,6 +200,7 @@ class ProfileService:
                     remedy="give these profiles another DN profile first",
                 )
             session.profiles.delete_dn(name)
+            session.policy_history.accept([], PolicyKind.DN_PROFILE, name)
             session.audit.append([event(principal, "dn-profile.deleted", name)], now)
 
         self._store.write(unit)

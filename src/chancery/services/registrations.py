@@ -2,12 +2,14 @@
 
 from chancery.domain.errors import BadRequest, Conflict, NotFound
 from chancery.domain.identity import Permission, Principal
+from chancery.domain.policy import PolicyKind, PolicyVersion
 from chancery.domain.registration import RegistrationAuthority, check_ra
-from chancery.domain.request import RequestState
-from chancery.ports import Clock, Page, RequestFilter, Session, Store
+from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
+from chancery.services.policy_record import record_version, version_of
+from chancery.services.risk import NOTHING, Accepts, of_ra, settle
 from chancery.wire import documents
 
 
@@ -33,16 +35,52 @@ class RaService:
             raise _unknown(name)
         return found
 
-    def put(self, principal: Principal, ra: RegistrationAuthority) -> RegistrationAuthority:
-        """Create or replace one."""
+    def versions(self, principal: Principal, name: str) -> list[PolicyVersion]:
+        """Every version, oldest first; those of a deleted one too."""
+        demand(principal, Permission.RA_READ)
+        with self._store.read() as session:
+            found = session.policy_history.versions(PolicyKind.RA, name)
+        if not found:
+            raise _unknown(name)
+        return found
+
+    def version(self, principal: Principal, name: str, number: int) -> RegistrationAuthority:
+        """A registration authority as it was in that version."""
+        version = version_of(self.versions(principal, name), number, "ra")
+        return documents.recall(RegistrationAuthority, version.document)
+
+    def waiting(self, principal: Principal, name: str) -> int:
+        """How many of its requests are undecided: it cannot be deleted before none is."""
+        demand(principal, Permission.RA_READ)
+        with self._store.read() as session:
+            return session.requests.count_pending(name)
+
+    def put(
+        self,
+        principal: Principal,
+        ra: RegistrationAuthority,
+        *,
+        accept_risks: Accepts = NOTHING,
+    ) -> RegistrationAuthority:
+        """Create or replace one; *accept_risks* as for a profile.
+
+        What is in force already changes nothing.
+        """
         demand(principal, Permission.RA_MANAGE)
         check_ra(ra)
         now = self._clock.ms()
 
         def unit(session: Session) -> None:
-            _check_references(session, ra)
+            if session.registrations.get(ra.name) == ra:
+                return
+            check_references(session, ra)
+            risks = of_ra(session, ra)
+            settle(session, principal, PolicyKind.RA, ra.name, risks, accept_risks, now)
             session.registrations.put(ra)
-            changed = event(principal, "ra.changed", ra.name, sha256=documents.sha256(ra))
+            version = record_version(session, principal, PolicyKind.RA, ra, now)
+            changed = event(
+                principal, "ra.changed", ra.name, version=version.version, sha256=version.sha256
+            )
             session.audit.append([changed], now)
 
         self._store.write(unit)
@@ -57,15 +95,16 @@ class RaService:
         def unit(session: Session) -> None:
             if session.registrations.get(name) is None:
                 raise _unknown(name)
-            waiting = RequestFilter(ra=name, state=RequestState.PENDING)
-            if session.requests.find(waiting, Page(limit=1)):
+            if waiting := session.requests.count_pending(name):
                 raise Conflict(
-                    f"{name} has undecided requests",
+                    f"{name} has {waiting} undecided request{'' if waiting == 1 else 's'}",
                     field="ra",
                     rule="ra.idle",
-                    remedy="decide or withdraw them first",
+                    remedy="disable it, so that no more come in; decide those that wait; then"
+                    " delete it",
                 )
             session.registrations.delete(name)
+            session.policy_history.accept([], PolicyKind.RA, name)
             session.audit.append([event(principal, "ra.deleted", name)], now)
 
         self._store.write(unit)
@@ -81,7 +120,7 @@ def _unknown(name: str) -> NotFound:
     )
 
 
-def _check_references(session: Session, ra: RegistrationAuthority) -> None:
+def check_references(session: Session, ra: RegistrationAuthority) -> None:
     for name in ra.profiles:
         if session.profiles.latest(name) is None:
             raise BadRequest(

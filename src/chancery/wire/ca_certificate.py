@@ -145,6 +145,18 @@ def decode(data: bytes) -> CaCertificate:
     )
 
 
+def purposes(data: bytes) -> frozenset[str] | None:
+    """The dotted OIDs that bound what is below this CA; None where nothing does."""
+    try:
+        listed = x509.load_der_x509_certificate(data).extensions.get_extension_for_class(
+            x509.ExtendedKeyUsage
+        )
+    except x509.ExtensionNotFound:
+        return None
+    found = frozenset(oid.dotted_string for oid in listed.value)
+    return None if x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE.dotted_string in found else found
+
+
 def requested_identifier(requested: Iterable[tuple[str, bool, bytes]]) -> bytes | None:
     """The subjectKeyIdentifier that a CSR's extensions ask for."""
     for oid, _, value in requested:

@@ -361,7 +361,13 @@ def test_profiles_and_ras(house: Any) -> None:
     assert house.services.profiles.last == ("show", "tls-server", 3)
     document = who.get(f"{V1}/profiles/tls-server").json["profile"]
     assert who("PUT", f"{V1}/profiles/tls-server", document).status == 200
-    assert house.services.profiles.last == ("put", ExtensionProfile("tls-server"))
+    put = ("put", ExtensionProfile("tls-server"))
+    assert house.services.profiles.last == (*put, {"accept_risks": {}})
+    accepted = {"accept_risks": {"wildcard-unbounded": "a reason"}}
+    assert who("PUT", f"{V1}/profiles/tls-server", document | accepted).status == 200
+    assert house.services.profiles.last == (*put, accepted)
+    refused = who("PUT", f"{V1}/profiles/tls-server", document | {"accept_risks": {"x": 1}})
+    assert refused.status == 400
     assert who("PUT", f"{V1}/profiles/other", document).json["rule"] == "name.path"
     assert (
         who("PUT", f"{V1}/profiles/other", {"san": [{"kind": "dog"}]})
@@ -377,7 +383,7 @@ def test_profiles_and_ras(house: Any) -> None:
 
     ra = who.get(f"{V1}/ras/default").json
     assert who("PUT", f"{V1}/ras/default", ra).json == ra
-    assert house.services.ras.last == ("put", RA)
+    assert house.services.ras.last == ("put", RA, {"accept_risks": {}})
     assert who("DELETE", f"{V1}/ras/default").status == 204
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import Field
 
-from chancery.api.bodies import RawBody, Using, named, schema_of
+from chancery.api.bodies import RawBody, Using, accepting, schema_of
 from chancery.api.models import Out
 from chancery.api.routing import Door, Who
 from chancery.domain.dn_profile import DnProfile
@@ -76,12 +76,15 @@ def list_versions(who: Who, using: Using, name: str) -> list[ProfileOut]:
 
 
 @profiles.route(
-    "PUT", "/{name}", Permission.PROFILE_MANAGE, openapi_extra=schema_of(ExtensionProfile)
+    "PUT",
+    "/{name}",
+    Permission.PROFILE_MANAGE,
+    openapi_extra=schema_of(ExtensionProfile, accepts=True),
 )
 def put_profile(who: Who, using: Using, name: str, body: RawBody) -> ProfileOut:
     """Make a new version; requests already made keep the one they were made under."""
-    profile = named(ExtensionProfile, body, name, "profile")
-    return _profile_out(using.profiles.put(who, profile))
+    profile, reasons = accepting(ExtensionProfile, body, name, "profile")
+    return _profile_out(using.profiles.put(who, profile, accept_risks=reasons))
 
 
 @profiles.route("DELETE", "/{name}", Permission.PROFILE_MANAGE, status=204)
@@ -102,11 +105,16 @@ def show_dn_profile(who: Who, using: Using, name: str) -> Document:
     return _document(using.profiles.dn_show(who, name))
 
 
-@dn_profiles.route("PUT", "/{name}", Permission.PROFILE_MANAGE, openapi_extra=schema_of(DnProfile))
+@dn_profiles.route(
+    "PUT",
+    "/{name}",
+    Permission.PROFILE_MANAGE,
+    openapi_extra=schema_of(DnProfile, accepts=True),
+)
 def put_dn_profile(who: Who, using: Using, name: str, body: RawBody) -> Document:
     """Write a DN profile."""
-    profile = named(DnProfile, body, name, "dn_profile")
-    return _document(using.profiles.dn_put(who, profile))
+    profile, reasons = accepting(DnProfile, body, name, "dn_profile")
+    return _document(using.profiles.dn_put(who, profile, accept_risks=reasons))
 
 
 @dn_profiles.route("DELETE", "/{name}", Permission.PROFILE_MANAGE, status=204)
@@ -127,11 +135,16 @@ def show_ra(who: Who, using: Using, name: str) -> Document:
     return _document(using.ras.show(who, name))
 
 
-@ras.route("PUT", "/{name}", Permission.RA_MANAGE, openapi_extra=schema_of(RegistrationAuthority))
+@ras.route(
+    "PUT",
+    "/{name}",
+    Permission.RA_MANAGE,
+    openapi_extra=schema_of(RegistrationAuthority, accepts=True),
+)
 def put_ra(who: Who, using: Using, name: str, body: RawBody) -> Document:
     """Write a registration authority."""
-    ra = named(RegistrationAuthority, body, name, "ra")
-    return _document(using.ras.put(who, ra))
+    ra, reasons = accepting(RegistrationAuthority, body, name, "ra")
+    return _document(using.ras.put(who, ra, accept_risks=reasons))
 
 
 @ras.route("DELETE", "/{name}", Permission.RA_MANAGE, status=204)
