@@ -8,17 +8,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chancery import peer
-from chancery.domain.errors import CAError, NotAuthenticated
+from chancery.domain.errors import CAError, NotAuthenticated, NotPermitted
 from chancery.domain.identity import Permission, anonymous
 from chancery.domain.web_session import SessionState
 from chancery.services.access import demand
 from chancery.services.roster import Services
-from chancery.web import cookies, errors
+from chancery.web import cookies, errors, step_up
 from chancery.web.fields import Fields, Form, Parsed
 from chancery.web.pages import Page
 from chancery.web.rendering import Renderer
 from chancery.web.security import TOKEN_FIELD, check_token
-from chancery.web.step_up import STEP_UP, step_up_form
 from chancery.web.visit import Visit
 
 STAGES: Final = {
@@ -58,7 +57,8 @@ class Answering:
             certificate=peer.client_certificate(request.scope),
             jar=jar,
         )
-        if cookie := jar.get(cookies.SESSION):
+        visit.latest_cookie = visit.session_cookie
+        if cookie := visit.session_cookie:
             resumed = self._services.identity.sessions.resume(cookie, origin)
             if resumed is None:
                 visit.drop_session()
@@ -79,7 +79,8 @@ class Answering:
         if visit.session is None:
             return visit.redirect(visit.sign_in_url())
         if not visit.session.open:
-            return visit.redirect(STAGES[visit.session.state])
+            stage = STAGES[visit.session.state]
+            return visit.redirect(f"{stage}?next={quote(visit.wanted(), safe='')}")
         demand(visit.principal, page.permissions[0])
         return None
 
@@ -102,6 +103,8 @@ class Answering:
         try:
             return page.handler(visit)
         except CAError as error:
+            if isinstance(error, NotPermitted) and error.rule == "step-up":
+                return self._step_up(visit)  # a service asks for it by itself
             return self.refused(page, visit, error)
 
     def refused(self, page: Page, visit: Visit, error: CAError) -> Response:
@@ -159,9 +162,11 @@ class Answering:
     def _step_up(visit: Visit) -> Response:
         """Ask for a fresh proof, and keep what was typed, to send it again afterwards."""
         if visit.by_htmx or visit.form.has_files:
-            return visit.redirect(f"{STEP_UP}?next={quote(visit.referring_path(), safe='')}")
+            return visit.redirect(
+                f"{step_up.STEP_UP}?next={quote(visit.referring_path(), safe='')}"
+            )
         kept = [pair for pair in visit.form.pairs() if pair[0] != TOKEN_FIELD]
-        return step_up_form(visit, back=visit.referring_path(), then=visit.url, kept=kept)
+        return step_up.ask(visit, back=visit.referring_path(), then=visit.url, kept=kept)
 
 
 def _url(request: Request) -> str:

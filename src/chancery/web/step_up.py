@@ -1,4 +1,4 @@
-"""Proving again who one is, before something weighty."""
+"""Proving again who one is, before something weighty: the page that asks."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,10 +12,13 @@ KEPT: Final = "kept."
 """Prefix of the hidden fields in which a form waits until its sender has proven who they are."""
 
 
-def step_up_form(
+def ask(
     visit: Visit, *, back: str, then: str = "", kept: Sequence[tuple[str, str]] = ()
 ) -> Response:
     """Ask for a proof.  *then* is where *kept* was about to be sent; without it, on to *back*."""
-    visit.section = ""
-    context = {"back": back, "then": then, "kept": kept}
-    return visit.render("sign_in/step_up.html", status=403, **context)
+    ways = visit.services.identity.sessions.step_up_ways(visit.latest_cookie)
+    if ways is None:
+        return visit.redirect(back)
+    context = {"ways": ways, "back": back, "then": then, "kept": kept, "prefix": KEPT}
+    status = 200 if visit.method == "GET" else 403
+    return visit.render("sign_in/step_up.html", status=status, **context)

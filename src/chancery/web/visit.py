@@ -55,6 +55,7 @@ class Visit:
     waiting: tuple[str, ...] = ()  # groups that count once a second member has signed in here
     fresh: bool = False  # everybody in the session proved who they are moments ago
     jar: dict[str, str] = field(default_factory=dict)
+    latest_cookie: str = ""  # of the session: as it came, or as it was rotated since
     set_cookies: list[str] = field(default_factory=list)
 
     # What was asked
@@ -134,6 +135,7 @@ class Visit:
 
     def keep_session(self, cookie: str) -> None:
         """Give the browser the cookie of its (new, rotated) session."""
+        self.latest_cookie = cookie
         self.set_cookies.append(cookies.header(cookies.SESSION, cookie))
 
     def drop_session(self) -> None:
@@ -149,8 +151,11 @@ class Visit:
 
     def sign_in_url(self) -> str:
         """The sign-in page that leads back here."""
-        here = self.url if self.method == "GET" else self.referring_path()
-        return f"/console/sign-in?next={quote(here, safe='')}"
+        return f"/console/sign-in?next={quote(self.wanted(), safe='')}"
+
+    def wanted(self) -> str:
+        """The page to come back to: this one, or the one whose form was sent."""
+        return self.url if self.method == "GET" else self.referring_path()
 
     def referring_path(self) -> str:
         """The page of ours this was sent from; the console's home if that is unknown."""
