@@ -26,6 +26,8 @@ STAGES: Final = {
     SessionState.MUST_ENROL_FACTOR: "/console/sign-in/enrol",
 }
 """Where an unfinished sign-in goes on."""
+SIGN_IN: Final = "sign-in"
+"""The section whose pages may be seen before the sign-in is finished."""
 _NOWHERE: Final = Page("GET", "", (Permission.PUBLIC,), lambda visit: visit.redirect("/"), "")
 
 
@@ -74,14 +76,15 @@ class Answering:
 
         Raises NotPermitted for who is signed in and may not.
         """
-        if Permission.PUBLIC in page.permissions or visit.may(*page.permissions):
+        if Permission.PUBLIC in page.permissions:
             return None
         if visit.session is None:
             return visit.redirect(visit.sign_in_url())
-        if not visit.session.open:
+        if not visit.session.open and page.section != SIGN_IN:
             stage = STAGES[visit.session.state]
             return visit.redirect(f"{stage}?next={quote(visit.wanted(), safe='')}")
-        demand(visit.principal, page.permissions[0])
+        if not visit.may(*page.permissions):
+            demand(visit.principal, page.permissions[0])
         return None
 
     def show(self, page: Page, request: Request, query: Fields) -> Response:
@@ -162,9 +165,8 @@ class Answering:
     def _step_up(visit: Visit) -> Response:
         """Ask for a fresh proof, and keep what was typed, to send it again afterwards."""
         if visit.by_htmx or visit.form.has_files:
-            return visit.redirect(
-                f"{step_up.STEP_UP}?next={quote(visit.referring_path(), safe='')}"
-            )
+            back = quote(visit.referring_path(), safe="")
+            return visit.redirect(f"{step_up.STEP_UP}?next={back}")
         kept = [pair for pair in visit.form.pairs() if pair[0] != TOKEN_FIELD]
         return step_up.ask(visit, back=visit.referring_path(), then=visit.url, kept=kept)
 

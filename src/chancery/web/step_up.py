@@ -19,6 +19,12 @@ def ask(
     ways = visit.services.identity.sessions.step_up_ways(visit.latest_cookie)
     if ways is None:
         return visit.redirect(back)
-    context = {"ways": ways, "back": back, "then": then, "kept": kept, "prefix": KEPT}
-    status = 200 if visit.method == "GET" else 403
-    return visit.render("sign_in/step_up.html", status=status, **context)
+    return visit.render(
+        "sign_in/step_up.html",
+        status=200 if visit.method == "GET" else 403,
+        ways=ways,
+        back=back,
+        then=then,
+        kept=kept,
+        prefix=KEPT,
+    )

@@ -113,5 +113,10 @@ def _recovery_codes(visit: Visit) -> Response:
 
 
 def _enrolling(visit: Visit, *, enrolment: object = None, codes: object = None) -> Response:
-    context = {"enrolment": enrolment, "codes": codes, "onward": onward(visit)}
-    return visit.render("sign_in/enrol.html", passkey_hint=passkey_hint(visit), **context)
+    return visit.render(
+        "sign_in/enrol.html",
+        enrolment=enrolment,
+        codes=codes,
+        onward=onward(visit),
+        passkey_hint=passkey_hint(visit),
+    )
