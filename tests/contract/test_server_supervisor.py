@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from chancery.server.supervisor import Child, Supervisor
+from chancery.server.supervisor import Child, Pulse, Supervisor
 
 SUPERVISE = textwrap.dedent(
     """
@@ -117,6 +118,79 @@ def test_a_child_that_dies_is_started_again() -> None:
         _, err = family.communicate(timeout=20)
     assert family.returncode == 0
     assert err.count("worker ended with exit code -9; starting it again") == 3
+
+
+BEATING = """
+    import socket, threading
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(sys.argv[1])
+    listener.listen(1)
+    def answer():
+        while True:
+            one, _ = listener.accept()
+            if {deaf}: threads.append(one); continue
+            one.recv(5)
+            one.sendall(b"!")
+            one.close()
+    threads = []
+    threading.Thread(target=answer, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("way", ["stopped", "deaf"])
+def test_one_that_hangs_is_killed_and_started_again(tmp_path: Path, way: str) -> None:
+    """Stopped: the kernel takes connections in its place, until as many wait as may."""
+    path = tmp_path / "pulse"
+    before = BEATING.format(deaf=way == "deaf").replace(
+        "    listener.bind",
+        "    os.path.exists(sys.argv[1]) and os.unlink(sys.argv[1])\n    listener.bind",
+    )
+    code = child("signer", before=textwrap.dedent(before).replace("\n", "\n        "))
+    told: list[str] = []
+    pids: list[int] = []
+
+    def ready(_: str, line: str) -> None:
+        pids.append(int(line.rsplit(maxsplit=1)[-1]))
+        if len(pids) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif way == "stopped":
+            threading.Timer(0.5, os.kill, (pids[0], signal.SIGSTOP)).start()
+
+    one = Child(
+        "signer",
+        (sys.executable, "-c", code, str(path)),
+        pulse=Pulse(str(path), b"alive", every_s=0.1, patience_s=0.5),
+    )
+    begun = time.monotonic()
+    family = Supervisor(
+        [one], grace_s=3, back_off_s=(0.05,), out=io.StringIO(), log=told.append, ready=ready
+    )
+    assert family.run() == 0
+    assert told == [
+        "chancery: signer gave no answer for 0.5 s: killed",
+        "chancery: signer ended with exit code -9; starting it again",
+    ]
+    assert not alive(pids[0])
+    assert time.monotonic() - begun < 10
+
+
+def test_one_with_a_pulse_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "pulse"
+    code = child(
+        "signer", before=textwrap.dedent(BEATING.format(deaf=False)).replace("\n", "\n        ")
+    )
+    told: list[str] = []
+
+    def ready(_: str, __: str) -> None:
+        threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    one = Child(
+        "signer",
+        (sys.executable, "-c", code, str(path)),
+        pulse=Pulse(str(path), b"alive", every_s=0.05, patience_s=0.5),
+    )
+    assert Supervisor([one], grace_s=3, out=io.StringIO(), log=told.append, ready=ready).run() == 0
+    assert told == []
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from chancery.domain.errors import BadRequest, Unavailable
+from chancery.server.supervisor import Pulse
 from chancery.settings import Signer
+from chancery.signer import protocol
 
 _SUN_PATH: Final = 107
 """Octets the kernel takes as the path of a Unix socket (unix(7)), less the final NUL."""
@@ -48,6 +50,12 @@ def signer_command(settings: Signer) -> list[str]:
         str(socket_path(settings.socket)),
         *unseal,
     ]
+
+
+def signer_pulse(settings: Signer) -> Pulse:
+    """How the supervisor tells that the signer lives, without its language."""
+    word = protocol.frame(protocol.encode(protocol.Alive()))
+    return Pulse(str(socket_path(settings.socket)), word)
 
 
 def _not_started(errors: str) -> Unavailable:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from chancery.app.signer_process import signer_command
+from chancery.app.signer_process import signer_command, signer_pulse
 from chancery.domain.errors import Unavailable
 from chancery.server import supervisor
 from chancery.server.sockets import StartFailed, open_shared
@@ -44,7 +44,9 @@ def supervise(config: Path) -> NoReturn:
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
     children = [
-        Child("signer", tuple(signer_command(settings.signer))),
+        Child(
+            "signer", tuple(signer_command(settings.signer)), pulse=signer_pulse(settings.signer)
+        ),
         *(_worker(path, number, pair) for number, pair in enumerate(sockets, start=1)),
         Child("jobs", (sys.executable, "-m", "chancery.app.jobs", path)),
     ]
@@ -60,7 +62,14 @@ def _become(children: Sequence[Child]) -> NoReturn:
 
 
 def _planned(child: Child) -> dict[str, object]:
-    return {"name": child.name, "argv": child.argv, "first": child.first, "fds": child.fds}
+    pulse = None if child.pulse is None else (child.pulse.socket, child.pulse.word.hex())
+    return {
+        "name": child.name,
+        "argv": child.argv,
+        "first": child.first,
+        "fds": child.fds,
+        "pulse": pulse,
+    }
 
 
 def _metrics(run: Path) -> Path:

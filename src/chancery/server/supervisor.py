@@ -1,4 +1,4 @@
-"""The processes of one machine: started in order, restarted when they die, stopped together.
+"""The processes of one machine: started in order, again when they die or hang, stopped together.
 
 Imports nothing but the standard library, so that the parent stays small and
 has nothing to fail by.
@@ -32,6 +32,19 @@ class StartFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """How a child shows that it lives: a word on its Unix socket, and any answer to that.
+
+    One that gives none for *patience_s* hangs: it is killed, and started again.
+    """
+
+    socket: str
+    word: bytes
+    every_s: float = 2.0
+    patience_s: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """A process to keep alive.
 
@@ -46,6 +59,7 @@ class Child:
     start_timeout_s: float = 30.0
     first: tuple[str, ...] = ()
     fds: tuple[int, ...] = ()
+    pulse: Pulse | None = None
 
 
 class Supervisor:
@@ -155,9 +169,13 @@ class Supervisor:
         while True:
             started = loop.time()
             assert process.stdout is not None
-            while some := await process.stdout.read(_LONGEST_LINE):
-                self._pass_on(some)
-            code = await process.wait()
+            watch = asyncio.create_task(self._watch(child, process))
+            try:
+                while some := await process.stdout.read(_LONGEST_LINE):
+                    self._pass_on(some)
+                code = await process.wait()
+            finally:
+                watch.cancel()
             if self._stopping.is_set():
                 return
             failures = 0 if loop.time() - started >= _HEALTHY_S else failures
@@ -174,6 +192,19 @@ class Supervisor:
                 except StartFailed as error:
                     self._log(f"chancery: {error}; trying again")
                     await self._end(self._running.get(child.name))
+
+    async def _watch(self, child: Child, process: Process) -> None:
+        """Feel *child*'s pulse while it runs; kill it once it has none."""
+        if (pulse := child.pulse) is None:
+            return
+        while process.returncode is None:
+            await asyncio.sleep(pulse.every_s)
+            if await _beats(pulse) or self._stopping.is_set() or process.returncode is not None:
+                continue
+            self._log(f"chancery: {child.name} gave no answer for {pulse.patience_s:g} s: killed")
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            return
 
     async def _stop(self) -> None:
         """Stop in reverse order: the doors first, the signer they depend on last."""
@@ -195,6 +226,31 @@ class Supervisor:
     def _pass_on(self, line: bytes) -> None:
         self._out.write(line.decode(errors="replace"))
         self._out.flush()
+
+
+async def _beats(pulse: Pulse) -> bool:
+    """Whether there is an answer in time; one that takes nobody in may be busy, so try again."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(pulse.patience_s):
+            while not await _answers(pulse):
+                await asyncio.sleep(pulse.every_s / 4)
+            return True
+    return False
+
+
+async def _answers(pulse: Pulse) -> bool:
+    try:
+        reader, writer = await asyncio.open_unix_connection(pulse.socket)
+    except OSError:
+        return False
+    try:
+        writer.write(pulse.word)
+        await reader.read(1)  # an end is an answer: it has all the connections it takes
+        return True
+    except OSError:
+        return False
+    finally:
+        writer.close()
 
 
 async def _line(stream: asyncio.StreamReader) -> bytes:
@@ -225,11 +281,19 @@ def main() -> int:
             argv=tuple(child["argv"]),
             first=tuple(child["first"]),
             fds=tuple(child["fds"]),
+            pulse=_pulse(child["pulse"]),
         )
         for child in plan["children"]
     ]
     failed = Supervisor(children, back_off_s=plan["back_off_s"], ready=_say_ready, log=_say).run()
     return _UNAVAILABLE if failed else 0
+
+
+def _pulse(planned: list[str] | None) -> Pulse | None:
+    if planned is None:
+        return None
+    path, word = planned
+    return Pulse(path, bytes.fromhex(word))
 
 
 def _say_ready(child: str, text: str) -> None:

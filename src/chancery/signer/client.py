@@ -21,6 +21,12 @@ from chancery.signer import protocol
 
 A = TypeVar("A", bound=protocol.Answer)
 MAX_IDLE: Final = 16
+ANSWER_S: Final = 10.0
+"""Seconds for one answer.  The slowest batch takes two on a busy machine; a signer that
+hangs is killed by the supervisor in about as long."""
+SLOW_ANSWER_S: Final = 120.0
+"""Seconds where a prime is looked for or a million entries travel: RSA-4096 has taken thirty."""
+_SLOW: Final = (protocol.Generate, protocol.ImportKey, protocol.ExportPkcs12, protocol.SignCrl)
 
 
 class SignerClient:
@@ -30,10 +36,17 @@ class SignerClient:
     Unavailable, and ``signatures`` says what became of it.
     """
 
-    def __init__(self, path: Path | str, *, timeout_s: float = 60.0) -> None:
-        """Connects on first use, so the signer may start later.  *timeout_s* bounds one answer."""
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        timeout_s: float = ANSWER_S,
+        slow_timeout_s: float = SLOW_ANSWER_S,
+    ) -> None:
+        """Connects on first use, so the signer may start later.  The timeouts bound one answer."""
         self._path = str(path)
         self._timeout_s = timeout_s
+        self._slow_timeout_s = slow_timeout_s
         self._lock = threading.Lock()
         self._idle: list[socket.socket] = []
         self._pid = os.getpid()
@@ -118,10 +131,12 @@ class SignerClient:
     def _ask(self, request: protocol.Request, expected: type[A]) -> A:
         payload = protocol.encode(request)
         connection = self._connection()
+        slow = isinstance(request, _SLOW)
+        connection.settimeout(self._slow_timeout_s if slow else self._timeout_s)
         try:
             protocol.send(connection, payload)
-            frame = protocol.receive(connection)
-            answer = None if frame is None else protocol.decode_answer(frame)
+            received = protocol.receive(connection)
+            answer = None if received is None else protocol.decode_answer(received)
         except (OSError, protocol.Garbled, Unavailable) as error:
             connection.close()
             raise _away(str(error)) from error

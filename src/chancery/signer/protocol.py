@@ -116,6 +116,10 @@ class LookUp(_Message, frozen=True):
     serials: tuple[str, ...]
 
 
+class Alive(_Message, frozen=True):
+    """Asks for nothing but an answer."""
+
+
 class Failure(_Message, frozen=True):
     """A CAError on its way out of the signer."""
 
@@ -168,6 +172,7 @@ Request = (
     | ExportPkcs12
     | Destroy
     | LookUp
+    | Alive
 )
 Answer = Described | Signed | Batch | Found | Done | Failure
 
@@ -216,9 +221,14 @@ def decode_answer(payload: bytes | bytearray) -> Answer:
     return answer
 
 
+def frame(payload: bytes) -> bytes:
+    """The octets of one frame."""
+    return len(payload).to_bytes(4) + payload
+
+
 def send(connection: socket.socket, payload: bytes) -> None:
     """Write one frame."""
-    connection.sendall(len(payload).to_bytes(4) + payload)
+    connection.sendall(frame(payload))
 
 
 def receive(connection: socket.socket) -> bytearray | None:
