@@ -1,9 +1,8 @@
 """Certificates after issuance: find, fetch, revoke, hold, release."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
@@ -12,12 +11,9 @@ from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.names import NameKind
 from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Store
 from chancery.services.access import demand
-from chancery.services.audit import event
 from chancery.services.downloads import Download, render
 from chancery.services.issuers import find
-
-CRL_DELAY_S = 1
-"""A revocation's CRL waits this long for company, so that a thousand make one CRL."""
+from chancery.services.status_changes import StatusChange, apply, revocation
 
 LINTERS: Final = ("pkilint",)
 """Who looks at every certificate after its issuance."""
@@ -142,93 +138,38 @@ class CertificateService:
             )
         if reason is RevocationReason.certificateHold:
             return self.hold(principal, serial, authority)
-        return self._change(
-            principal,
-            serial,
-            authority,
-            action="certificate.revoked",
-            expected=(CertificateStatus.VALID, CertificateStatus.HELD),
-            status=CertificateStatus.REVOKED,
-            reason=reason,
-            invalidity_date=invalidity_date,
-        )
+        return self._change(principal, serial, authority, revocation(reason, invalidity_date))
 
     def hold(
         self, principal: Principal, serial: str, authority: str | None = None
     ) -> CertificateRecord:
         """Suspend; only this can be taken back."""
-        return self._change(
-            principal,
-            serial,
-            authority,
-            action="certificate.held",
-            expected=(CertificateStatus.VALID,),
-            status=CertificateStatus.HELD,
-            reason=RevocationReason.certificateHold,
+        held = StatusChange(
+            "certificate.held",
+            (CertificateStatus.VALID,),
+            CertificateStatus.HELD,
+            RevocationReason.certificateHold,
         )
+        return self._change(principal, serial, authority, held)
 
     def release(
         self, principal: Principal, serial: str, authority: str | None = None
     ) -> CertificateRecord:
         """Lift a hold."""
-        return self._change(
-            principal,
-            serial,
-            authority,
-            action="certificate.released",
-            expected=(CertificateStatus.HELD,),
-            status=CertificateStatus.VALID,
-            reason=None,
+        released = StatusChange(
+            "certificate.released", (CertificateStatus.HELD,), CertificateStatus.VALID, None
         )
+        return self._change(principal, serial, authority, released)
 
     def _change(
-        self,
-        principal: Principal,
-        serial: str,
-        authority: str | None,
-        *,
-        action: str,
-        expected: Sequence[CertificateStatus],
-        status: CertificateStatus,
-        reason: RevocationReason | None,
-        invalidity_date: int | None = None,
+        self, principal: Principal, serial: str, authority: str | None, change: StatusChange
     ) -> CertificateRecord:
-        """One unit: the new status, the audit leaf, and the wish for a CRL."""
         now = self._clock.ms()
 
         def unit(session: Session) -> CertificateRecord:
             record = one(session, serial, authority)
             _may_revoke(principal, record)
-            revoked_at = None if reason is None else now // 1000
-            if record.status is CertificateStatus.HELD and reason is not None:
-                revoked_at = record.revoked_at  # it has not been good since the hold began
-            session.certificates.set_status(
-                record.id,
-                expected,
-                status,
-                revoked_at=revoked_at,
-                reason=reason,
-                invalidity_date=invalidity_date,
-            )
-            if reason is RevocationReason.keyCompromise:
-                session.certificates.block_key(
-                    record.key_sha256, f"compromised (serial {record.serial})", now // 1000
-                )
-            session.crls.mark_due(record.authority, now // 1000 + CRL_DELAY_S)
-            details: dict[str, Any] = {"authority": record.authority, "serial": record.serial}
-            if reason is not None:
-                details |= {"reason": reason.name, "revoked_at": revoked_at}
-            if invalidity_date is not None:
-                details["invalidity_date"] = invalidity_date
-            subject_id = f"{record.authority}/{record.serial}"
-            session.audit.append([event(principal, action, subject_id, **details)], now)
-            return replace(
-                record,
-                status=status,
-                revoked_at=revoked_at,
-                reason=reason,
-                invalidity_date=invalidity_date,
-            )
+            return apply(session, principal, record, change, now)
 
         return self._store.write(unit)
 
