@@ -54,6 +54,16 @@ def select_names(
     return names
 
 
+def name_faults(profile: ExtensionProfile, csr_names: Iterable[GeneralName]) -> Iterator[BadName]:
+    """Every name of a CSR that *profile* does not take, each with its reason."""
+    rules = {rule.kind: rule for rule in profile.san}
+    for name in csr_names:
+        try:
+            _allowed(name, rules, "csr", profile.name)
+        except BadName as error:
+            yield error
+
+
 def _allowed(
     name: GeneralName, rules: dict[NameKind, SanRule], origin: str, profile: str
 ) -> GeneralName:

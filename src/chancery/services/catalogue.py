@@ -97,6 +97,11 @@ class Catalogue:
             )
         return found
 
+    def ras(self) -> list[RegistrationAuthority]:
+        """Every registration authority, by name."""
+        ras = self._current().ras
+        return [ras[name] for name in sorted(ras)]
+
     def ras_for(self, profile: str) -> list[RegistrationAuthority]:
         """Registration authorities that offer *profile*, by name."""
         ras = self._current().ras

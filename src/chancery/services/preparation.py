@@ -5,7 +5,7 @@ Every door ends here, so no path can forget a check (incident I9).
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chancery.domain import key_quality
 from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.errors import BadRequest, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, CAError, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id, new_serial
 from chancery.domain.keys import KeyPurpose
@@ -219,6 +219,24 @@ class Preparation:
             code_sha256=code_sha256,
             renews=submission.renews,
         )
+
+    def key_faults(self, csr: CertificationRequest, profile: ExtensionProfile) -> Iterator[CAError]:
+        """Everything that ``prepare`` would hold against the key, where it stops at the first."""
+        sound = True
+        for check in (
+            lambda: key_quality.allowed(profile.key_algorithms, csr.public_key),
+            lambda: key_quality.check(csr.public_key, debian=self._debian),
+        ):
+            try:
+                check()
+            except CAError as error:
+                sound = False
+                yield error
+        if sound and profile.require_proof_of_possession:
+            try:
+                pkcs10.check_signature(csr)
+            except CAError as error:
+                yield error
 
     def _ra(self, principal: Principal, submission: Submission) -> RegistrationAuthority:
         if submission.ra is not None:

@@ -11,10 +11,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from chancery.domain.algorithms import SignatureAlgorithm, key_family
-from chancery.domain.names import SHORT_NAMES
+from chancery.domain.errors import BadRequest
+from chancery.domain.names import SHORT_NAMES, DistinguishedName
 from chancery.domain.profile import EKU_NAMES
 from chancery.domain.request import ToBeSigned
-from chancery.wire.der import Reader
+from chancery.wire import pkcs10
+from chancery.wire.der import OID, SEQUENCE, Reader, decode_oid
 from chancery.wire.tbs import assemble, certificate
 
 _EPOCH: Final = (0, 1)
@@ -56,6 +58,46 @@ def describe_certificate(parsed: x509.Certificate) -> dict[str, object]:
             for extension in parsed.extensions
         ],
     }
+
+
+def describe_request(csr: pkcs10.CertificationRequest) -> dict[str, object]:
+    """What a certification request asks for, in the same words as a certificate's."""
+    signature = decode_oid(Reader(csr.signature_algorithm).enter(SEQUENCE).content(OID))
+    return {
+        "subject": [
+            f"{SHORT_NAMES.get(a.oid, a.oid)}={a.value}" for rdn in csr.subject.rdns for a in rdn
+        ],
+        "names": [name.text for name in csr.names],
+        "key": {"algorithm": key_family(csr.public_key), "sha256": csr.key_sha256},
+        "signature_algorithm": _oid_name(signature),
+        "challenge_password": csr.challenge_password is not None,
+        "extensions": [
+            {
+                "oid": oid,
+                "name": _oid_name(oid),
+                "critical": critical,
+                "value": _requested_value(csr.spki, oid, der),
+            }
+            for oid, critical, der in csr.extensions
+        ],
+    }
+
+
+def _oid_name(dotted: str) -> str:
+    try:
+        return _extension_name(x509.ObjectIdentifier(dotted))
+    except ValueError:  # longer than the library reads
+        return dotted
+
+
+def _requested_value(spki: bytes, oid: str, der: bytes) -> object:
+    """Decode one extension, in a request of its own: a broken one must not spoil the others."""
+    info = pkcs10.encode_info(DistinguishedName(), spki, [(oid, False, der)])
+    try:
+        parsed = x509.load_der_x509_csr(pkcs10.join(info, _OUTER, bytes(64)))
+        return _value(next(iter(parsed.extensions)).value)
+    except (ValueError, BadRequest):
+        return {"der": der.hex()}
 
 
 def _name(name: x509.Name) -> list[str]:
