@@ -14,6 +14,7 @@ from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
+from chancery.app.portal import portal_policy, portal_service
 from chancery.app.signer_process import socket_path
 from chancery.app.work import Background, background
 from chancery.domain.weak_keys import debian_list
@@ -27,9 +28,10 @@ from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
+from chancery.services.policy_desk import PolicyDesk
 from chancery.services.portal.admission import Admission
 from chancery.services.portal.pickup import KeyDisposal
-from chancery.services.portal.policy import PortalPolicy, Rate
+from chancery.services.portal.service import PortalService
 from chancery.services.preparation import Preparation
 from chancery.services.profiles import ProfileService
 from chancery.services.reconciliation import Reconciliation
@@ -58,6 +60,7 @@ class Office:
     audit_files: DirectoryPublisher
     profiles: ProfileService
     ras: RaService
+    policy: PolicyDesk
     status: StatusService
     authorities: AuthorityService
     certificates: CertificateService
@@ -66,6 +69,7 @@ class Office:
     changes: RequestChangeService
     delivery: DeliveryService
     key_disposal: KeyDisposal
+    portal: PortalService
     reconciliation: Reconciliation
     work: Background
 
@@ -82,7 +86,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
     catalogue = Catalogue(store, clock, changes, http=http)
     issuance = Issuance(store, vault, catalogue, clock, entropy)
     preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
-    admission = Admission(_portal(settings), clock)
+    admission = Admission(portal_policy(settings.portal), clock)
     registration = RegistrationService(
         store, catalogue, preparation, issuance, clock, entropy, admission
     )
@@ -117,6 +121,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         audit_files=audit_files,
         profiles=ProfileService(store, catalogue, ProfileLint(store, linter), clock),
         ras=RaService(store, catalogue, clock),
+        policy=PolicyDesk.open(store, linter, http=http),
         status=status,
         authorities=AuthorityService(
             AnnouncedStore(store, changes),
@@ -134,6 +139,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         changes=RequestChangeService(store, vault, preparation, clock, admission),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
+        portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
         work=background(store, clock),
     )
@@ -145,20 +151,6 @@ def open_office(settings: Settings) -> Iterator[Office]:
         store.close()
         vault.close()
         changes.close()
-
-
-def _portal(settings: Settings) -> PortalPolicy:
-    given = settings.portal
-    return PortalPolicy(
-        open=given.open,
-        files=given.files,
-        submissions=Rate(given.submissions.burst, given.submissions.per_hour),
-        checks=Rate(given.checks.burst, given.checks.per_hour),
-        codes=Rate(given.codes.burst, given.codes.per_hour),
-        proof_of_work=given.proof_of_work,
-        challenge_s=int(given.challenge_lifetime.total_seconds()),
-        key_window_s=int(given.key_window.total_seconds()),
-    )
 
 
 def _identity(

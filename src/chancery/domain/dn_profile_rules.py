@@ -23,8 +23,14 @@ Fault = tuple[str, str, str, str]
 
 def check_dn_profile(profile: DnProfile) -> None:
     """Raise BadRequest for the first fault of *profile*; return if it has none."""
+    for fault in dn_profile_faults(profile):
+        raise fault
+
+
+def dn_profile_faults(profile: DnProfile) -> Iterator[BadRequest]:
+    """Every fault of *profile*."""
     for field, rule, wrong, remedy in _faults(profile):
-        raise BadRequest(
+        yield BadRequest(
             f"DN profile {profile.name[:64]}: {wrong}",
             field=f"dn_profile.{field}",
             rule=f"dn-profile.{rule}",

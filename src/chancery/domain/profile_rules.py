@@ -13,7 +13,7 @@ from chancery.domain.names import NameKind
 from chancery.domain.patterns import MAX_REGEX, is_regex
 from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, KeyUsage, SanRule
 
-__all__ = ["check_dn_profile", "check_profile"]
+__all__ = ["check_dn_profile", "check_profile", "profile_faults"]
 
 MAX_NOTICE: Final = 200  # characters: RFC 5280 §4.2.1.4
 MAX_VALIDITY_S: Final = 30 * 366 * DAY_S
@@ -52,9 +52,15 @@ _URL: Final = re.compile(r"(?:\{http\}|https?://|ldaps?://)[!-~]*")
 
 def check_profile(profile: ExtensionProfile) -> None:
     """Raise BadRequest for the first fault of *profile*; return if it has none."""
+    for fault in profile_faults(profile):
+        raise fault
+
+
+def profile_faults(profile: ExtensionProfile) -> Iterator[BadRequest]:
+    """Every fault of *profile*."""
     for part in _PARTS:
         for field, rule, wrong, remedy in part(profile):
-            raise BadRequest(
+            yield BadRequest(
                 f"profile {profile.name[:64]}: {wrong}",
                 field=f"profile.{field}",
                 rule=f"profile.{rule}",

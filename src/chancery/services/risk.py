@@ -56,7 +56,7 @@ class RiskService:
             found = session.profiles.latest(name)
             if found is None:
                 raise NotFound(f"no profile {name!r}", field="profile", rule="profile.known")
-            return _judged(session, PolicyKind.PROFILE, name, of_profile(session, found.profile))
+            return judged(session, PolicyKind.PROFILE, name, of_profile(session, found.profile))
 
     def dn_profile(self, principal: Principal, name: str) -> list[Judged]:
         """Findings about every profile that uses it, which its fixed attributes may prevent."""
@@ -65,7 +65,7 @@ class RiskService:
             found = session.profiles.dn(name)
             if found is None:
                 raise NotFound(f"no DN profile {name!r}", field="dn_profile")
-            return _judged(session, PolicyKind.DN_PROFILE, name, of_dn_profile(session, found))
+            return judged(session, PolicyKind.DN_PROFILE, name, of_dn_profile(session, found))
 
     def ra(self, principal: Principal, name: str) -> list[Judged]:
         """Findings about an RA and what it offers."""
@@ -74,7 +74,7 @@ class RiskService:
             found = session.registrations.get(name)
             if found is None:
                 raise NotFound(f"no registration authority {name!r}", field="ra", rule="ra.known")
-            return _judged(session, PolicyKind.RA, name, of_ra(session, found))
+            return judged(session, PolicyKind.RA, name, of_ra(session, found))
 
 
 def of_profile(
@@ -202,7 +202,7 @@ def issuers_of(session: Session, ra: RegistrationAuthority) -> tuple[Issuer, ...
     return tuple(found)
 
 
-def _judged(session: Session, kind: PolicyKind, name: str, risks: Sequence[Risk]) -> list[Judged]:
+def judged(session: Session, kind: PolicyKind, name: str, risks: Sequence[Risk]) -> list[Judged]:
     """With what was accepted about it here, or where an RA took it up."""
 
     def accepted(of: PolicyKind, whose: str) -> dict[str, AcceptedRisk]:

@@ -11,6 +11,8 @@ from chancery.services.delivery import DeliveryService
 from chancery.services.figures import FigureService
 from chancery.services.identity import IdentityService
 from chancery.services.jobs import JobService
+from chancery.services.policy_desk import PolicyDesk
+from chancery.services.portal.service import PortalService
 from chancery.services.profiles import ProfileService
 from chancery.services.registration import RegistrationService
 from chancery.services.registrations import RaService
@@ -32,11 +34,13 @@ class Services:
     changes: RequestChangeService
     decisions: DecisionService
     delivery: DeliveryService
+    portal: PortalService
     certificates: CertificateService
     authorities: AuthorityService
     status: StatusService
     profiles: ProfileService
     ras: RaService
+    policy: PolicyDesk
     audit: AuditService
     audit_files: Publisher
     figures: FigureService

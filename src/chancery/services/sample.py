@@ -1,30 +1,45 @@
-"""A sample certificate of a profile, for the linter to judge before the profile counts."""
+"""A sample certificate of a profile, for linters and people to judge before the profile counts."""
 
+import ipaddress
 import time
 from collections.abc import Sequence
+from functools import cache
+from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
-from chancery.domain.algorithms import SignatureAlgorithm
-from chancery.domain.dn_profile import DnProfile, ValueSource
+from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.dn_profile import AttributeRule, DnProfile, ValueSource
 from chancery.domain.names import SHORT_NAMES, Attribute, DistinguishedName, GeneralName, NameKind
-from chancery.domain.profile import ExtensionProfile, ProfileVersion
+from chancery.domain.profile import ExtensionProfile, ProfileVersion, SanRule
 from chancery.ports import Linter, Store
 from chancery.wire import documents
 from chancery.wire.names import encode_name, parse_text
 from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
 from chancery.wire.twin import twin_signature
 
-_VALUES = {"C": "DE", "DC": "example", "emailAddress": "sample@example.org", "CN": "example.org"}
-_NAMES = {
-    NameKind.DNS: "example.org",
-    NameKind.EMAIL: "sample@example.org",
-    NameKind.IP: "192.0.2.1",
-    NameKind.URI: "https://example.org/",
-    NameKind.UPN: "sample@example.org",
+_HOST: Final = "example.org"
+_VALUES: Final = {
+    "C": "DE",
+    "DC": "example",
+    "emailAddress": f"sample@{_HOST}",
+    "serialNumber": "12345",
+    "dnQualifier": "1",
 }
-_ISSUER = "CN=Sample Issuing CA,O=Example,C=DE"
+_NAMES: Final = {
+    NameKind.DNS: _HOST,
+    NameKind.EMAIL: f"sample@{_HOST}",
+    NameKind.IP: "192.0.2.1",
+    NameKind.URI: f"https://{_HOST}/",
+    NameKind.UPN: f"sample@{_HOST}",
+    NameKind.DIRECTORY: "CN=Sample,O=Example",
+    NameKind.REGISTERED_ID: "1.3.6.1.4.1.32473.1",
+    NameKind.OTHER: "1.3.6.1.4.1.32473.2;0c0673616d706c65",
+}
+_ISSUER: Final = "CN=Sample Issuing CA,O=Example,C=DE"
+_NULL: Final = b"\x05\x00"
+ALGORITHM: Final = SignatureAlgorithm.ECDSA_SHA256
 
 
 class ProfileLint:
@@ -40,65 +55,112 @@ class ProfileLint:
         return self._linter(sample(profile, dn_profile))
 
 
-def sample(profile: ExtensionProfile, dn_profile: DnProfile | None) -> bytes:
-    """A DER certificate as *profile* would make it, signed by a key that is thrown away."""
+def sample(
+    profile: ExtensionProfile, dn_profile: DnProfile | None, *, complete: bool = False
+) -> bytes:
+    """A DER certificate as *profile* would make it, signed by a key that is thrown away.
+
+    Attributes that may be left out are, unless it is to be *complete*.
+    """
     now = int(time.time())
-    algorithm = SignatureAlgorithm.ECDSA_SHA256
-    issuer = IssuerContext(
-        name="sample",
-        subject_der=encode_name(parse_text(_ISSUER)),
-        key_identifier=bytes(range(20)),
-        signature_algorithm=algorithm,
-        not_after=now + 40 * 365 * 86_400,
-        http="http://pki.example.org",
-    )
     version = ProfileVersion(profile, 1, documents.sha256(profile), now, "sample")
-    tbs = compile_profile(version, issuer).build(
+    names = tuple(sample_name(rule) for rule in profile.san)
+    tbs = compile_profile(version, _issuer(now)).build(
         serial=int.from_bytes(bytes(range(1, 17))),
-        subject=_subject(dn_profile),
+        subject=_subject(dn_profile, names, complete=complete),
         spki=_key(profile.key_algorithms[0]),
-        names=tuple(
-            GeneralName(rule.kind, _NAMES[rule.kind]) for rule in profile.san if rule.kind in _NAMES
+        names=names,
+        extensions=tuple(
+            (custom.oid, _NULL)
+            for custom in profile.custom
+            if custom.der_hex is None and (complete or custom.required)
         ),
-        extensions=(),
         lasting_s=profile.validity_s,
     )
     return certificate(
-        assemble(tbs, *tbs.validity.starting(now)), algorithm, twin_signature(algorithm)
+        assemble(tbs, *tbs.validity.starting(now)), ALGORITHM, twin_signature(ALGORITHM)
     )
 
 
-def _subject(dn_profile: DnProfile | None) -> DistinguishedName:
-    rules = dn_profile.attributes if dn_profile else ()
-    return DistinguishedName(
-        tuple(
-            (Attribute(rule.oid, _sample_value(rule.oid, rule.value), rule.syntax),)
-            for rule in rules
-            if rule.required or rule.source is ValueSource.FIXED
-        )
+def sample_name(rule: SanRule) -> GeneralName:
+    """A name that suits the suffixes and networks of *rule*; a regex may still refuse it."""
+    value = _NAMES[rule.kind]
+    if rule.suffixes:
+        suffix = rule.suffixes[0].lower()
+        host = f"www{suffix}" if suffix.startswith(".") else suffix
+        if rule.wildcards and suffix.startswith("."):
+            host = f"*{suffix}"
+        value = value.replace(_HOST, host)
+    elif rule.wildcards:
+        value = f"*.{_HOST}"
+    if rule.networks:
+        network = ipaddress.ip_network(rule.networks[0])
+        value = str(network[min(1, network.num_addresses - 1)])
+    return GeneralName(rule.kind, value)
+
+
+def _issuer(now: int) -> IssuerContext:
+    return IssuerContext(
+        name="sample",
+        subject_der=encode_name(parse_text(_ISSUER)),
+        key_identifier=bytes(range(20)),
+        signature_algorithm=ALGORITHM,
+        not_after=now + 40 * 365 * 86_400,
+        http="http://pki.example.org",
     )
 
 
-def _sample_value(oid: str, fixed: str | None) -> str:
-    return fixed or _VALUES.get(SHORT_NAMES.get(oid, ""), "Sample")
+def _subject(
+    dn_profile: DnProfile | None, names: tuple[GeneralName, ...], *, complete: bool
+) -> DistinguishedName:
+    """One RDN an attribute, and one for those that share a number."""
+    hosts = [name.value for name in names if name.kind is NameKind.DNS]
+    common_name = hosts[0] if hosts else _HOST
+    rdns: list[list[Attribute]] = []
+    shared: dict[int, list[Attribute]] = {}
+    for rule in dn_profile.attributes if dn_profile else ():
+        if not (complete or rule.required or rule.source is ValueSource.FIXED):
+            continue
+        attribute = Attribute(rule.oid, _sample_value(rule, common_name), rule.syntax)
+        if rule.rdn is not None and rule.rdn in shared:
+            shared[rule.rdn].append(attribute)
+            continue
+        rdns.append([attribute])
+        if rule.rdn is not None:
+            shared[rule.rdn] = rdns[-1]
+    return DistinguishedName(tuple(map(tuple, rdns)))
 
 
+def _sample_value(rule: AttributeRule, common_name: str) -> str:
+    short = SHORT_NAMES.get(rule.oid, "")
+    value = rule.value or (common_name if short == "CN" else _VALUES.get(short, "Sample"))
+    return value[: rule.max_length].ljust(rule.min_length, "x")
+
+
+@cache
 def _key(name: str) -> bytes:
-    """A public key of the kind *name*, DER."""
-    key: (
+    """A public key of the kind *name*, DER; made once, for an RSA key takes its time."""
+    made: (
         rsa.RSAPrivateKey
         | ec.EllipticCurvePrivateKey
         | ed25519.Ed25519PrivateKey
         | mldsa.MLDSA44PrivateKey
+        | mldsa.MLDSA65PrivateKey
+        | mldsa.MLDSA87PrivateKey
     )
-    if name.startswith("rsa"):
-        key = rsa.generate_private_key(65537, 2048)
-    elif name == "ed25519":
-        key = ed25519.Ed25519PrivateKey.generate()
-    elif name.startswith("ml-dsa"):
-        key = mldsa.MLDSA44PrivateKey.generate()
-    else:
-        key = ec.generate_private_key(ec.SECP256R1())
-    return key.public_key().public_bytes(
+    match name:
+        case "rsa" | KeyAlgorithm.RSA_2048 | KeyAlgorithm.RSA_3072 | KeyAlgorithm.RSA_4096:
+            made = rsa.generate_private_key(65537, 2048)
+        case KeyAlgorithm.ED25519:
+            made = ed25519.Ed25519PrivateKey.generate()
+        case KeyAlgorithm.ML_DSA_44:
+            made = mldsa.MLDSA44PrivateKey.generate()
+        case KeyAlgorithm.ML_DSA_65:
+            made = mldsa.MLDSA65PrivateKey.generate()
+        case KeyAlgorithm.ML_DSA_87:
+            made = mldsa.MLDSA87PrivateKey.generate()
+        case _:
+            made = ec.generate_private_key(ec.SECP256R1())
+    return made.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
