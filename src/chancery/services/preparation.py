@@ -223,10 +223,11 @@ class Preparation:
     def key_faults(self, csr: CertificationRequest, profile: ExtensionProfile) -> Iterator[CAError]:
         """Everything that ``prepare`` would hold against the key, where it stops at the first."""
         sound = True
-        for check in (
+        checks: tuple[Callable[[], None], ...] = (
             lambda: key_quality.allowed(profile.key_algorithms, csr.public_key),
             lambda: key_quality.check(csr.public_key, debian=self._debian),
-        ):
+        )
+        for check in checks:
             try:
                 check()
             except CAError as error:

@@ -3,7 +3,7 @@
 Nothing is written, nothing is signed, and nothing of it is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -132,10 +132,11 @@ class CheckService:
     def _late_faults(self, prepared: CertificateRequest) -> Iterator[CAError]:
         """What only the record knows, and the linter's word on the finished content."""
         with self._store.read() as session:
-            for look in (
+            looks: tuple[Callable[[], None], ...] = (
                 lambda: refuse_blocked(session, [prepared.key_sha256]),
                 lambda: refuse_duplicates(session, [prepared]),
-            ):
+            )
+            for look in looks:
                 try:
                     look()
                 except CAError as error:
