@@ -1,5 +1,12 @@
 """Small stand-ins for what identity rests on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from chancery.domain.errors import CAError
+
 PASSWORD = "correct horse battery staple"
 
 
@@ -34,3 +41,11 @@ class CountingHasher:
 
     def outdated(self, phc: str) -> bool:
         return not phc.startswith(f"{self.version}:")
+
+
+@contextmanager
+def refused(kind: type[CAError], rule: str) -> Iterator[None]:
+    """Expect an error of *kind* that names *rule*."""
+    with pytest.raises(kind) as caught:
+        yield
+    assert caught.value.rule == rule

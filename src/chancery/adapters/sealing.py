@@ -63,8 +63,8 @@ class KeyFileSealer:
 
     def _make(self) -> bytes:
         """Write a new key, or read the one that another process made in this moment."""
-        draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        draft = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as out:
                 out.write(secrets.token_bytes(_KEY))
