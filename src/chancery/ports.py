@@ -241,6 +241,13 @@ class Profiles(Protocol):
         """
         ...
 
+    def keep(self, version: ProfileVersion) -> None:
+        """Put a version on record that nobody is to choose: ``latest`` stays as it is.
+
+        It gets the next number of its name; one that is on record stays as it is.
+        """
+        ...
+
     def retire(self, name: str) -> None:
         """Hide the profile from ``latest`` and ``list``; its versions stay on record."""
         ...
@@ -329,6 +336,10 @@ class Certificates(Protocol):
     def find(self, where: CertificateFilter, page: Page) -> list[CertificateRecord]: ...
     def count(self, where: CertificateFilter, most: int) -> int:
         """How many match, counting no further than *most*."""
+        ...
+
+    def expiring(self, after: int, until: int, limit: int) -> list[CertificateRecord]:
+        """Valid ones with *after* < notAfter <= *until*, the soonest first."""
         ...
 
     def profiles_of(self, serials: Sequence[str]) -> Mapping[tuple[str, str], str]:

@@ -103,15 +103,15 @@ class SqlJobs:
     def retry(self, job_id: str, now: int) -> None:
         sql = (
             "UPDATE job SET due_at = ?, attempts = 0, failed_at = NULL"
-            " WHERE id = ? AND failed_at IS NOT NULL"
+            " WHERE id = ? AND leased_by IS NULL"
         )
         if not self._link.driver(sql, (now, job_id)).rowcount:
-            raise self._not_failed(job_id)
+            raise self._wrong(job_id)
 
     def discard(self, job_id: str) -> None:
         sql = "DELETE FROM job WHERE id = ? AND failed_at IS NOT NULL"
         if not self._link.driver(sql, (job_id,)).rowcount:
-            raise self._not_failed(job_id)
+            raise self._wrong(job_id)
 
     def get(self, job_id: str) -> Job | None:
         row = self._link.first(_select().where(_J.c.id == job_id))
@@ -134,7 +134,7 @@ class SqlJobs:
         rows = self._link.driver(_COUNTS).fetchall()
         return {(kind, JobState(state)): count for kind, state, count in rows}
 
-    def _not_failed(self, job_id: str) -> Exception:
+    def _wrong(self, job_id: str) -> Exception:
         job = self.get(job_id)
         if job is None:
             return NotFound(
@@ -144,7 +144,10 @@ class SqlJobs:
                 remedy="jobs that are done leave the list: it may have succeeded",
             )
         return WrongState(
-            f"the job is {job.state.value}, not failed", field="id", rule="job.failed"
+            f"the job is {job.state.value}",
+            field="id",
+            rule="job.state",
+            remedy="wait until it has ended",
         )
 
 

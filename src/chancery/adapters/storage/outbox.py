@@ -50,6 +50,10 @@ class SqlNotifications:
             ],
         )
 
+    def marked(self, marks: Sequence[str]) -> frozenset[str]:
+        rows = self._link.rows(select(_N.c.mark).where(_N.c.mark.in_(marks)))
+        return frozenset(row.mark for row in rows)
+
     def fresh(self, limit: int) -> list[Notification]:
         cursor = self._link.driver(
             "SELECT id, event, ra, about, data, created_at, mark FROM notification"
@@ -61,10 +65,9 @@ class SqlNotifications:
             for id_, event, ra, about, data, created_at, mark in cursor
         ]
 
-    def expanded(self, notification_id: str, now: int) -> None:
-        self._link.driver(
-            "UPDATE notification SET expanded_at = ? WHERE id = ?", (now, notification_id)
-        )
+    def expanded(self, notification_id: str, now: int) -> bool:
+        sql = "UPDATE notification SET expanded_at = ? WHERE id = ? AND expanded_at IS NULL"
+        return bool(self._link.driver(sql, (now, notification_id)).rowcount)
 
     def add_deliveries(self, deliveries: Sequence[Delivery]) -> None:
         self._link.many(
@@ -78,7 +81,7 @@ class SqlNotifications:
             ],
         )  # fmt: skip
 
-    def sent(self, delivery_id: str, now: int) -> None:
+    def sent(self, delivery_id: str, now: int | None) -> None:
         self._link.driver("UPDATE delivery SET sent_at = ? WHERE id = ?", (now, delivery_id))
 
     def delivery(self, delivery_id: str) -> Delivery | None:

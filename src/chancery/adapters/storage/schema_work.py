@@ -58,6 +58,7 @@ delivery = Table(
     number("created_at"),
     number("sent_at", null=True),
     UniqueConstraint("notification_id", "channel", "recipient"),
+    Index(None, "channel", "id"),
     Index("ix_delivery_unsent", "id", sqlite_where=_UNSENT, postgresql_where=_UNSENT),
 )
 

@@ -36,7 +36,7 @@ class JobService:
             return _known(session, job_id)
 
     def retry(self, principal: Principal, job_id: str) -> Job:
-        """Have a failed job done again, now."""
+        """Have a job that failed, or waits for its next try, done now."""
 
         def work(session: Session) -> None:
             session.jobs.retry(job_id, self._clock.s())

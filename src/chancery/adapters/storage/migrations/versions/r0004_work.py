@@ -103,6 +103,7 @@ def _outbox() -> None:
             name=op.f("uq_delivery_notification_id_channel_recipient"),
         ),
     )
+    op.create_index(op.f("ix_delivery_channel_id"), "delivery", ["channel", "id"])
     _partial("ix_delivery_unsent", "delivery", "sent_at IS NULL")
     op.create_table(
         "message_template",

@@ -1,0 +1,174 @@
+"""What happens by the passing of time: certificates and CAs that expire, CRLs that are late."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from chancery.domain.authority import Authority, AuthorityState, CrlRecord
+from chancery.domain.certificate import CertificateRecord
+from chancery.domain.notification import CA_EXPIRY_DAYS, EXPIRY_DAYS, Event
+from chancery.ports import Clock, Session, Store
+from chancery.services.notifications.announcer import Announcer, certificate_facts
+
+_DAY_S: Final = 86_400
+_BATCH: Final = 500  # certificates of one unit of work
+_ALL: Final = 1_000_000
+_IN_ONE: Final = 50  # certificates of one message
+_GRACE_S: Final = 3_600
+"""A CRL may come this long after its regular date before somebody is called."""
+
+
+class Sweeps:
+    """Idempotent: each event is told once, whoever runs it and how often."""
+
+    def __init__(self, store: Store, announcer: Announcer, clock: Clock) -> None:
+        self._store = store
+        self._announcer = announcer
+        self._clock = clock
+
+    def expiring(self) -> int:
+        """Tell owners and RAs of certificates that expire in 30, 14, 7 days and in one.
+
+        A threshold is a line that moves along the certificates in the order of
+        their expiry; each certificate is crossed once by each of them.  One
+        that lives shorter than a threshold was issued behind that line.
+        Return how many certificates were told of.
+        """
+        if self._announcer.silent:
+            return 0
+        return sum(self._cross(days, shorter) for days, shorter in _with_next(EXPIRY_DAYS))
+
+    def _cross(self, days: int, shorter: int) -> int:
+        told = 0
+        while True:
+            now = self._clock.s()
+            line = now + days * _DAY_S
+            step = partial(self._step, days=days, shorter=shorter, line=line, now=now)
+            crossed, last = self._store.write(step)
+            told += crossed
+            if last:
+                return told
+
+    def _step(
+        self, session: Session, days: int, shorter: int, line: int, now: int
+    ) -> tuple[int, bool]:
+        """Cross some certificates in one unit; whether those were all."""
+        cursor = f"expiring-{days}"
+        position = session.figures.position(cursor)
+        if position is None:  # from now on: what is on record already was somebody else's to tell
+            session.figures.advance(cursor, None, line)
+            return 0, True
+        taken = session.certificates.expiring(position, line, _BATCH)
+        whole = len(taken) < _BATCH
+        until = line
+        if not whole:  # all that expire in the second of the last one come along
+            until = taken[-1].not_after
+            others = session.certificates.expiring(until - 1, until, _ALL)
+            taken = [one for one in taken if one.not_after < until] + others
+        if until > position:
+            session.figures.advance(cursor, position, until)
+        # What the next threshold has crossed as well (we were away) is told by that one.
+        soonest = now + shorter * _DAY_S
+        due = [one for one in taken if one.not_after > soonest and not _superseded(session, one)]
+        self._tell(session, days, due)
+        return len(due), whole
+
+    def _tell(self, session: Session, days: int, due: Sequence[CertificateRecord]) -> None:
+        groups: defaultdict[tuple[str, str], list[CertificateRecord]] = defaultdict(list)
+        for record in due:
+            request = session.requests.get(record.request_id)
+            if request is not None:
+                groups[request.ra, record.requester].append(record)
+        for (ra, requester), records in sorted(groups.items()):
+            for start in range(0, len(records), _IN_ONE):
+                facts = [certificate_facts(one) for one in records[start : start + _IN_ONE]]
+                data: dict[str, Any] = {"days": days, "requester": requester, "certificates": facts}
+                self._announcer.tell(
+                    session, Event.CERTIFICATE_EXPIRING, f"{ra}/{requester}", data, ra=ra
+                )
+
+    def authorities(self) -> None:
+        """Tell of CAs that expire in 90, 30 and 7 days, and of CRLs that should have come."""
+        if self._announcer.silent:
+            return
+        now = self._clock.s()
+        with self._store.read() as session:
+            due = [
+                one
+                for authority in session.authorities.all()
+                for one in (
+                    *_ca_expiring(session, authority, now),
+                    *_late(authority, session.crls.latest(authority.name), now),
+                )
+            ]
+            told = session.notifications.marked([mark for *_, mark in due])
+        due = [one for one in due if one[-1] not in told]
+        if not due:
+            return
+
+        def unit(session: Session) -> None:
+            for event, about, data, mark in due:
+                self._announcer.tell(session, event, about, data, mark=mark)
+
+        self._store.write(unit)
+
+
+def _with_next(days: Sequence[int]) -> list[tuple[int, int]]:
+    """Each threshold and the next shorter one (0: the end itself)."""
+    return list(zip(days, (*days[1:], 0), strict=True))
+
+
+def _superseded(session: Session, record: CertificateRecord) -> bool:
+    """Whether its renewal is on record and valid."""
+    others = session.certificates.valid_subject(record.authority, record.subject, record.not_after)
+    for other, _ in others:
+        found = session.certificates.get(other) if other != record.id else None
+        if found is not None and found.renewed_from == record.id:
+            return True
+    return False
+
+
+_Due = tuple[Event, str, dict[str, Any], str]
+
+
+def _ca_expiring(session: Session, authority: Authority, now: int) -> list[_Due]:
+    """The nearest threshold that the current certificate has crossed."""
+    current = next((c for c in session.authorities.certificates(authority.name) if c.current), None)
+    if current is None or not now < current.not_after <= now + CA_EXPIRY_DAYS[0] * _DAY_S:
+        return []
+    days = min(days for days in CA_EXPIRY_DAYS if current.not_after <= now + days * _DAY_S)
+    data = {
+        "authority": authority.name,
+        "subject": authority.subject.text,
+        "serial": current.serial,
+        "not_after": current.not_after,
+        "days": days,
+    }
+    mark = f"ca-expiring/{authority.name}/{current.serial}/{days}"
+    return [(Event.CA_EXPIRING, authority.name, data, mark)]
+
+
+def _late(authority: Authority, crl: CrlRecord | None, now: int) -> list[_Due]:
+    """Late: an hour past its regular date; of an offline CA, in the last quarter of its life."""
+    if crl is None or authority.state not in {AuthorityState.ACTIVE, AuthorityState.DISABLED}:
+        return []
+    life = crl.next_update - crl.this_update
+    if authority.offline or authority.key_id is None:
+        late_at = crl.next_update - life // 4
+    else:
+        spare = max(0, life - authority.crl_every_s)
+        late_at = crl.this_update + authority.crl_every_s + min(_GRACE_S, spare // 2)
+    if now < late_at:
+        return []
+    expired = now >= crl.next_update
+    data = {
+        "authority": authority.name,
+        "number": crl.number,
+        "this_update": crl.this_update,
+        "next_update": crl.next_update,
+        "expired": expired,
+    }
+    stage = "expired" if expired else "late"
+    mark = f"crl-{stage}/{authority.name}/{crl.number}"
+    return [(Event.CRL_LATE, authority.name, data, mark)]
