@@ -74,9 +74,26 @@ def test_the_certificate_of_a_subordinate_is_on_record_with_its_audit_leaf(house
     with house.store.read() as session:
         (record,) = session.certificates.by_serial(serial, "root")
         (leaf,) = session.audit.find(action="certificate.issued", subject_id=f"root/{serial}")
-    assert (record.profile, record.requester) == ("subordinate-ca", "otto")
+    assert (record.profile, record.requester) == ("authority-subordinate", "otto")
     assert leaf.event.details["approvers"] == ["otto"]
     assert leaf.event.details["sha256"] == record.sha256
+
+
+def test_what_every_certificate_was_made_from_stays_on_record(house: House) -> None:
+    house.authorities.create(SYSTEM, new("pinned-root", None))
+    house.authorities.create(SYSTEM, new("pinned", "pinned-root"))
+    house.authorities.renew(SYSTEM, "pinned")
+    with house.store.read() as session:
+        names = set()
+        for record in session.certificates.iterate():
+            if record.profile == "ocsp-signer":
+                continue  # the catalogue's, which this house does not have
+            version = session.profiles.version(record.profile_sha256)
+            assert version is not None
+            assert version.profile.name == record.profile
+            names.add(record.profile)
+        assert names >= {"authority-root", "authority-subordinate"}
+        assert not session.profiles.all()  # and nobody can choose it
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,18 @@ def test_profiles_keep_every_version(store: SqlStore) -> None:
         assert session.profiles.versions("tls") == [first, second]
 
 
+def test_a_profile_that_nobody_chooses_is_kept_beside_the_others(store: SqlStore) -> None:
+    first, second = version(1), version(2)
+    store.write(lambda s: s.profiles.add(first))
+    for _ in range(2):
+        store.write(lambda s: s.profiles.keep(replace(second, version=1)))
+    store.write(lambda s: s.profiles.keep(first))
+    with store.read() as session:
+        assert session.profiles.latest("tls") == first
+        assert session.profiles.version(second.sha256) == second
+        assert session.profiles.versions("tls") == [first, second]
+
+
 def test_dn_profiles_and_registration_authorities(store: SqlStore) -> None:
     rule = AttributeRule("2.5.4.3", Syntax.UTF8, ValueSource.CSR, required=True)
     dn, ra = (

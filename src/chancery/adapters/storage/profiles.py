@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from chancery.adapters.storage import documents, schema_policy
 from chancery.adapters.storage.link import Link, Record, insert_sql
@@ -41,20 +41,28 @@ class SqlProfiles:
         return [_version(row) for row in self._link.rows(_LATEST.order_by(_H.c.name))]
 
     def add(self, version: ProfileVersion) -> None:
-        values = (
-            version.sha256,
-            version.profile.name,
-            version.version,
-            documents.encode(version.profile),
-            version.created_at,
-            version.created_by,
-        )
-        self._link.many(insert_sql(_V, "ON CONFLICT (sha256) DO NOTHING"), [values])
+        self._store(version, version.version)
         self._link.driver(
             "INSERT INTO profile_head (name, sha256) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256",
             (version.profile.name, version.sha256),
         )
+
+    def keep(self, version: ProfileVersion) -> None:
+        newest = select(func.max(_V.c.version)).where(_V.c.name == version.profile.name)
+        row = self._link.first(newest)
+        self._store(version, 1 + ((row and row[0]) or 0))
+
+    def _store(self, version: ProfileVersion, number: int) -> None:
+        values = (
+            version.sha256,
+            version.profile.name,
+            number,
+            documents.encode(version.profile),
+            version.created_at,
+            version.created_by,
+        )
+        self._link.many(insert_sql(_V, "ON CONFLICT (sha256) DO NOTHING"), [values])
 
     def retire(self, name: str) -> None:
         if not self._link.run(delete(_H).where(_H.c.name == name)).rowcount:

@@ -27,7 +27,6 @@ from chancery.services.audit.events import event
 from chancery.services.authority.pending import APPROVED, approvers_of
 from chancery.services.authority.plan import Lint, Plan, intent_of
 from chancery.services.authority.records import (
-    PROFILE,
     REQUEST_PREFIX,
     algorithm_in,
     install,
@@ -77,6 +76,7 @@ class Certification:
 
         def unit(session: Session) -> None:
             also(session)
+            session.profiles.keep(plan.version)
             session.certificates.intend([intent])
             session.audit.append(
                 [
@@ -218,7 +218,7 @@ class Certification:
                         authority=record.authority,
                         serial=record.serial,
                         sha256=record.sha256,
-                        profile=PROFILE,
+                        profile=record.profile,
                         approvers=list(approvers),
                     )
                 ],

@@ -19,13 +19,13 @@ from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.errors import BadKey
 from chancery.domain.names import DistinguishedName
 from chancery.ports import Session
+from chancery.services.authority.templates import ROOT_PROFILE, SUBORDINATE_PROFILE
 from chancery.services.issuers import decode, find
 from chancery.wire import ca_certificate
 from chancery.wire.algorithms import load_key
 from chancery.wire.ca_certificate import CaCertificate
 from chancery.wire.names import decode_name
 
-PROFILE = "subordinate-ca"
 REQUEST_PREFIX = "ca:"
 """``request_id`` of CA certificates reads ``ca:KIND:AUTHORITY:KEY``; the last two may be empty."""
 
@@ -111,6 +111,12 @@ def parts(intent: Intent) -> tuple[AuthorityCertificateKind, str, str]:
     return AuthorityCertificateKind(kind), name, key_id
 
 
+def profile_of(intent: Intent) -> str:
+    """The name of the template that its content was made from."""
+    root = parts(intent)[0] is AuthorityCertificateKind.SELF_SIGNED
+    return ROOT_PROFILE if root else SUBORDINATE_PROFILE
+
+
 def algorithm_in(intent: Intent) -> SignatureAlgorithm:
     """How the TBSCertificate says it is signed."""
     return ca_certificate.fields(intent.tbs)[0]
@@ -133,7 +139,7 @@ def record_of(
         not_after=decoded.not_after,
         key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
         sha256=decoded.sha256,
-        profile=PROFILE,
+        profile=profile_of(intent),
         profile_sha256=intent.profile_sha256,
         request_id=intent.request_id,
         requester=requester,

@@ -17,6 +17,10 @@ from chancery.services.authority.specification import (
 )
 from chancery.wire import der, documents, pkcs10
 
+ROOT_PROFILE = "authority-root"
+SUBORDINATE_PROFILE = "authority-subordinate"
+"""What these templates are called on record; nobody chooses them for a request."""
+
 _CDP = ("{http}/crl/{ca}.crl",)
 _AIA_OCSP = ("{http}/ocsp/{ca}",)
 _AIA_ISSUERS = ("{http}/ca/{ca}.cer",)
@@ -38,7 +42,7 @@ def root(
     """A self-signed certificate: no pointers, and no authorityKeyIdentifier (RFC 5280 §4.2.1.1)."""
     lasting_s = (extensions.days or usual_days) * DAY_S
     profile = ExtensionProfile(
-        name="root-ca",
+        name=ROOT_PROFILE,
         key_algorithms=_KEYS,
         validity_s=lasting_s,
         max_validity_s=lasting_s,
@@ -76,7 +80,7 @@ def subordinate(
     if aia_ocsp is None:
         aia_ocsp = _AIA_OCSP if online else ()
     profile = ExtensionProfile(
-        name="subordinate-ca",
+        name=SUBORDINATE_PROFILE,
         key_algorithms=_KEYS,
         validity_s=lasting_s,
         max_validity_s=lasting_s,
