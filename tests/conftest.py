@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services import postgres
+from services import postgres, slapd
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +25,16 @@ def postgres_server() -> Iterator[postgres.Server]:
 def postgres_database(postgres_server: postgres.Server) -> str:
     """URL of an empty database that one session-wide user owns."""
     return postgres_server.database()
+
+
+@pytest.fixture(scope="session")
+def directory_server() -> Iterator[slapd.Slapd]:
+    """A private OpenLDAP.  Absent: a loud skip, or a failure where CHANCERY_REQUIRE_SLAPD is set."""
+    try:
+        server = slapd.Slapd.create()
+    except slapd.Missing as missing:
+        if os.environ.get("CHANCERY_REQUIRE_SLAPD"):
+            pytest.fail(f"CHANCERY_REQUIRE_SLAPD is set, but {missing}")
+        pytest.skip(str(missing))
+    yield server
+    server.remove()
