@@ -27,6 +27,8 @@ from chancery.services.issuance_records import (
     refuse_blocked,
     submitted_event,
 )
+from chancery.services.notifications import SILENT, Announcer
+from chancery.services.quotas import count_submission
 from chancery.services.rehearsal import Piece, Rehearsal, Submitted, Work
 from chancery.services.request_access import forget_key, refuse_duplicates
 from chancery.services.uniqueness import SubjectsTaken
@@ -45,9 +47,12 @@ class Issuance:
         catalogue: Catalogue,
         clock: Clock,
         entropy: Entropy,
+        announcer: Announcer = SILENT,
     ) -> None:
         self._store = store
         self._vault = vault
+        self._announcer = announcer
+        self._catalogue = catalogue
         self._clock = clock
         self._entropy = entropy
         self._rehearsal = Rehearsal(catalogue, clock, entropy, self._give_up)
@@ -114,9 +119,11 @@ class Issuance:
         session.requests.add([piece.request for piece in fresh])
         events = [submitted_event(piece.work.principal, piece.request) for piece in fresh]
         session.audit.append(events, self._clock.ms())
+        self._announcer.waiting(session, [piece.request for piece in fresh if not piece.intended])
         for piece in fresh:
+            request = piece.request
+            count_submission(session, piece.work.principal, self._catalogue.ra(request.ra), request)
             if piece.work.note:
-                request = piece.request
                 note = Note(request.requester, request.created_at, piece.work.note)
                 session.requests.add_note(request.id, note)
 
@@ -207,6 +214,7 @@ class Issuance:
                 [issued_event(piece.work.principal, record) for piece, record in signed],
                 self._clock.ms(),
             )
+            self._announcer.issued(session, [(piece.request, record) for piece, record in signed])
 
         def committed(future: "Future[None]") -> None:
             error = future.exception()
