@@ -13,6 +13,11 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: tuple[str, ...] = ()  # each Set-Cookie field
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
 
     @property
     def json(self) -> Any:
@@ -119,4 +124,6 @@ class Asker:
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in sent[0]["headers"]
         }
-        return Answer(sent[0]["status"], answered, b"".join(m.get("body", b"") for m in sent[1:]))
+        cookies = tuple(v.decode() for k, v in sent[0]["headers"] if k.lower() == b"set-cookie")
+        body = b"".join(m.get("body", b"") for m in sent[1:])
+        return Answer(sent[0]["status"], answered, body, cookies)

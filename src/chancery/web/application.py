@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
@@ -21,7 +21,7 @@ from chancery.web.assets import Assets
 from chancery.web.bodies import read_form
 from chancery.web.fields import Fields, Form
 from chancery.web.navigation import Navigation
-from chancery.web.pages import Access, Page
+from chancery.web.pages import Access, Page, Pages
 from chancery.web.rendering import Renderer
 from chancery.web.security import secured
 from chancery.web.visit import Visit
@@ -48,11 +48,12 @@ class PageRoute(Route):
 class Web:
     """Serves every page and every static file.  Handlers run in threads of their own."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, sections: Sequence[Pages] = SECTIONS) -> None:
+        self._sections = sections
         self._assets = Assets()
-        self.renderer: Final = Renderer(self._assets, Navigation(SECTIONS))
+        self.renderer: Final = Renderer(self._assets, Navigation(sections))
         self._answering = Answering(services, self.renderer)
-        self._routes = [PageRoute(page) for pages in SECTIONS for page in pages.routes]
+        self._routes = [PageRoute(page) for pages in sections for page in pages.routes]
         self._threads = ThreadPoolExecutor(_THREADS, "page")
         # Passwords wait in a queue of their own: a flood of them costs nobody else a thread.
         self._slow = ThreadPoolExecutor(_SLOW_THREADS, "page-password")
@@ -61,7 +62,7 @@ class Web:
     @property
     def access(self) -> list[Access]:
         """Who may see what: every page there is."""
-        return [row for pages in SECTIONS for row in pages.access()]
+        return [row for pages in self._sections for row in pages.access()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -4,6 +4,7 @@ from typing import Final
 
 from chancery.domain import errors
 
+# 401 would ask for a header field that only programs answer (RFC 9110 §15.5.2).
 # Most specific class first: the first isinstance() match wins.
 PAGES: Final[tuple[tuple[type[errors.CAError], int, str], ...]] = (
     (errors.BadCSR, 422, "The certification request is not acceptable"),
@@ -11,8 +12,9 @@ PAGES: Final[tuple[tuple[type[errors.CAError], int, str], ...]] = (
     (errors.BadName, 422, "A name is not acceptable"),
     (errors.TooLarge, 413, "That was too much at once"),
     (errors.BadRequest, 422, "Something in it is not right"),
-    (errors.NotAuthenticated, 401, "Please sign in"),
+    (errors.NotAuthenticated, 422, "Please sign in"),
     (errors.NotPermitted, 403, "You may not do this"),
+    (errors.TooOften, 429, "Too often"),
     (errors.LockedOut, 423, "Locked out for a while"),
     (errors.NotFound, 404, "Not found"),
     (errors.AlreadyExists, 409, "It exists already"),

@@ -68,6 +68,10 @@ class Renderer:
         """Return the name of every template."""
         return self._environment.list_templates(extensions=["html"])
 
+    def compile(self, name: str) -> None:
+        """Raise if template *name* has a fault that shows before it is used."""
+        self._environment.get_template(name)
+
 
 def _layout(visit: "Visit") -> str:
     """Which frame a page has that may appear anywhere."""

@@ -21,7 +21,7 @@ def ask(
         return visit.redirect(back)
     return visit.render(
         "sign_in/step_up.html",
-        status=200 if visit.method == "GET" else 403,
+        status=200 if visit.method == "GET" or visit.error else 403,
         ways=ways,
         back=back,
         then=then,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from chancery.domain.errors import CAError
+from chancery.domain.errors import CAError, TooOften
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.web_session import WebSession
 from chancery.services.roster import Services
@@ -105,7 +105,10 @@ class Visit:
             block = None
             notices = self._take_notices()
         text = self.renderer.page(self, template, block, {"notices": notices, **context})
-        return self.finish(HTMLResponse(text, status))
+        response = HTMLResponse(text, status)
+        if isinstance(self.error, TooOften):
+            response.headers["retry-after"] = str(self.error.retry_after_s)
+        return self.finish(response)
 
     def redirect(self, url: str, notice: str | None = None, level: str = "success") -> Response:
         """Go on to *url*, a path of ours; *notice* appears on the page there."""
@@ -180,7 +183,7 @@ class Visit:
         self.set_cookies.append(cookies.header(cookies.NOTICE, "", lasts_s=0))
         try:
             level, text = json.loads(base64.urlsafe_b64decode(packed))
-        except ValueError:
+        except (ValueError, TypeError):
             return []
         return [(level, str(text)[:_MAX_NOTICE])] if level in LEVELS else []
 

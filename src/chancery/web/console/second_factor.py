@@ -43,6 +43,8 @@ def answer(visit: Visit) -> Response:
 @pages.post("/factor/passkey", Permission.PUBLIC)
 def question(visit: Visit) -> Response:
     """What the browser's passkey dialog takes."""
+    if visit.session is None:
+        return visit.redirect("/console/sign-in")
     return visit.json(visit.services.identity.sessions.passkey_options(visit.session_cookie))
 
 
