@@ -2,8 +2,13 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from issuing import Issuer, dn, spki
 
 from chancery.adapters.lint import PkiLinter
@@ -50,6 +55,35 @@ def test_a_negative_serial_number_is_found(linter: Linter, leaf: bytes) -> None:
     serial = leaf.index(b"\x02\x10\x7a")
     broken = leaf[: serial + 2] + b"\xfa" + leaf[serial + 3 :]
     assert any(f.startswith("ERROR") and "serial" in f for f in linter(broken))
+
+
+def named(name: str) -> bytes:
+    """A certificate for *name*, whatever our own rules say of it."""
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), 1 << 100)
+        .not_valid_before(day)
+        .not_valid_after(day + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    )
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    "name", ["localhost", "Intranet", "*.example.org", "a.b", "www.example.org"]
+)
+def test_a_host_name_needs_no_public_ending(linter: Linter, name: str) -> None:
+    """RFC 5280 §4.2.1.6 asks for the syntax of RFC 1034 §3.5, and for no more."""
+    assert not [f for f in linter(named(name)) if "domain_name" in f]
+
+
+@pytest.mark.parametrize(
+    "name", ["-a.example.org", "a..b", "10.0.0.1", "a b", "w*.example.org", "localhost.", "x.123"]
+)
+def test_what_is_no_host_name_is_found(linter: Linter, name: str) -> None:
+    assert any(f.startswith("ERROR pkix.invalid_domain_name_syntax") for f in linter(named(name)))
 
 
 @pytest.mark.parametrize("data", [b"", b"\x30", b"\x30\x00", bytes(100), b"-----BEGIN"])

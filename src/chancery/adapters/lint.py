@@ -6,7 +6,12 @@ in the background, what was issued; ``wire.lint`` stands in the hot path.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Final
 
+from chancery.domain import name_syntax
+from chancery.domain.errors import BadName
+
+_DNS_SYNTAX: Final = "pkix.invalid_domain_name_syntax"
 _Findings = Callable[[bytes], Iterator[str]]
 
 
@@ -54,7 +59,23 @@ def _pkix() -> _Findings:
         for result in validators.validate(document.root):
             for found in result.finding_descriptions:
                 if found.finding.severity < worst_ignored:
+                    if found.finding.code == _DNS_SYNTAX and _is_host(str(result.node.pdu)):
+                        continue
                     where = found.message or result.node.path
                     yield f"{found.finding.severity.name} {found.finding.code}: {where}"
 
     return findings
+
+
+def _is_host(name: str) -> bool:
+    """Whether a dNSName that pkilint refuses is in preferred name syntax all the same.
+
+    It asks for a domain with a public-looking end, and so objects to
+    ``localhost``, to host names of one label and to wildcards.  RFC 5280
+    §4.2.1.6 asks for the syntax of RFC 1034 §3.5 alone; which names there may
+    be is a matter of the profile, which was held to it before.
+    """
+    try:
+        return name_syntax.dns(name) == name.lower()
+    except BadName:
+        return False
