@@ -11,7 +11,8 @@ from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import CAError, LintFailed, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.profile import ExtensionProfile, Override, ProfileVersion
-from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.profile_rules import check_dn_profile, check_profile
+from chancery.domain.registration import RegistrationAuthority, check_ra
 from chancery.domain.request import CertificateRequest, RequestState, ToBeSigned
 from chancery.domain.san_rules import select_names
 from chancery.domain.subject import build_subject
@@ -79,6 +80,7 @@ class DryRunService:
     ) -> DryRun:
         """Try *candidate* on the last requests for that profile, or for the one named by *like*."""
         _allowed(principal, Permission.PROFILE_MANAGE)
+        check_profile(candidate)
         with self._store.read() as session:
             dn_profile = session.profiles.dn(candidate.dn_profile)
             rules = _Rules(candidate, dn_profile)
@@ -90,6 +92,7 @@ class DryRunService:
     ) -> DryRun:
         """Try *candidate* on the last requests for any profile that uses it."""
         _allowed(principal, Permission.PROFILE_MANAGE)
+        check_dn_profile(candidate)
         with self._store.read() as session:
             users = {
                 version.profile.name: _Rules(version.profile, candidate)
@@ -109,6 +112,7 @@ class DryRunService:
     ) -> DryRun:
         """Hold *candidate* against the last requests to that RA: who may ask for what, of whom."""
         _allowed(principal, Permission.RA_MANAGE)
+        check_ra(candidate)
         with self._store.read() as session:
             found = _latest(session, RequestFilter(ra=candidate.name), last)
             return DryRun(tuple(_admission(session, candidate, request) for request in found))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cryptography import x509
 
@@ -30,6 +30,9 @@ from chancery.services.sample import sample
 from chancery.wire import documents
 from chancery.wire.describe import describe_certificate
 from chancery.wire.lint import compile_lint
+
+_NAMES: Final = frozenset({"profile.name", "dn_profile.name"})
+"""What is typed first, and does not show in a certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,14 @@ class PreviewService:
         full: bool,
     ) -> Preview:
         found = tuple(faults)
+        if any(fault.field not in _NAMES for fault in found):  # it may not even encode
+            return Preview(found, tuple(risks), changes=changes)
         try:
             der = sample(profile, dn_profile, complete=True)
             decoded = _decoded(der)
-        except (CAError, ValueError, IndexError) as error:
-            # A candidate with faults may not even encode; one without them that does not is one.
-            if not found:
-                found = (error if isinstance(error, CAError) else BadRequest(str(error)),)
-            return Preview(found, tuple(risks), changes=changes)
+        except (CAError, ValueError) as error:
+            fault = error if isinstance(error, CAError) else BadRequest(str(error))
+            return Preview((*found, fault), tuple(risks), changes=changes)
         lint = compile_lint(ProfileVersion(profile, 1, documents.sha256(profile), 0, "preview"))
         findings = list(lint(der))
         if full and not found:

@@ -19,13 +19,13 @@ from chancery.services.identity import IdentityService
 
 
 class Reached:
-    """Any method of any service: raises NotFound, which no permission check does."""
+    """Any method of any service or of its parts: raises NotFound, as no permission check does."""
 
-    def __getattr__(self, name: str) -> Any:
-        def method(*_: object, **__: object) -> None:
-            raise NotFound("reached")
+    def __getattr__(self, name: str) -> "Reached":
+        return Reached()
 
-        return method
+    def __call__(self, *_: object, **__: object) -> None:
+        raise NotFound("reached")
 
 
 @dataclass
