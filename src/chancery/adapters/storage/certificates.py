@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 
 from chancery.adapters.storage import names_text, schema
-from chancery.adapters.storage.link import Link, Record, insert_sql
+from chancery.adapters.storage.link import Grouped, Link, Record, insert_sql
 from chancery.adapters.storage.revocations import REASONS, STATUSES, SqlRevocations
 from chancery.adapters.storage.search import count, matches, page_of_ids, records
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
@@ -21,16 +21,19 @@ _CHUNK: Final = 500
 # Refuses a serial that a certificate has; one that another intent has is a unique constraint.
 # `authority || ''` keeps planners off the index by authority: PostgreSQL, while a young
 # table has no statistics, takes it for as good as the one by serial, and reads everything.
-_INTEND: Final = (
+_INTEND: Final = Grouped(
     "INSERT INTO intent (id, authority, key_id, serial, tbs, request_id, profile_sha256,"
-    " content_sha256, created_at) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS"
-    " (SELECT 1 FROM certificate WHERE serial = ? AND authority || '' = ?)"
+    " content_sha256, created_at) SELECT * FROM (VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    ") AS new WHERE NOT EXISTS (SELECT 1 FROM certificate"
+    " WHERE certificate.serial = new.column4 AND certificate.authority || '' = new.column2)",
 )
-_INTEND_POSTGRES: Final = _INTEND.replace(
-    "?, ?, ?, ?, ?, ?, ?, ?, ? W",  # a bare SELECT gives its parameters no type there
-    "?::text, ?::text, ?::text, ?::text, ?::bytea, ?::text, ?::text, ?::text, ?::bigint W",
+_INTEND_POSTGRES: Final = Grouped(  # bare VALUES give their parameters no type there
+    _INTEND.head,
+    "(?::text, ?::text, ?::text, ?::text, ?::bytea, ?::text, ?::text, ?::text, ?::bigint)",
+    _INTEND.tail,
 )
-_CLOSE: Final = "DELETE FROM intent WHERE id = ? AND abandoned_at IS NULL"
+_CLOSE: Final = Grouped("DELETE FROM intent WHERE abandoned_at IS NULL AND id IN (", "?", ")")
 _NAMES: Final = insert_sql(_N)
 RECORD: Final[Select[Any]] = select(
     *(column for column in _C.columns if column.name != "intent_id"),
@@ -63,7 +66,7 @@ class SqlCertificates(SqlRevocations):
         rows = [
             (
                 i.id, i.authority, i.key_id, i.serial, i.tbs, i.request_id, i.profile_sha256,
-                i.content_sha256, i.created_at, i.serial, i.authority,
+                i.content_sha256, i.created_at,
             )
             for i in intents
         ]  # fmt: skip
@@ -121,6 +124,13 @@ class SqlCertificates(SqlRevocations):
     def count(self, where: CertificateFilter, most: int) -> int:
         found = select(_C.c.id).where(*conditions(where, ordered=False))
         return count(self._link, found, most)
+
+    def expiring(self, after: int, until: int, limit: int) -> list[CertificateRecord]:
+        statement = RECORD.where(
+            _C.c.not_after > after, _C.c.not_after <= until, _R.c.status.is_(None)
+        )
+        rows = self._link.rows(statement.order_by(_C.c.not_after, _C.c.id).limit(limit))
+        return [certificate_record(row) for row in rows]
 
     def profiles_of(self, serials: Sequence[str]) -> Mapping[tuple[str, str], str]:
         found = select(_C.c.authority, _C.c.serial, _C.c.profile)

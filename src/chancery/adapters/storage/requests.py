@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 
 from chancery.adapters.storage import names_text, schema
-from chancery.adapters.storage.link import Link, Record, insert_sql
+from chancery.adapters.storage.link import Grouped, Link, Record, insert_sql
 from chancery.adapters.storage.search import count, matches, page_of_ids, records
 from chancery.domain.errors import NotFound, WrongState
 from chancery.domain.request import (
@@ -25,8 +25,10 @@ _X: Final = schema.request_content
 _REQUEST: Final[Select[Any]] = select(
     *_T.columns, *(column for column in _X.columns if column.name != "request_id")
 ).join_from(_T, _X)
-_ISSUED: Final = (
-    "UPDATE request SET state = 'issued', certificate_id = ? WHERE id = ? AND state = 'approved'"
+_ISSUED: Final = Grouped(
+    "UPDATE request SET state = 'issued', certificate_id = made.column1 FROM (VALUES",
+    "(?, ?)",
+    ") AS made WHERE id = made.column2 AND state = 'approved'",
 )
 # CPython finds an enum member by value far slower than a dict does, and lists are long.
 _STATES: Final = {state.value: state for state in RequestState}
