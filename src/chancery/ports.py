@@ -494,14 +494,30 @@ class LintResult:
     findings: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unlinted:
+    """*records* that a linter has not seen; *reached*: the id up to which there are no others.
+
+    *end*: nothing stands after that yet.
+    """
+
+    records: list[CertificateRecord]
+    reached: str
+    end: bool
+
+
 class LintResults(Protocol):
     def add(self, certificate_id: str, linter: str, findings: Sequence[str], now: int) -> None: ...
     def for_certificate(self, certificate_id: str) -> list[LintResult]:
         """What each linter that has seen it said last, by linter."""
         ...
 
-    def unlinted(self, linter: str, limit: int) -> list[CertificateRecord]:
-        """The oldest certificates this linter has not seen."""
+    def unlinted(self, linter: str, after: str, limit: int) -> Unlinted:
+        """The oldest certificates, by id after *after*, that this linter has not seen.
+
+        Looks at a bounded number of certificates, however many there are:
+        none found need not be the end.
+        """
         ...
 
 

@@ -27,7 +27,7 @@ from chancery.domain.names import Attribute, DistinguishedName, GeneralName, Nam
 from chancery.domain.profile import CustomExtension, ExtensionProfile, MsTemplate, ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, Note, RequestState
-from chancery.ports import LintResult, Session
+from chancery.ports import LintResult, Session, Unlinted
 from chancery.wire import documents
 from services import records
 
@@ -370,8 +370,11 @@ def test_lint_results(store: SqlStore) -> None:
     store.write(lambda s: s.lint.add(made[0].id, "pkilint", ["error a: b", "warning c: d"], NOW))
     store.write(lambda s: s.lint.add(made[0].id, "own", [], NOW))
     with store.read() as session:
-        assert session.lint.unlinted("pkilint", 10) == made[1:]
-        assert session.lint.unlinted("other", 2) == made[:2]
+        ids = [c.id for c in made]
+        assert session.lint.unlinted("pkilint", "", 10) == Unlinted(made[1:], ids[2], end=True)
+        assert session.lint.unlinted("other", "", 2) == Unlinted(made[:2], ids[1], end=False)
+        assert session.lint.unlinted("other", ids[1], 2) == Unlinted(made[2:], ids[2], end=True)
+        assert session.lint.unlinted("other", ids[2], 2) == Unlinted([], ids[2], end=True)
         pkilint = LintResult("pkilint", NOW, ("error a: b", "warning c: d"))
         assert session.lint.for_certificate(made[0].id) == [LintResult("own", NOW, ()), pkilint]
         assert session.lint.for_certificate(made[1].id) == []

@@ -4,24 +4,21 @@ Every job is idempotent and looks up what is due, so that a missed or doubled
 run harms nothing, and any node may do it.
 """
 
-import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import structlog
 
 from chancery.app import logs
+from chancery.app.linting import LintWalk
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
 from chancery.domain.errors import CAError
-from chancery.ports import Session
-from chancery.services.certificates import LINTERS
 from chancery.settings import load
 from chancery.signer.hardening import die_with_parent
 
@@ -30,10 +27,6 @@ _log = structlog.get_logger("jobs")
 _TICK_S = 0.25
 ORPHAN_S = 60
 """An intent this old belongs to no request under way: its batch failed."""
-
-(_LINTER,) = LINTERS
-_BUSY_PAUSE_S = 0.2
-"""Between two certificates for the linter while the machine has other work."""
 
 
 @dataclass(slots=True)
@@ -82,39 +75,6 @@ def run_forever(jobs: list[Job], stop: threading.Event) -> None:
             job.due = time.monotonic() + job.every_s
 
 
-def lint_forever(office: Office, stop: threading.Event) -> None:
-    """Let the full linter see what was issued: at leisure while the machine is busy."""
-    while not stop.is_set():
-        try:
-            found = lint_some(office, stop)
-        except CAError as error:
-            _log.warning("lint.failed", error=str(error))
-            found = 0
-        if not found:
-            stop.wait(2)
-
-
-def lint_some(office: Office, stop: threading.Event, limit: int = 50) -> int:
-    """Lint the oldest certificates not seen yet; return how many."""
-    with office.store.read() as session:
-        records = session.lint.unlinted(_LINTER, limit)
-    for record in records:
-        if stop.is_set():
-            break
-        findings = office.linter(record.der)
-        if findings:
-            _log.warning("lint.findings", serial=record.serial, findings=findings)
-        note = partial(_note, record.id, findings, office.clock.s())
-        office.store.write(note)
-        if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:
-            stop.wait(_BUSY_PAUSE_S)
-    return len(records)
-
-
-def _note(certificate_id: str, findings: Sequence[str], now: int, session: Session) -> None:
-    session.lint.add(certificate_id, _LINTER, findings, now)
-
-
 def main() -> int:
     logs.configure("jobs")
     die_with_parent()
@@ -123,7 +83,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with open_office(load(Path(sys.argv[1]))) as office:
-            linting = threading.Thread(target=lint_forever, args=(office, stop), name="lint")
+            linting = threading.Thread(target=LintWalk(office, stop).run, name="lint")
             linting.start()
             chores = (chores_of(office, stop), stop)
             working = threading.Thread(target=run_forever, args=chores, name="chores")

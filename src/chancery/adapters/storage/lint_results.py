@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import and_, select
+from sqlalchemy import select
 
 from chancery.adapters.storage import documents, schema
 from chancery.adapters.storage.certificates import RECORD, certificate_record
 from chancery.adapters.storage.link import Link
-from chancery.domain.certificate import CertificateRecord
-from chancery.ports import LintResult
+from chancery.ports import LintResult, Unlinted
 
 _T: Final = schema.lint_result
 _C: Final = schema.certificate
+_SPAN: Final = 2_000
+"""Certificates looked at by one call of ``unlinted``."""
 
 
 class SqlLintResults:
@@ -38,9 +39,29 @@ class SqlLintResults:
             for linter, at, findings in rows
         ]
 
-    def unlinted(self, linter: str, limit: int) -> list[CertificateRecord]:
-        seen = select(_T.c.certificate_id).where(
-            and_(_T.c.linter == linter, _T.c.certificate_id == _C.c.id)
-        )
-        statement = RECORD.where(~seen.exists()).order_by(_C.c.id).limit(limit)
-        return [certificate_record(row) for row in self._link.rows(statement)]
+    def unlinted(self, linter: str, after: str, limit: int) -> Unlinted:
+        # Two ranges of primary keys, compared here: no planner can make a scan of that.
+        ids = [
+            row[0]
+            for row in self._link.driver(
+                "SELECT id FROM certificate WHERE id > ? ORDER BY id LIMIT ?", (after, _SPAN)
+            )
+        ]
+        if not ids:
+            return Unlinted([], after, end=True)
+        seen = {
+            row[0]
+            for row in self._link.driver(
+                "SELECT certificate_id FROM lint_result"
+                " WHERE linter = ? AND certificate_id > ? AND certificate_id <= ?",
+                (linter, after, ids[-1]),
+            )
+        }
+        fresh = [one for one in ids if one not in seen]
+        if len(fresh) > limit:
+            reached, end = fresh[limit - 1], False
+        else:
+            reached, end = ids[-1], len(ids) < _SPAN
+        statement = RECORD.where(_C.c.id.in_(fresh[:limit])).order_by(_C.c.id)
+        records = [certificate_record(row) for row in self._link.rows(statement)]
+        return Unlinted(records, reached, end)
