@@ -110,20 +110,20 @@ def _secrets(endpoint: Endpoint) -> list[bytes]:
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """Connects to an address that was looked at, under the name it was looked up by.
+    """Connects to addresses that were looked at, under the name they were looked up by.
 
     Whoever resolves the name again in between could be sent elsewhere.
     """
 
-    def __init__(self, address: str, endpoint: Endpoint, host: str, port: int) -> None:
+    def __init__(self, addresses: Sequence[str], endpoint: Endpoint, host: str, port: int) -> None:
         context = ssl.create_default_context(cafile=endpoint.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().__init__(host, port, timeout=endpoint.timeout_s, context=context)
-        self._address = address
+        self._addresses = addresses
         self._tls = context
 
     def connect(self) -> None:
-        raw = socket.create_connection((self._address, self.port), self.timeout)
+        raw = self._reach()
         try:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.sock = self._tls.wrap_socket(
@@ -134,13 +134,20 @@ class _Pinned(http.client.HTTPSConnection):
             raise
         self.sock.do_handshake()
 
+    def _reach(self) -> socket.socket:
+        *others, last = self._addresses
+        for address in others:
+            with contextlib.suppress(OSError):
+                return socket.create_connection((address, self.port), self.timeout)
+        return socket.create_connection((last, self.port), self.timeout)
+
 
 def _post(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> int:
     """Send it and return the status; redirects are not followed, a proxy is not asked."""
     parts = urlsplit(endpoint.url)
     host, port = parts.hostname or "", parts.port or 443
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection = _Pinned(_address(endpoint, host, port), endpoint, host, port)
+    connection = _Pinned(_addresses(endpoint, host, port), endpoint, host, port)
     # Each read may take the time-out; all of them together may not.
     late = threading.Timer(2 * endpoint.timeout_s, _cut, (connection,))
     late.daemon = True
@@ -171,13 +178,13 @@ def _cut(connection: http.client.HTTPConnection) -> None:
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _address(endpoint: Endpoint, host: str, port: int) -> str:
+def _addresses(endpoint: Endpoint, host: str, port: int) -> list[str]:
     """Resolve *host*; Unavailable if it, or any of what it stands for, is not for us to reach."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise _away(f"{endpoint.name}: no such host {host!r}") from error
-    addresses = [str(info[4][0]) for info in found]
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     if not endpoint.private_addresses:
         for address in addresses:
             if not _is_public(address):
@@ -185,7 +192,7 @@ def _address(endpoint: Endpoint, host: str, port: int) -> str:
                     f"{endpoint.name}: {host} is {address}, which is not a public address;"
                     " private_addresses = true allows it"
                 )
-    return addresses[0]
+    return addresses
 
 
 def _is_public(text: str) -> bool:

@@ -57,7 +57,14 @@ def jobs_of(office: Office) -> list[Job]:
 
 def chores_of(office: Office, stop: threading.Event) -> list[Job]:
     """What may take its time, in a thread of its own: no CRL waits for it."""
-    return [Job("figures", 5, lambda: office.work.counter.run(stop.is_set))]
+    work = office.work
+    return [
+        Job("expansion", 0.5, work.expansion.run),
+        Job("figures", 5, lambda: work.counter.run(stop.is_set)),
+        Job("expiring", 600, work.sweeps.expiring),
+        Job("authorities", 60, work.sweeps.authorities),
+        Job("outbox", 3600, work.tidy),
+    ]
 
 
 def run_forever(jobs: list[Job], stop: threading.Event) -> None:
@@ -88,8 +95,11 @@ def main() -> int:
             chores = (chores_of(office, stop), stop)
             working = threading.Thread(target=run_forever, args=chores, name="chores")
             working.start()
+            runner = office.work.runner()
+            runner.start()
             print("ready", flush=True)
             run_forever(jobs_of(office), stop)
+            runner.stop()
             linting.join(timeout=10)
             working.join(timeout=10)
     except CAError as error:  # those of the jobs were told where they happened

@@ -16,7 +16,7 @@ from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.app.portal import portal_policy, portal_service
 from chancery.app.signer_process import socket_path
-from chancery.app.work import Background, background
+from chancery.app.work import Background, announcer, background
 from chancery.domain.weak_keys import debian_list
 from chancery.ports_sign_in import FactorTools
 from chancery.services.announced import AnnouncedStore
@@ -84,7 +84,8 @@ def open_office(settings: Settings) -> Iterator[Office]:
     http = settings.listen.http_url
     changes = SharedChanges(settings.signer.socket.parent / "changes")
     catalogue = Catalogue(store, clock, changes, http=http)
-    issuance = Issuance(store, vault, catalogue, clock, entropy)
+    telling = announcer(settings, catalogue, clock)
+    issuance = Issuance(store, vault, catalogue, clock, entropy, telling)
     preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
     admission = Admission(portal_policy(settings.portal), clock)
     registration = RegistrationService(
@@ -135,13 +136,13 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ),
         certificates=CertificateService(store, clock),
         registration=registration,
-        decisions=DecisionService(store, vault, catalogue, issuance, clock),
-        changes=RequestChangeService(store, vault, preparation, clock, admission),
+        decisions=DecisionService(store, vault, catalogue, issuance, clock, telling),
+        changes=RequestChangeService(store, vault, preparation, clock, admission, telling),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
-        reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy),
-        work=background(store, clock),
+        reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
+        work=background(settings, store, clock, telling),
     )
     issuance.start()
     try:

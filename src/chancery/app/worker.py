@@ -125,6 +125,7 @@ def roster(office: Office) -> Services:
         audit_files=office.audit_files,
         figures=office.work.figures,
         jobs=office.work.jobs,
+        notifications=office.work.notifications,
         store=office.store,
         clock=office.clock,
     )

@@ -16,6 +16,7 @@ from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance
+from chancery.services.notifications import SILENT, Announcer
 from chancery.services.rehearsal import Work
 from chancery.services.request_access import bounded, forget_key, locked, request_event
 
@@ -32,12 +33,14 @@ class DecisionService:
         catalogue: Catalogue,
         issuance: Issuance,
         clock: Clock,
+        announcer: Announcer = SILENT,
     ) -> None:
         self._store = store
         self._catalogue = catalogue
         self._issuance = issuance
         self._vault = vault
         self._clock = clock
+        self._announcer = announcer
 
     def approve(
         self, principal: Principal, request_id: str, content_sha256: str | None = None
@@ -83,6 +86,7 @@ class DecisionService:
             session.requests.set_state(
                 request_id, RequestState.PENDING, RequestState.APPROVED, decided_at=now // 1000
             )
+            self._announcer.approved(session, request, approvers)
             approved = replace(request, state=RequestState.APPROVED, decided_at=now // 1000)
             return approved, approvers
 
@@ -110,6 +114,7 @@ class DecisionService:
             session.audit.append(
                 [request_event(principal, "request.denied", request, reason=reason)], now
             )
+            self._announcer.denied(session, request, principal.name, reason)
             return replace(
                 request,
                 state=RequestState.DENIED,

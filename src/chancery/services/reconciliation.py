@@ -27,6 +27,7 @@ from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance
 from chancery.services.issuance_records import certificate_record, close_unsigned, issued_event
+from chancery.services.notifications import SILENT, Announcer
 from chancery.services.rehearsal import Work
 from chancery.wire.tbs import certificate
 
@@ -56,6 +57,7 @@ class Reconciliation:
         issuance: Issuance,
         clock: Clock,
         entropy: Entropy,
+        announcer: Announcer = SILENT,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -63,6 +65,7 @@ class Reconciliation:
         self._issuance = issuance
         self._clock = clock
         self._entropy = entropy
+        self._announcer = announcer
 
     def run(self, *, older_than_s: int = 0) -> Reconciled:
         """Settle open intents at least *older_than_s* old, and put the outcome on record.
@@ -183,6 +186,7 @@ class Reconciliation:
             session.certificates.issue([record], [intent.id])
             session.requests.issued([(request.id, record.id)])
             session.audit.append([issued_event(SYSTEM, record)], now)
+            self._announcer.issued(session, [(request, record)])
 
         self._store.write(unit)
 

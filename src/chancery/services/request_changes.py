@@ -8,6 +8,7 @@ from chancery.domain.request import CertificateRequest, Note, RequestState, Subm
 from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.issuance_records import refuse_blocked
+from chancery.services.notifications import SILENT, Announcer
 from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import (
@@ -31,12 +32,14 @@ class RequestChangeService:
         preparation: Preparation,
         clock: Clock,
         admission: Admission,
+        announcer: Announcer = SILENT,
     ) -> None:
         self._store = store
         self._admission = admission
         self._vault = vault
         self._preparation = preparation
         self._clock = clock
+        self._announcer = announcer
 
     def edit(
         self, principal: Principal, request_id: str, submission: Submission
@@ -74,6 +77,7 @@ class RequestChangeService:
                 ],
                 now,
             )
+            self._announcer.waiting(session, [after])  # whoever decides has new content to look at
             return current, after
 
         try:

@@ -11,6 +11,7 @@ from chancery.services.delivery import DeliveryService
 from chancery.services.figures import FigureService
 from chancery.services.identity import IdentityService
 from chancery.services.jobs import JobService
+from chancery.services.notifications import NotificationService
 from chancery.services.policy_desk import PolicyDesk
 from chancery.services.portal.service import PortalService
 from chancery.services.profiles import ProfileService
@@ -45,5 +46,6 @@ class Services:
     audit_files: Publisher
     figures: FigureService
     jobs: JobService
+    notifications: NotificationService
     store: Store
     clock: Clock
