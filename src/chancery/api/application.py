@@ -16,14 +16,19 @@ from chancery.api.guard import Guard
 from chancery.api.idempotency import Idempotency
 from chancery.api.problems import Invalid, ProblemAnswer, http_problem, problem
 from chancery.api.routes import (
+    account,
     audit,
     authorities,
     bulk,
     certificates,
     groups,
+    policy,
+    portal,
     profiles,
     requests,
+    revocations,
     session,
+    sign_in,
     succession,
     users,
 )
@@ -34,6 +39,9 @@ from chancery.services.roster import Services
 
 DOORS: Final = (
     session.door,
+    sign_in.door,
+    account.door,
+    account.others,
     bulk.door,  # before requests: /requests/bulk is no request id
     requests.door,
     certificates.door,
@@ -43,7 +51,12 @@ DOORS: Final = (
     profiles.profiles,
     profiles.dn_profiles,
     profiles.ras,
+    policy.profiles,
+    policy.dn_profiles,
+    policy.ras,
     audit.door,
+    portal.door,
+    revocations.door,
     users.door,
     groups.door,
 )

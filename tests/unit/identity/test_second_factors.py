@@ -239,12 +239,12 @@ def test_changing_ones_factors_takes_more_than_a_token(
 ) -> None:
     _, token = identity.tokens.create(SYSTEM, owner="rita")
     principal = identity.authenticate_token(token, ORIGIN)
-    with refused(NotPermitted, "step-up"):
+    with refused(BadRequest, "step-up"):
         identity.factors.start_totp(principal)
     with refused(BadRequest, "password.current"):
         identity.factors.start_totp(principal, "wrong")
     assert identity.factors.start_totp(principal, PASSWORD)
-    with refused(NotPermitted, "step-up"):
+    with refused(BadRequest, "step-up"):
         identity.factors.new_recovery_codes(principal)
 
     opened = begin(identity)

@@ -12,14 +12,21 @@ from chancery.domain.identity import Group, Permission, Role, RoleClass
 
 door = Door("/groups", "groups")
 
+Logins = Annotated[int, Field(ge=1, le=2)]
+
 
 class GroupOut(Out):
-    """A group; its *roles* come on top of its members' own."""
+    """A group; its *roles* come on top of its members' own.
+
+    Where *logins_required* is 2, membership counts only in a session that two
+    members have signed in to together.
+    """
 
     name: str
     description: str
     roles: list[Role]
     role_class: RoleClass
+    logins_required: int
     members: list[str]
 
 
@@ -28,6 +35,12 @@ class GroupIn(In):
     description: Text = ""
     roles: list[Annotated[Role, ROLES]] = Field(default_factory=list)
     role_class: Annotated[RoleClass, ROLES] | None = None
+    logins_required: Logins = 1
+
+
+class GroupEdit(In):
+    description: Text | None = None
+    logins_required: Logins | None = None
 
 
 def _group_out(group: Group) -> GroupOut:
@@ -36,6 +49,7 @@ def _group_out(group: Group) -> GroupOut:
         description=group.description,
         roles=sorted(group.roles),
         role_class=group.role_class,
+        logins_required=group.logins_required,
         members=sorted(group.members),
     )
 
@@ -56,6 +70,7 @@ def create_group(who: Who, using: Using, body: GroupIn) -> GroupOut:
             description=body.description,
             roles=body.roles,
             role_class=body.role_class,
+            logins_required=body.logins_required,
         )
     )
 
@@ -64,6 +79,12 @@ def create_group(who: Who, using: Using, body: GroupIn) -> GroupOut:
 def show_group(who: Who, using: Using, name: str) -> GroupOut:
     """Show a group and its members."""
     return _group_out(using.identity.groups.show(who, name))
+
+
+@door.route("PATCH", "/{name}", Permission.IDENTITY_MANAGE)
+def edit_group(who: Who, using: Using, name: str, body: GroupEdit) -> GroupOut:
+    """Change a group: what it is for, and how many must sign in together."""
+    return _group_out(using.identity.groups.edit(who, name, **body.model_dump()))
 
 
 @door.route("DELETE", "/{name}", Permission.IDENTITY_MANAGE, status=204)

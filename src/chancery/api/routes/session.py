@@ -21,6 +21,7 @@ class MeOut(Out):
     groups: list[str]
     permissions: list[str]
     method: str
+    partner: str | None = Field(description="Who is signed in together with you.")
 
 
 class TokenOut(Out):
@@ -56,6 +57,7 @@ def me(who: Who) -> MeOut:
         groups=sorted(who.groups),
         permissions=sorted(who.permissions),
         method=who.method.value,
+        partner=who.partner or None,
     )
 
 

@@ -27,6 +27,7 @@ class UserOut(Out):
     role_class: RoleClass
     disabled: bool
     has_password: bool
+    must_change_password: bool
     failed_logins: int
     locked_until: int | None
     created_at: int
@@ -41,6 +42,9 @@ class UserIn(In):
         default=None, description="For an account without roles as yet."
     )
     password: Password | None = None
+    must_change_password: bool = Field(
+        default=False, description="Let the password be good for choosing another one only."
+    )
 
 
 class UserEdit(In):
@@ -52,6 +56,9 @@ class UserEdit(In):
 class PasswordIn(In):
     password: Password
     current: Password | None = Field(default=None, description="Needed for one's own.")
+    must_change: bool = Field(
+        default=False, description="Another's: good for choosing another one only."
+    )
 
 
 class BindIn(In):
@@ -73,6 +80,7 @@ def user_out(user: User) -> UserOut:
         roles=sorted(user.roles),
         groups=sorted(user.groups),
         has_password=user.password_hash is not None,
+        must_change_password=user.must_change_password,
     )
 
 
@@ -97,6 +105,7 @@ def create_user(who: Who, using: Using, body: UserIn) -> UserOut:
         roles=body.roles,
         role_class=body.role_class,
         password=body.password,
+        must_change=body.must_change_password,
     )
     return user_out(user)
 
@@ -122,7 +131,9 @@ def delete_user(who: Who, using: Using, name: str) -> None:
 @door.route("POST", "/{name}/password", Permission.AUTHENTICATED)
 def set_password(who: Who, using: Using, name: str, body: PasswordIn) -> Done:
     """Set a password: another's with identity.manage, one's own by knowing the current one."""
-    using.identity.users.set_password(who, name, body.password, body.current)
+    using.identity.users.set_password(
+        who, name, body.password, body.current, must_change=body.must_change
+    )
     return Done()
 
 

@@ -19,12 +19,19 @@ class FreshProof:
         demand(principal, Permission.AUTHENTICATED)
         if principal.fresh or principal.method is AuthMethod.SYSTEM:
             return
-        if password is None:
+        if password is None and principal.method is AuthMethod.SESSION:
             raise NotPermitted(
                 "this takes a fresh proof of who you are",
                 field="password",
                 rule="step-up",
-                remedy="prove it again on the web, or send your password along",
+                remedy="prove it again, then repeat this",
+            )
+        if password is None:
+            raise BadRequest(
+                "this takes a fresh proof of who you are",
+                field="password",
+                rule="step-up",
+                remedy="send your password along",
             )
         try:
             self.proof.check(principal.name, password, principal.origin)
