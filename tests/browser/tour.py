@@ -1,0 +1,60 @@
+"""Every page there is to see, and somebody who may see it; from the table of pages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from browser.examples import EXAMPLES, SKIPPED, Made
+from chancery.domain.identity import GRANTS, Permission, Role
+from chancery.web.application import SECTIONS
+from chancery.web.pages import Page
+
+PEOPLE = {
+    "officer1": Role.RA_OFFICER,
+    "admin": Role.ADMINISTRATOR,
+    "operator": Role.CA_OPERATOR,
+    "auditor": Role.AUDITOR,
+    "requester": Role.REQUESTER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One page: its template, its address, and who looks at it ("": a stranger)."""
+
+    template: str
+    address: str
+    visitor: str
+
+    @property
+    def name(self) -> str:
+        """A file name for it."""
+        return (
+            self.template.strip("/").replace("/", "-").translate(str.maketrans("", "", "{}"))
+            or "start"
+        )
+
+
+def stops(made: Made) -> Iterator[Stop]:
+    """Yield every GET page that there is an address for."""
+    for section in SECTIONS:
+        for page in section.routes:
+            if page.method == "GET" and page.path not in SKIPPED:
+                address = _address(page, made)
+                if address is not None:
+                    yield Stop(page.path, address, _visitor(page))
+
+
+def _address(page: Page, made: Made) -> str | None:
+    if page.path in EXAMPLES:
+        return EXAMPLES[page.path](made)
+    return None if "{" in page.path else page.path
+
+
+def _visitor(page: Page) -> str:
+    if Permission.PUBLIC in page.permissions:
+        return ""
+    for name, role in PEOPLE.items():
+        granted = GRANTS[role] | {Permission.AUTHENTICATED}
+        if granted.intersection(page.permissions):
+            return name
+    raise AssertionError(f"nobody may see {page.path}")

@@ -1,0 +1,163 @@
+"""A served instance with something in it, and a real browser in front of it."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from services.csr import p256_csr
+from services.instance import Instance
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+DESKTOP = (1366, 768)
+PHONE = (390, 844)
+THEMES = ("light", "dark")
+AXE = Path(__file__).parent / "vendor/axe/axe.min.js"
+NewPage = Callable[..., Page]
+"""``new_page(theme="dark", size=PHONE)``."""
+_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d ")
+
+
+@dataclass
+class Seen:
+    """What the browser complained about: broken policy, script errors, missing files."""
+
+    complaints: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        where = message.location.get("url", "")
+        if _REFUSED.match(message.text) and "/static/" not in where:
+            return  # a page that says no on purpose; its text is the test's business
+        self.complaints.append(f"{where}: {message.text}")
+
+
+@dataclass
+class World:
+    """Where the pages are, and who may come.  Passkeys need the host name, not the address."""
+
+    instance: Instance
+    browser: Browser
+    made: dict[str, str]  # ids of what ``furnish`` made
+
+    @property
+    def url(self) -> str:
+        return str(self.instance.facts["https"]).replace("127.0.0.1", "localhost")
+
+    def password(self, name: str) -> str:
+        return str(self.instance.facts["users"][name]["password"])
+
+    @contextmanager
+    def context(
+        self, seen: Seen, *, theme: str = "light", size: tuple[int, int] = DESKTOP
+    ) -> Iterator[BrowserContext]:
+        """A browser of its own: cookies, storage, theme."""
+        made = self.browser.new_context(
+            base_url=self.url,
+            color_scheme="dark" if theme == "dark" else "light",
+            viewport={"width": size[0], "height": size[1]},
+            reduced_motion="reduce",
+        )
+        made.on("page", seen.watch)
+        made.set_default_timeout(15_000)
+        try:
+            yield made
+        finally:
+            made.close()
+
+    def sign_in(self, page: Page, name: str, password: str | None = None) -> None:
+        """Sign in by name and password, as far as that goes."""
+        page.goto("/console/sign-in")
+        page.fill("#name", name)
+        page.fill("#password", password or self.password(name))
+        page.click("form[action='/console/sign-in'] button[type=submit]")
+        page.wait_for_url(lambda url: "/sign-in?" not in url and not url.endswith("/sign-in"))
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[World]:
+    """An instance that runs, with a browser that trusts its certificate (passkeys ask for that)."""
+    made = Instance.create(directory)
+    with made.serving(), sync_playwright() as playwright:
+        pin = f"--ignore-certificate-errors-spki-list={_pin(directory / 'tls/server.pem')}"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, pin])
+        try:
+            yield World(made, browser, furnish(made))
+        finally:
+            browser.close()
+
+
+def furnish(instance: Instance) -> dict[str, str]:
+    """Requests and certificates in every state; return what they are called, for examples."""
+    work = instance.directory.parent
+    made = {}
+    for state in ("pending", "denied", "issued", "revoked"):
+        csr = work / f"{state}.csr"
+        csr.write_text(p256_csr(f"{state}.example.org"))
+        done = instance.json(
+            "request", "submit", str(csr), "--profile", "tls-server", user="requester"
+        )
+        made[f"{state}-request"] = done["id"]
+    instance.json(
+        "request", "deny", made["denied-request"], "--reason", "no such host", user="officer1"
+    )
+    for state in ("issued", "revoked"):
+        for officer in ("officer1", "officer2"):
+            done = instance.json("request", "approve", made[f"{state}-request"], user=officer)
+        made[f"{state}-serial"] = done["serial"]
+    revoked = made["revoked-serial"]
+    instance.json("certificate", "revoke", revoked, "--reason", "superseded", user="officer1")
+    return made
+
+
+def accessible(page: Page) -> list[str]:
+    """What axe-core finds wrong with the page as it is: rule, and where."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{page.url}: {violation['id']}: {violation['help']}: {json.dumps(node['target'])}"
+        f" {node.get('failureSummary', '')[:300]}"
+        for violation in found["violations"]
+        for node in violation["nodes"][:5]
+    ]
+
+
+def too_wide(page: Page) -> str | None:
+    """Say whether the page must be scrolled sideways."""
+    wide, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    return f"{page.url}: {wide} px wide in {room} px" if wide > room else None
+
+
+def _pin(certificate: Path) -> str:
+    """What Chromium takes for a certificate it shall trust: base64 SHA-256 of the key's DER."""
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(der).digest()).decode()
+
+
+def chromium_is_there() -> bool:
+    try:
+        return (
+            subprocess.run([CHROMIUM, "--version"], capture_output=True, check=False).returncode
+            == 0
+        )
+    except FileNotFoundError:
+        return False
