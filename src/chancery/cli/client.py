@@ -174,7 +174,11 @@ class Client:
         headers: Mapping[str, str] | None = None,
         base: str = _BASE,
     ) -> "httpx2.Response":
-        query = {k: _text(v) for k, v in (params or {}).items() if v is not None}
+        query = {
+            k: [_text(one) for one in v] if isinstance(v, list) else _text(v)
+            for k, v in (params or {}).items()
+            if v is not None
+        }
         with reaching(self._url, self._certificate):
             answer = self._http.request(
                 method, _path(path, base), params=query, json=body, headers=dict(headers or {})
