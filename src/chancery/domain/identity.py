@@ -135,6 +135,8 @@ class Principal:
     origin: str = ""  # network address, for the audit record
     fresh: bool = False  # proved who it is a moment ago: enough to change its own credentials
     partner: str = ""  # who is signed in together with *name*, in a joint session
+    away: str = ""  # the directory that vouches for it and does not answer
+    suspended: frozenset[Permission] = frozenset()  # what therefore has to wait
 
     @property
     def people(self) -> frozenset[str]:

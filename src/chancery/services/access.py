@@ -1,6 +1,6 @@
 """Authority to act, checked where the act happens: a door may forget, a service does not."""
 
-from chancery.domain.errors import NotAuthenticated, NotPermitted
+from chancery.domain.errors import NotAuthenticated, NotPermitted, Unavailable
 from chancery.domain.identity import AuthMethod, Permission, Principal
 
 
@@ -14,6 +14,13 @@ def demand(principal: Principal, permission: Permission) -> None:
             field="authorization",
             rule=permission.value,
             remedy="send a bearer token, a password or a bound client certificate",
+        )
+    if permission in principal.suspended:
+        raise Unavailable(
+            f"the directory {principal.away}, which vouches for {principal.name}, does not answer",
+            field="principal",
+            rule="directory.away",
+            remedy="try again later, or let somebody with a local account do it",
         )
     raise NotPermitted(
         f"{principal.name} may not do this",

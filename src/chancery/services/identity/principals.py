@@ -16,6 +16,12 @@ from chancery.domain.identity import (
 from chancery.ports import Session
 
 _ALWAYS = frozenset({Permission.PUBLIC, Permission.AUTHENTICATED})
+_LOOKING = _ALWAYS | {
+    Permission.CERTIFICATE_READ,
+    Permission.AUTHORITY_READ,
+    Permission.PROFILE_READ,
+    Permission.RA_READ,
+}
 
 
 def groups_of(session: Session, user: User) -> list[Group]:
@@ -67,22 +73,30 @@ def principal_of(
     *,
     partner: User | None = None,
     fresh: bool = False,
+    away: str = "",
 ) -> Principal:
-    """Build the principal; *scopes* only ever take away."""
+    """Build the principal; *scopes* only ever take away.
+
+    *away*: the directory that vouches for the account and does not answer.
+    Then it may look at what there is, and nothing else.
+    """
     groups = counting(groups_of(session, user), partner)
     roles = effective_roles(user, groups)
     permissions = permissions_of(roles)
     if scopes is not None:
         permissions = (permissions & scopes) | _ALWAYS
+    suspended = permissions - _LOOKING if away else frozenset()
     return Principal(
         name=user.name,
         roles=roles,
         groups=frozenset(group.name for group in groups),
-        permissions=permissions,
+        permissions=permissions - suspended,
         method=method,
         origin=origin,
         fresh=fresh,
         partner=partner.name if partner is not None else "",
+        away=away,
+        suspended=suspended,
     )
 
 

@@ -1,5 +1,6 @@
 """The identity service: authentication, and the parts that manage what it rests on."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from chancery.ports import Changes, Clock, Entropy, PasswordHasher, Store
@@ -8,7 +9,9 @@ from chancery.services.identity.accounts import Accounts
 from chancery.services.identity.authentication import Authentication
 from chancery.services.identity.changes import Ledger
 from chancery.services.identity.credentials import ClientCertificates, Tokens
+from chancery.services.identity.directories import Directories
 from chancery.services.identity.factor_checks import FactorCheck
+from chancery.services.identity.failures import Failures
 from chancery.services.identity.fresh import FreshProof
 from chancery.services.identity.groups import Groups
 from chancery.services.identity.own_passkeys import OwnPasskeys
@@ -16,7 +19,10 @@ from chancery.services.identity.policy import IdentityPolicy
 from chancery.services.identity.second_factors import SecondFactors
 from chancery.services.identity.session_records import SessionDesk
 from chancery.services.identity.sessions import SessionService
+from chancery.services.identity.sources import DirectorySource, ProviderSource
+from chancery.services.identity.standing import StandingCheck
 from chancery.services.identity.token_cache import LocalChanges, TokenCache
+from chancery.services.identity.vouching import Vouching
 
 
 class IdentityService:
@@ -37,6 +43,8 @@ class IdentityService:
         changes: Changes | None = None,
         *,
         tools: FactorTools,
+        directories: Sequence[DirectorySource] = (),
+        providers: Sequence[ProviderSource] = (),
     ) -> None:
         policy = policy or IdentityPolicy()
         cache = TokenCache(policy.token_cache_ms, changes or LocalChanges())
@@ -44,7 +52,21 @@ class IdentityService:
         decoy = entropy(32).hex()
         desk = SessionDesk(store, clock, entropy, policy)
         check = FactorCheck(desk, tools)
-        proof = Authentication(store, hasher, clock, decoy, policy, cache, check)
+        vouching = Vouching(ledger)
+        standing = StandingCheck(store, clock, vouching, directories, providers)
+        self.directories: Final = Directories(store, vouching, standing, directories)
+        proof = Authentication(
+            store,
+            hasher,
+            clock,
+            decoy,
+            policy,
+            cache,
+            check,
+            self.directories,
+            standing,
+            Failures(store, clock, policy),
+        )
         fresh = FreshProof(proof)
         self.authenticate_password = proof.password
         self.authenticate_token = proof.token

@@ -8,8 +8,9 @@ from chancery.domain.errors import NotAuthenticated
 from chancery.domain.identity import AuthMethod, User
 from chancery.domain.web_session import Proof, SessionState, WebSession
 from chancery.ports import Session
-from chancery.services.identity.authentication import Authentication, forgive, locked_out
+from chancery.services.identity.authentication import Authentication, forgive
 from chancery.services.identity.factor_checks import FactorCheck, factors_of
+from chancery.services.identity.failures import locked_out
 from chancery.services.identity.policy import IdentityPolicy
 from chancery.services.identity.session_records import Opened, SessionDesk, described
 

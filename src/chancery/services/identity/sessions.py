@@ -99,6 +99,10 @@ class SessionService(StepUp):
         was disabled, counts from the next request on.
         """
         now = self._desk.clock.s()
+        try:
+            away = self._away(cookie)
+        except NotAuthenticated:  # nobody vouches for one of them any more
+            return None
         with self._desk.store.read() as session:
             web = self._desk.find(session, cookie)
             user = session.identities.user(web.user) if web else None
@@ -107,7 +111,7 @@ class SessionService(StepUp):
             partner = session.identities.user(web.partner) if web.partner else None
             if web.partner and (partner is None or partner.disabled):
                 return None
-            resumed = self._resumed(session, web, user, partner, origin)
+            resumed = self._resumed(session, web, user, partner, origin, away)
         if now - web.seen_at >= min(_TOUCH_S, self._desk.policy.session_idle_s // 4):
             session_id = web.id
             # Not waited for: the request itself does not depend on it.
@@ -235,8 +239,19 @@ class SessionService(StepUp):
             self._signed_in(session, opened.session, origin)
         return opened
 
+    def _away(self, cookie: str) -> str:
+        with self._desk.store.read() as session:
+            web = self._desk.find(session, cookie)
+        return self._proof.standing(*web.people) if web is not None else ""
+
     def _resumed(
-        self, session: Session, web: WebSession, user: User, partner: User | None, origin: str
+        self,
+        session: Session,
+        web: WebSession,
+        user: User,
+        partner: User | None,
+        origin: str,
+        away: str,
     ) -> Resumed:
         if web.state is SessionState.NEEDS_FACTOR:
             return Resumed(anonymous(origin), web)
@@ -246,7 +261,7 @@ class SessionService(StepUp):
                 restricted(user, AuthMethod.SESSION, origin, fresh=fresh), web, (), fresh
             )
         principal = principal_of(
-            session, user, AuthMethod.SESSION, origin, partner=partner, fresh=fresh
+            session, user, AuthMethod.SESSION, origin, partner=partner, fresh=fresh, away=away
         )
         waiting = sorted(g.name for g in groups_of(session, user) if g.name not in principal.groups)
         return Resumed(principal, web, tuple(waiting), fresh)
