@@ -1,15 +1,12 @@
-"""Rules kept in files: read a JSON or TOML definition, compare two."""
+"""Rules kept in files: read a JSON or TOML definition."""
 
-import difflib
 import json
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from chancery.cli import files
 from chancery.cli.client import Json
-from chancery.cli.text import clean
 from chancery.domain.errors import BadRequest
 
 _MAX_FILE: Final = 1_024 * 1_024  # octets
@@ -26,6 +23,8 @@ def read(path: Path) -> Json:
             f"{path} is not {'TOML' if path.suffix == '.toml' else 'JSON'}: {error}",
             field=str(path),
         ) from error
+    if isinstance(value, dict):
+        value = document(value)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         raise BadRequest(
             f"{path} has no name",
@@ -35,26 +34,7 @@ def read(path: Path) -> Json:
     return value
 
 
-def profile(path: Path) -> Json:
-    """Return the profile in *path* as `profile put` would store it, defaults filled in."""
-    from chancery.domain.profile import ExtensionProfile  # noqa: PLC0415 - for this alone
-    from chancery.wire import documents  # noqa: PLC0415
-
-    wanted = documents.to_builtin(documents.decode(ExtensionProfile, read(path), "profile"))
-    assert isinstance(wanted, dict)
-    return wanted
-
-
 def document(answer: Json) -> Json:
     """Return the definition in an answer, without what the server keeps beside it."""
     inner = answer.get("profile", answer)
     return dict(inner) if isinstance(inner, dict) else dict(answer)
-
-
-def difference(old: Json, new: Json, labels: tuple[str, str]) -> Iterator[str]:
-    """Yield a unified diff of two definitions in their canonical form."""
-    before, after = (
-        [clean(line) for line in json.dumps(one, indent=2, sort_keys=True).splitlines()]
-        for one in (old, new)
-    )
-    return difflib.unified_diff(before, after, *labels, lineterm="")

@@ -4,15 +4,13 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import definitions, files, output, rules_view
+from chancery.cli import definitions, files, output, policy, rules_view
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
-from chancery.domain.errors import BadRequest
 
 app = group("profile")
 
 _COLUMNS: Final = ("name", "version", "description", "validity_s", "approvals", "dn_profile")
-_VERSIONS: Final = ("version", "sha256", "created_at", "created_by")
 Name = Annotated[str, Parameter(help="Name of the profile.")]
 
 
@@ -40,24 +38,49 @@ def show(
 
 
 @app.command
-def put(definition: files.Input, /, *, api: Connection = DEFAULT) -> None:
+def put(
+    definition: files.Input, /, *, accept: policy.Accept = (), api: Connection = DEFAULT
+) -> None:
     """Create a profile, or a new version of it, from a JSON or TOML file.
 
-    The file is what `profile show NAME --json` prints under "profile".  Rules
-    and linters check it before it counts; an unchanged file changes nothing.
+    The file is what `profile show NAME --json` prints.  Rules, linters and the
+    risk check judge it before it counts; an unchanged file changes nothing.
     """
-    wanted = definitions.read(definition)
-    with api.open() as server:
-        answer = server.put("profiles", wanted["name"], body=wanted)
+    answer = policy.put(api, "profiles", definition, accept)
     output.show(answer, as_json=api.as_json, human=rules_view.profile)
+
+
+@app.command
+def check(
+    definition: files.Input, /, *, full: policy.Full = False, api: Connection = DEFAULT
+) -> None:
+    """Judge a file without writing it: faults, risks, differences, a sample certificate."""
+    policy.check(api, "profiles", definition, full=full)
+
+
+@app.command(name="try")
+def try_(
+    definition: files.Input,
+    /,
+    *,
+    last: policy.Last = 100,
+    like: Annotated[str | None, Parameter(help="Use the requests for that profile.")] = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Try a file on the last requests: what would be refused, what would be different."""
+    policy.try_out(api, "profiles", definition, last=last, like=like)
+
+
+@app.command
+def risks(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """List what is dangerous about a profile, by itself and where it is offered."""
+    policy.risks(api, "profiles", name)
 
 
 @app.command
 def versions(name: Name, /, *, api: Connection = DEFAULT) -> None:
     """List every version of a profile."""
-    with api.open() as server:
-        items = server.items("profiles", name, "versions", limit=None)
-        output.listing(items, _VERSIONS, as_json=api.as_json)
+    policy.versions(api, "profiles", name)
 
 
 @app.command
@@ -71,40 +94,12 @@ def retire(name: Name, /, *, api: Connection = DEFAULT) -> None:
 @app.command
 def diff(
     name: Name,
-    old: Annotated[int | None, Parameter(help="Older version; else the last but one.")] = None,
-    new: Annotated[int | None, Parameter(help="Newer version; else the latest.")] = None,
+    old: policy.Old = None,
+    new: policy.New = None,
     /,
     *,
-    file: Annotated[
-        files.Input | None, Parameter(help="Compare the latest version with this file instead.")
-    ] = None,
+    file: policy.File = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Show what changed between two versions, or what a file would change."""
-    with api.open() as server:
-        if file is not None:
-            before = definitions.document(server.get("profiles", name))
-            labels, after = (f"{name} latest", str(file)), definitions.profile(file)
-        else:
-            known = [
-                one["version"] for one in server.items("profiles", name, "versions", limit=None)
-            ]
-            first, second = _pair(sorted(known), old, new)
-            labels = (f"{name} version {first}", f"{name} version {second}")
-            before, after = (
-                definitions.document(server.get("profiles", name, version=one))
-                for one in (first, second)
-            )
-    lines = list(definitions.difference(before, after, labels))
-    if api.as_json:
-        output.print_json({"from": labels[0], "to": labels[1], "diff": lines})
-    else:
-        for line in lines:
-            print(line)
-
-
-def _pair(known: list[int], old: int | None, new: int | None) -> tuple[int, int]:
-    if old is None and len(known) < 2:
-        raise BadRequest("there is only one version", field="OLD", remedy="compare with --file")
-    first = old if old is not None else known[-2]
-    return first, new if new is not None else known[-1]
+    policy.diff(api, "profiles", name, old, new, file)

@@ -12,8 +12,10 @@ CSR = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST--
 SERIAL = "0x00:AB:CD"
 HASH = "ab" * 32
 PAGE = {"items": [], "next": None}
+PROOF = {"password": "correct horse"}
 
 # argv, method, path below /api/v1, query, body
+MINE = {"name": "mine"}
 CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("whoami", "GET", "/me", {}, None),
     # requests
@@ -103,6 +105,67 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     (f"certificate renew {SERIAL} {{csr}}", "POST", "/certificates/abcd/renew", {}, {"csr": CSR}),
     (f"certificate lint {SERIAL}", "GET", "/certificates/abcd/lint", {}, None),
     # revocation lists
+    ("portal profiles", "GET", "/portal/profiles", {"limit": "500"}, None),
+    (
+        "portal recipe p --ra r --key ec-p256 --names a.example.org,10.0.0.1 --subject O=x",
+        "GET",
+        "/portal/profiles/p/recipe",
+        {"ra": "r", "key": "ec-p256", "names": "ip:10.0.0.1", "subject": "O=x"},
+        None,
+    ),
+    (
+        "portal check {csr} --profile p --ra r --days 9",
+        "POST",
+        "/portal/check",
+        {},
+        {"profile": "p", "ra": "r", "days": 9, "csr": CSR},
+    ),
+    ("portal requests --code C", "GET", "/portal/requests", {"code": "C", "limit": "500"}, None),
+    ("portal authorities", "GET", "/portal/authorities", {"limit": "500"}, None),
+    ("portal bundle", "GET", "/portal/bundle", {"format": "pem"}, None),
+    (
+        "revocation challenge {csr} --reason superseded",
+        "POST",
+        "/revocations/challenge",
+        {},
+        {"certificate": CSR, "reason": "superseded"},
+    ),
+    (
+        "revocation prove {csr} --line x",
+        "POST",
+        "/revocations/proof",
+        {},
+        {"line": "x", "signature": CSR},
+    ),
+    (
+        "revocation ask ID --code C --reason superseded --note hi",
+        "POST",
+        "/revocations/requests/ID",
+        {"code": "C"},
+        {"reason": "superseded", "note": "hi"},
+    ),
+    (
+        "revocation list --state open",
+        "GET",
+        "/revocations",
+        {"state": "open", "limit": "101"},
+        None,
+    ),
+    ("revocation show ID", "GET", "/revocations/ID", {}, None),
+    (
+        "revocation accept ID --reason keyCompromise",
+        "POST",
+        "/revocations/ID/accept",
+        {},
+        {"reason": "keyCompromise"},
+    ),
+    (
+        "revocation refuse ID --reason no",
+        "POST",
+        "/revocations/ID/refuse",
+        {},
+        {"reason": "no"},
+    ),
     ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
     ("crl upload {csr} --ca a", "POST", "/authorities/a/crl/upload", {}, {"crl": CSR}),
@@ -211,15 +274,49 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("profile show p --version 2", "GET", "/profiles/p", {"version": "2"}, None),
     ("profile put {rule}", "PUT", "/profiles/mine", {}, {"name": "mine"}),
     ("profile versions p", "GET", "/profiles/p/versions", {"limit": "500"}, None),
-    ("profile diff p --file {rule}", "GET", "/profiles/p", {}, None),
+    ("profile diff p --file {rule}", "POST", "/profiles/p/preview", {}, {"name": "p"}),
+    ("profile risks p", "GET", "/profiles/p/risks", {}, None),
+    ("profile check {rule} --full", "POST", "/profiles/mine/preview", {"full": "true"}, MINE),
+    (
+        "profile try {rule} --last 3 --like p",
+        "POST",
+        "/profiles/mine/dry-run",
+        {"last": "3", "like": "p"},
+        MINE,
+    ),
+    (
+        "profile put {rule} --accept-risk x=because",
+        "PUT",
+        "/profiles/mine",
+        {},
+        MINE | {"accept_risks": {"x": "because"}},
+    ),
     ("profile retire p", "DELETE", "/profiles/p", {}, None),
     ("dn-profile list", "GET", "/dn-profiles", {"limit": "500"}, None),
     ("dn-profile show p", "GET", "/dn-profiles/p", {}, None),
     ("dn-profile put {rule}", "PUT", "/dn-profiles/mine", {}, {"name": "mine"}),
     ("dn-profile delete p", "DELETE", "/dn-profiles/p", {}, None),
+    ("dn-profile diff p --file {rule}", "POST", "/dn-profiles/p/preview", {}, {"name": "p"}),
+    ("dn-profile versions p", "GET", "/dn-profiles/p/versions", {"limit": "500"}, None),
+    ("dn-profile risks p", "GET", "/dn-profiles/p/risks", {}, None),
+    (
+        "dn-profile check {rule} --within w",
+        "POST",
+        "/dn-profiles/mine/preview",
+        {"within": "w"},
+        MINE,
+    ),
+    ("dn-profile try {rule}", "POST", "/dn-profiles/mine/dry-run", {"last": "100"}, MINE),
     ("ra list", "GET", "/ras", {"limit": "500"}, None),
     ("ra show r", "GET", "/ras/r", {}, None),
     ("ra put {rule}", "PUT", "/ras/mine", {}, {"name": "mine"}),
+    ("ra diff r --file {rule}", "POST", "/ras/r/preview", {}, {"name": "r"}),
+    ("ra disable r", "GET", "/ras/r", {}, None),
+    ("ra enable r", "GET", "/ras/r", {}, None),
+    ("ra versions r", "GET", "/ras/r/versions", {"limit": "500"}, None),
+    ("ra risks r", "GET", "/ras/r/risks", {}, None),
+    ("ra check {rule}", "POST", "/ras/mine/preview", {}, MINE),
+    ("ra try {rule}", "POST", "/ras/mine/dry-run", {"last": "100"}, MINE),
     ("ra delete r", "DELETE", "/ras/r", {}, None),
     # audit
     (
@@ -260,6 +357,56 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("user withdraw u auditor", "DELETE", "/users/u/roles/auditor", {}, None),
     ("user unlock u", "POST", "/users/u/unlock", {}, None),
     (
+        "user create u --password-file {secret} --must-change",
+        "POST",
+        "/users",
+        {},
+        {"name": "u", "password": "correct horse", "must_change_password": True},
+    ),
+    (
+        "user password u --password-file {secret} --must-change",
+        "POST",
+        "/users/u/password",
+        {},
+        {"password": "correct horse", "must_change": True},
+    ),
+    ("user factors u", "GET", "/users/u/factors", {}, None),
+    ("user reset-factors u", "DELETE", "/users/u/factors", {}, None),
+    ("user sessions u", "GET", "/users/u/sessions", {"limit": "500"}, None),
+    ("user end-sessions u", "DELETE", "/users/u/sessions", {}, None),
+    ("user end-sessions u --session S", "DELETE", "/users/u/sessions/S", {}, None),
+    # one's own credentials
+    (
+        "account password --password-file {secret} --current-password-file {secret}",
+        "POST",
+        "/account/password",
+        {},
+        {"current": "correct horse", "password": "correct horse"},
+    ),
+    ("account factors", "GET", "/account/factors", {}, None),
+    ("account totp-start --password-file {secret}", "POST", "/account/totp", {}, PROOF),
+    ("account totp-confirm 123456", "POST", "/account/totp/confirmation", {}, {"code": "123456"}),
+    ("account totp-remove --password-file {secret}", "POST", "/account/totp/removal", {}, PROOF),
+    ("account passkeys", "GET", "/account/factors", {}, None),
+    ("account passkey-rename K blue", "PATCH", "/account/passkeys/K", {}, {"label": "blue"}),
+    (
+        "account passkey-remove K --password-file {secret}",
+        "POST",
+        "/account/passkeys/K/removal",
+        {},
+        PROOF,
+    ),
+    (
+        "account recovery-codes -o {new} --password-file {secret}",
+        "POST",
+        "/account/recovery-codes",
+        {},
+        PROOF,
+    ),
+    ("account sessions", "GET", "/account/sessions", {"limit": "500"}, None),
+    ("account end-session S", "DELETE", "/account/sessions/S", {}, None),
+    ("account end-sessions", "DELETE", "/account/sessions", {}, None),
+    (
         "user bind-certificate u {csr}",
         "POST",
         "/users/u/certificates",
@@ -277,6 +424,20 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"name": "g", "description": "d", "roles": ["auditor"], "role_class": "audit"},
     ),
+    (
+        "group create g --logins-required 2",
+        "POST",
+        "/groups",
+        {},
+        {"name": "g", "logins_required": 2},
+    ),
+    (
+        "group edit g --description d --logins-required 1",
+        "PATCH",
+        "/groups/g",
+        {},
+        {"description": "d", "logins_required": 1},
+    ),
     ("group delete g", "DELETE", "/groups/g", {}, None),
     ("group add g u", "PUT", "/groups/g/members/u", {}, None),
     ("group remove g u", "DELETE", "/groups/g/members/u", {}, None),
@@ -290,7 +451,17 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {"label": "l", "days": 3, "scopes": ["request.submit"]},
     ),
 ]
-_LISTS = ("list", "tree", "versions", "certificates", "pending")
+_JUDGED = {"faults": [], "risks": [], "lint": [], "changes": [], "certificate": None}
+_LISTS = (
+    "authorities",
+    "list",
+    "profiles",
+    "requests",
+    "tree",
+    "versions",
+    "certificates",
+    "pending",
+)
 
 
 @pytest.fixture
@@ -306,6 +477,22 @@ def words(tmp_path: Path) -> dict[str, Path]:
 def _answer(argv: str) -> Any:
     if argv.split()[1] in _LISTS:
         return PAGE
+    if argv.split()[1] in ("check", "diff") and not argv.startswith("portal"):
+        return _JUDGED
+    if argv.split()[1] == "try":
+        return {"counts": {"same": 0}, "trials": []}
+    if argv.split()[1] == "risks":
+        return []
+    if argv.startswith("account recovery-codes"):
+        return {"codes": ["aaaa-bbbb-cccc-dddd"]}
+    if argv.startswith(("account totp", "account pass", "account factors", "user factors")):
+        return {"totp": True, "passkeys": [], "recovery_codes": 9}
+    if argv.startswith("portal recipe"):
+        return {"openssl": "openssl req", "notes": []}
+    if argv.startswith("portal check"):
+        return {"fit": True, "changes": [], "findings": [], "approvals": 1}
+    if argv.startswith("revocation challenge"):
+        return {"line": "revoke", "command": "openssl"}
     if argv.startswith("certificate lint"):
         return {"linters": [], "waiting": ["pkilint"]}
     return {"id": "1", "token": "chy_new"} if argv.startswith("token create") else {"id": "1"}
@@ -316,6 +503,7 @@ def _answer(argv: str) -> Any:
 def test_asks_for(case: Any, as_json: bool, server: Any, run: Any, words: dict[str, Path]) -> None:
     argv, method, path, query, body = case
     server.on(method, path, _answer(argv + " ."))
+    server.on("PUT", path, _answer(argv + " ."))  # where a command reads before it writes
 
     finished = run(
         *(word.format(**words) for word in argv.split()), *(["--json"] if as_json else [])
@@ -325,7 +513,7 @@ def test_asks_for(case: Any, as_json: bool, server: Any, run: Any, words: dict[s
         (0, ""),
         (0, "note: nothing found\n"),
     }, finished
-    asked = server.last
+    asked = server.seen[0]  # what follows only tells more
     assert (asked.method, asked.path, asked.query) == (method, path_of(path), query)
     assert (asked.json if asked.body else None) == body
     anonymous = argv.startswith(("ca export", "audit checkpoint")) or "--code" in argv

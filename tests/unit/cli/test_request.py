@@ -505,28 +505,59 @@ def test_tree(server: Any, run: Any) -> None:
 def test_profile_diff(server: Any, run: Any) -> None:
     versions = [{"version": n, "profile": {"name": "p", "approvals": n}} for n in (1, 2, 3)]
     server.on("GET", "/profiles/p/versions", versions)
-    server.on("GET", "/profiles/p", lambda seen: Answer(versions[int(seen.query["version"]) - 1]))
+    server.on("GET", "/profiles/p/diff", [{"field": "approvals", "old": "2", "new": "3"}])
 
     finished = run("profile", "diff", "p")
 
-    assert '-  "approvals": 2,\n+  "approvals": 3,' in finished.out
+    assert finished.out.splitlines()[1].split() == ["approvals", "2", "3"]
+    assert server.seen[-1].query == {"old": "2", "new": "3"}
     assert run("profile", "diff", "p", "1", "3", "--json").json["from"] == "p version 1"
+    server.on("GET", "/ras/r/versions", [{"version": 1, "document": {"name": "r"}}])
+    assert "--file" in run("ra", "diff", "r").err
+    assert run("ra", "show", "r", "--version", "1", "--json").json == {"name": "r"}
+    assert run("ra", "show", "r", "--version", "2").code == 2
 
 
-def test_profile_diff_with_a_file_that_leaves_defaults_out(
-    server: Any, run: Any, tmp_path: Path
-) -> None:
-    whole = next(profile for profile in PROFILES if profile.name == "tls-client")
-    server.on("GET", "/profiles/tls-client", {"profile": documents.to_builtin(whole)})
-    part = {"name": "tls-client", "description": whole.description, "dn_profile": "service"}
-    (tmp_path / "part.json").write_text(json.dumps(part | {"approvals": 3}))
+def test_what_is_dangerous_is_said_and_accepted(server: Any, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "ra.json").write_text(json.dumps({"name": "r"}))
+    risk = {"id": "wildcard", "severity": "warn", "about": "r", "field": "san[0]", "reason": "wide"}
+    server.on("PUT", "/ras/r", {"name": "r"})
+    server.on("GET", "/ras/r/risks", [risk, risk | {"severity": "note"}])
 
-    lines = run("profile", "diff", "tls-client", "--file", tmp_path / "part.json", "--json").json[
-        "diff"
+    finished = run("ra", "put", tmp_path / "ra.json", "--accept-risk", "a=for a reason")
+
+    assert finished.err == "note: warn wildcard: wide\n"
+    refused = run("ra", "put", tmp_path / "ra.json", "--accept-risk", "no reason")
+    assert (refused.code, "--accept-risk" in refused.err) == (2, True)
+    server.on("GET", "/ras/r", {"name": "r", "disabled": False})
+    assert run("ra", "disable", "r", "--accept-risk", "a=b", "--json").code == 0
+    assert json.loads(server.last.body) == {
+        "name": "r", "disabled": True, "accept_risks": {"a": "b"},
+    }  # fmt: skip
+
+
+def test_a_dry_run_and_a_check_for_people(server: Any, run: Any, tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text(json.dumps({"version": 3, "profile": {"name": "p"}}))
+    fault = {"detail": "outside", "field": "names", "rule": "name.suffix", "remedy": "stay in"}
+    change = {"field": "validity_s", "old": "90 days", "new": "1 day"}
+    trial = {"id": "1", "created_at": 1, "requester": "rita", "subject": "CN=x", "profile": "p"}
+    trials = [
+        trial | {"outcome": "refused", "changes": [], "refusal": fault},
+        trial | {"outcome": "changed", "changes": [change], "refusal": None},
     ]
-
-    assert '+  "approvals": 3,' in lines
-    assert not any("backdate_s" in line for line in lines if line.startswith(("+", "-")))
+    server.on("POST", "/profiles/p/dry-run", {"counts": {"refused": 1}, "trials": trials})
+    out = run("profile", "try", tmp_path / "p.json").out
+    assert out.startswith("1 refused\n")
+    assert "outside (names, name.suffix) — stay in" in out
+    assert "validity_s: 90 days -> 1 day" in out
+    seen = {
+        "faults": [fault], "risks": [], "lint": ["odd"], "changes": [change],
+        "certificate": {"subject": ["CN=x"]},
+    }  # fmt: skip
+    server.on("POST", "/profiles/p/preview", seen)
+    out = run("profile", "check", tmp_path / "p.json").out
+    for said in ("refused: outside", "lint: odd", "validity_s  90 days  1 day", "CN=x"):
+        assert said in out
 
 
 def test_rules_are_tables(server: Any, run: Any) -> None:
