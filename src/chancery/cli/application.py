@@ -29,6 +29,8 @@ GROUPS: Final = (
     # name, module, help, group of the help page
     ("request", "request", "Ask for certificates, and decide on what others ask for.", _RECORD),
     ("certificate", "certificate", "Find, revoke and renew certificates.", _RECORD),
+    ("revocation", "revocation", "Revocation by who holds the key or the code.", _RECORD),
+    ("portal", "portal", "What is open to people without an account.", _RECORD),
     ("crl", "crl", "Certificate revocation lists.", _RECORD),
     ("audit", "audit", "Read the audit log, and check that nobody has changed it.", _RECORD),
     ("ca", "ca", "Certification authorities and their certificates.", _OFFICE),
@@ -40,6 +42,7 @@ GROUPS: Final = (
     ("user", "user", "Accounts.", _PEOPLE),
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),
+    ("account", "account", "What you sign in with: password, second factors, sessions.", _PEOPLE),
     ("config", "config", "The configuration of an instance.", _SERVER),
     ("database", "database", "The database of an instance.", _SERVER),
 )

@@ -1,6 +1,6 @@
 """``chancery group``: groups of accounts."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -12,8 +12,13 @@ from chancery.cli.user import RoleClass, Roles
 
 app = group("group")
 
-_COLUMNS: Final = ("name", "description", "roles", "members")
+_COLUMNS: Final = ("name", "description", "roles", "logins_required", "members")
 Name = Annotated[str, Parameter(help="Name of the group.")]
+Logins = Annotated[
+    Literal[1, 2] | None,
+    Parameter(help="2: membership counts only where two members have signed in together."),
+]
+Description = Annotated[str | None, Parameter(help="What it is for.")]
 Member = Annotated[str, Parameter(help="Name of the account.")]
 
 
@@ -37,16 +42,33 @@ def create(
     name: Name,
     /,
     *,
-    description: Annotated[str | None, Parameter(help="What it is for.")] = None,
+    description: Description = None,
     role: Roles = (),
     role_class: RoleClass = None,
+    logins_required: Logins = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Create a group; its members hold its roles."""
     body: Json = {"name": name, "description": description, "role_class": role_class}
-    body["roles"] = list(role) or None
+    body |= {"roles": list(role) or None, "logins_required": logins_required}
     with api.open() as server:
         answer = server.post("groups", body=output.given(body))
+    output.show(answer, as_json=api.as_json)
+
+
+@app.command
+def edit(
+    name: Name,
+    /,
+    *,
+    description: Description = None,
+    logins_required: Logins = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """Change a group: what it is for, and how many must sign in together."""
+    body = output.given({"description": description, "logins_required": logins_required})
+    with api.open() as server:
+        answer = server.patch("groups", name, body=body)
     output.show(answer, as_json=api.as_json)
 
 

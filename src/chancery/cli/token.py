@@ -1,5 +1,6 @@
 """``chancery token``: your bearer tokens."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,9 +9,10 @@ from cyclopts import Parameter
 from chancery.cli import files, output
 from chancery.cli.application import group
 from chancery.cli.arguments import AT_LEAST_ONE, Texts
-from chancery.cli.client import Json
+from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.failures import Unexpected
+from chancery.domain.errors import NotAuthenticated
 
 app = group("token")
 
@@ -34,6 +36,10 @@ def create(
     password_file: Annotated[
         Path | None, Parameter(help="File with that password; else you are asked for it.")
     ] = None,
+    code_file: Annotated[
+        Path | None,
+        Parameter(help="File with a code of your second factor; else you are asked where needed."),
+    ] = None,
     label: Annotated[str | None, Parameter(help="What it is for.")] = None,
     days: Annotated[
         int | None, Parameter(validator=AT_LEAST_ONE, help="How long it lasts.")
@@ -48,14 +54,26 @@ def create(
     files.check_free(to, force=force)
     basic = (user, files.secret(password_file, "password")) if user is not None else None
     body: Json = output.given({"label": label, "days": days, "scopes": list(scope) or None})
+    code = files.secret(code_file, "code") if code_file is not None else None
     with api.open(basic=basic) as server:
-        answer = server.post("session", "token", body=body)
+        try:
+            answer = _made(server, body, code)
+        except NotAuthenticated as refused:
+            if refused.rule != "second-factor" or basic is None or not sys.stdin.isatty():
+                raise
+            answer = _made(server, body, files.secret(None, "code of your second factor"))
     secret = answer.pop("token", None)
     if not isinstance(secret, str):
         raise Unexpected("the server sent no token")
     files.deliver(secret.encode() + b"\n", to, force=force, secret=True)
     if str(to) != files.STDIN:
         output.show(answer | {"file": str(to)}, as_json=api.as_json)
+
+
+def _made(server: Client, body: Json, code: str | None) -> Json:
+    beside = {"Chancery-Code": code} if code is not None else None
+    answer: Json = server.post("session", "token", body=body, headers=beside)
+    return answer
 
 
 @app.command(name="list")

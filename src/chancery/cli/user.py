@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from chancery.cli import arguments, files, output
+from chancery.cli.account import SESSION_COLUMNS, show_factors
 from chancery.cli.application import group
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
@@ -32,6 +33,9 @@ Roles = Annotated[
 RoleClass = Annotated[
     Literal["general", "ca-operations", "audit"] | None,
     Parameter(help="For one without roles as yet: which it may come to hold."),
+]
+MustChange = Annotated[
+    bool, Parameter(name="--must-change", help="Let it be good for choosing another one only.")
 ]
 PasswordFile = Annotated[
     Path | None, Parameter(help="File with the password; else you are asked for it.")
@@ -66,6 +70,7 @@ def create(
         Path | None,
         Parameter(help="File with the first password; without, only tokens and certificates."),
     ] = None,
+    must_change: MustChange = False,
     api: Connection = DEFAULT,
 ) -> None:
     """Create an account."""
@@ -73,6 +78,8 @@ def create(
     body |= {"roles": list(role) or None, "role_class": role_class}
     if password_file is not None:
         body["password"] = files.secret(password_file, "password")
+    if must_change:
+        body["must_change_password"] = True
     with api.open() as server:
         answer = server.post("users", body=output.given(body))
     output.show(answer, as_json=api.as_json)
@@ -120,12 +127,15 @@ def password(
     current_password_file: Annotated[
         Path | None, Parameter(help="File with the present password, when it is your own.")
     ] = None,
+    must_change: MustChange = False,
     api: Connection = DEFAULT,
 ) -> None:
     """Set a password, from a file or by asking: never from the command line."""
     body: Json = {"password": files.secret(password_file, "password", confirm=True)}
     if current_password_file is not None:
         body["current"] = files.secret(current_password_file, "current password")
+    if must_change:
+        body["must_change"] = True
     with api.open() as server:
         server.post("users", name, "password", body=body)
     output.done(name, "password set", as_json=api.as_json)
@@ -187,6 +197,45 @@ def unbind_certificate(
     with api.open() as server:
         server.delete("users", name, "certificates", fingerprint)
     output.done(name, f"unbound {fingerprint}", as_json=api.as_json)
+
+
+@app.command
+def factors(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Show an account's second factors."""
+    with api.open() as server:
+        found = server.get("users", name, "factors")
+    show_factors(found, as_json=api.as_json)
+
+
+@app.command
+def reset_factors(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Forget all second factors of somebody who lost them; their sessions end."""
+    with api.open() as server:
+        server.delete("users", name, "factors")
+    output.done(name, "second factors reset", as_json=api.as_json)
+
+
+@app.command
+def sessions(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """List an account's sessions on the web."""
+    with api.open() as server:
+        found = server.items("users", name, "sessions", limit=None)
+        output.listing(found, SESSION_COLUMNS, as_json=api.as_json)
+
+
+@app.command
+def end_sessions(
+    name: Name,
+    /,
+    *,
+    session: Annotated[str | None, Parameter(help="Only the one with this id.")] = None,
+    api: Connection = DEFAULT,
+) -> None:
+    """End an account's sessions on the web."""
+    one = (session,) if session is not None else ()
+    with api.open() as server:
+        server.delete("users", name, "sessions", *one)
+    output.done(name, "sessions ended" if session is None else "session ended", as_json=api.as_json)
 
 
 def _patch(name: str, body: Json, api: Connection) -> None:
