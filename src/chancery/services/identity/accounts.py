@@ -7,7 +7,7 @@ from chancery.domain.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from chancery.domain.identity import CLASS_OF, Permission, Principal, Role, RoleClass, User
 from chancery.ports import Page, PasswordHasher, RequestFilter, Session
 from chancery.services.access import demand
-from chancery.services.identity.changes import Ledger, adopt, separated, user_of
+from chancery.services.identity.changes import Ledger, adopt, refuse_vouched, separated, user_of
 from chancery.services.identity.policy import (
     IdentityPolicy,
     check_email,
@@ -170,6 +170,7 @@ class Accounts:
 
         def work(session: Session) -> None:
             user = user_of(session, name)
+            refuse_vouched(user)
             session.identities.update_user(
                 replace(
                     user,
@@ -199,6 +200,7 @@ class Accounts:
         demand(principal, Permission.IDENTITY_MANAGE)
 
         def work(session: Session) -> User:
+            self._ledger.refuse_governed(user_of(session, name), role)
             user = adopt(session, user_of(session, name), CLASS_OF[role])
             if role not in user.roles:
                 separated(name, lambda: session.identities.grant(name, role))
@@ -212,6 +214,7 @@ class Accounts:
         demand(principal, Permission.IDENTITY_MANAGE)
 
         def work(session: Session) -> User:
+            self._ledger.refuse_governed(user_of(session, name), role)
             if role not in user_of(session, name).roles:
                 raise NotFound(
                     f"{name} does not hold {role.value} itself",

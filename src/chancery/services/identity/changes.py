@@ -1,9 +1,10 @@
 """What every change to an identity has in common: authority, one transaction, its audit record."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from chancery.domain.directory import NOTHING, Standing
 from chancery.domain.errors import Conflict, NotFound
 from chancery.domain.identity import Group, Principal, Role, RoleClass, User
 from chancery.ports import Clock, Session, Store
@@ -21,6 +22,8 @@ class Ledger:
     store: Store
     clock: Clock
     cache: TokenCache
+    governed: Mapping[str, Standing] = field(default_factory=dict)
+    """What each directory and provider decides alone, by its name."""
 
     def change(
         self,
@@ -43,7 +46,7 @@ class Ledger:
             result = work(session)
             if governed and not has_administrator(session):
                 raise Conflict(
-                    "this would leave no administrator",
+                    "this would leave no administrator with a local account",
                     field="roles",
                     rule="identity.last-administrator",
                     remedy="make another account an administrator first",
@@ -57,14 +60,41 @@ class Ledger:
             # After the commit, and also when its outcome is unknown: a look-up costs little.
             self.cache.clear()
 
+    def refuse_governed(self, user: User, role: Role | None = None, group: str = "") -> None:
+        """Raise Conflict if the directory of *user* decides about this role or group."""
+        standing = self.governed.get(user.directory or "", NOTHING)
+        if role in standing.roles or group in standing.groups:
+            raise Conflict(
+                f"{user.directory} decides whether {user.name} holds {role or group}",
+                field="role" if role else "group",
+                rule="directory.governs",
+                remedy="change the groups there, or the mapping in the settings",
+            )
+
 
 def has_administrator(session: Session) -> bool:
-    """Say whether enabled accounts can administer: one by itself, or enough through a group."""
-    enabled = [user for user in session.identities.users() if not user.disabled]
+    """Say whether enabled accounts can administer: one by itself, or enough through a group.
+
+    Those that a directory vouches for do not count: when it is away, or wrong,
+    somebody must still be able to set things right.
+    """
+    users = session.identities.users()
+    enabled = [user for user in users if not user.disabled and user.directory is None]
     if any(Role.ADMINISTRATOR in user.roles for user in enabled):
         return True
     groups = (g for g in session.identities.groups() if Role.ADMINISTRATOR in g.roles)
     return any(sum(g.name in u.groups for u in enabled) >= g.logins_required for g in groups)
+
+
+def refuse_vouched(user: User) -> None:
+    """Raise Conflict for an account whose password a directory or a provider keeps."""
+    if user.directory is not None:
+        raise Conflict(
+            f"the password of {user.name} is kept by {user.directory}",
+            field="password",
+            rule="directory.password",
+            remedy="change it there",
+        )
 
 
 def user_of(session: Session, name: str) -> User:

@@ -111,6 +111,7 @@ class Groups:
 
         def work(session: Session) -> Group:
             group = group_of(session, name)
+            self._ledger.refuse_governed(user_of(session, user), group=name)
             adopt(session, user_of(session, user), group.role_class)
             if user not in group.members:
                 separated(user, lambda: session.identities.join(user, name))
@@ -132,6 +133,7 @@ class Groups:
                     rule="group.member",
                     remedy=f"`chancery group show {name}` lists its members",
                 )
+            self._ledger.refuse_governed(user_of(session, user), group=name)
             session.identities.leave(user, name)
             self._expel(session, group, user, principal)
             return group_of(session, name)

@@ -48,7 +48,9 @@ class IdentityService:
     ) -> None:
         policy = policy or IdentityPolicy()
         cache = TokenCache(policy.token_cache_ms, changes or LocalChanges())
-        ledger = Ledger(store, clock, cache)
+        sources = [d.source for d in directories] + [p.source for p in providers]
+        governed = {source.name: source.mapping.governed for source in sources}
+        ledger = Ledger(store, clock, cache, governed)
         decoy = entropy(32).hex()
         desk = SessionDesk(store, clock, entropy, policy)
         check = FactorCheck(desk, tools)

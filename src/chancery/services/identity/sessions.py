@@ -21,10 +21,10 @@ from typing import Final
 from chancery.domain.errors import BadRequest, NotAuthenticated, NotFound, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal, User, anonymous
 from chancery.domain.web_session import Proof, SessionState, WebSession
-from chancery.ports import Session
+from chancery.ports import Page, Session
 from chancery.services.access import demand
 from chancery.services.identity.authentication import Authentication, forgive
-from chancery.services.identity.changes import Ledger, user_of
+from chancery.services.identity.changes import Ledger, refuse_vouched, user_of
 from chancery.services.identity.factor_checks import FactorCheck
 from chancery.services.identity.principals import groups_of, principal_of, restricted
 from chancery.services.identity.session_base import next_state
@@ -128,6 +128,8 @@ class SessionService(StepUp):
             raise BadRequest(
                 "the new password is the old one", field="password", rule="password.same"
             )
+        with self._desk.store.read() as session:
+            refuse_vouched(user_of(session, web.user))
         checked = self._proof.check(web.user, old, origin)
         phc = self._new_hash(web.user, new)
         principal = Principal(
@@ -180,6 +182,12 @@ class SessionService(StepUp):
             user_of(session, name)
             found = session.web_sessions.of(name)
         return [web for web in found if self._desk.alive(web)]
+
+    def everybody(self, principal: Principal, page: Page) -> list[WebSession]:
+        """Sessions of all accounts, newest first, those that are over among them for a while."""
+        demand(principal, Permission.IDENTITY_MANAGE)
+        with self._desk.store.read() as session:
+            return session.web_sessions.recent(page.cursor, page.limit)
 
     def end_one(self, principal: Principal, session_id: str, name: str | None = None) -> None:
         """End a session of an account: one's own, or with IDENTITY_MANAGE."""

@@ -6,8 +6,7 @@ look, and not act.
 """
 
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,9 +25,9 @@ _LOCKS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What was found, and until when (monotonic seconds) nobody asks again."""
+    """What was found, and until when (Unix seconds) nobody asks again."""
 
-    until: float
+    until: int
     away: str = ""  # the directory that did not answer
     gone: str = ""  # why the account opens nothing
 
@@ -43,20 +42,18 @@ class StandingCheck:
         vouching: Vouching,
         directories: Iterable[DirectorySource],
         providers: Iterable[ProviderSource],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._clock = clock
         self._vouching = vouching
         self._directories = {one.source.name: one for one in directories}
         self._providers = {one.source.name: one for one in providers}
-        self._monotonic = monotonic
         self._words: dict[str, Word] = {}
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def admitted(self, name: str, source: DirectorySource) -> None:
         """The directory has just vouched for *name*."""
-        self._keep(name, Word(self._monotonic() + source.recheck_s))
+        self._keep(name, Word(self._clock.s() + source.recheck_s))
 
     def current(self, user: User) -> str:
         """Return "" if *user* stands as before, else the name of the directory that is away.
@@ -80,7 +77,7 @@ class StandingCheck:
 
     def _known(self, name: str) -> Word | None:
         word = self._words.get(name)
-        return word if word is not None and self._monotonic() < word.until else None
+        return word if word is not None and self._clock.s() < word.until else None
 
     def _keep(self, name: str, word: Word) -> Word:
         if len(self._words) >= _MOST:
@@ -97,10 +94,10 @@ class StandingCheck:
         if provider := self._providers.get(user.directory):
             return self._of_provider(provider, vouched)
         gone = f"{user.directory}, which vouched for {user.name}, is in the settings no longer"
-        return Word(0.0, gone=gone)
+        return Word(0, gone=gone)
 
     def _of_directory(self, source: DirectorySource, user: User, vouched: Vouched | None) -> Word:
-        now, name = self._monotonic(), source.source.name
+        now, name = self._clock.s(), source.source.name
         gone = f"the directory {name} does not vouch for {user.name} any more"
         if vouched is None or vouched.source != source.source.key:
             return Word(now + _RETRY_S, gone=gone)
@@ -120,7 +117,7 @@ class StandingCheck:
         """A provider cannot be asked: its word of the last sign-in lasts for a while."""
         name = source.source.name
         if vouched is None or vouched.source != source.source.key:
-            return Word(0.0, gone=f"{name} does not vouch for this account")
+            return Word(0, gone=f"{name} does not vouch for this account")
         if self._clock.s() >= vouched.vouched_at + source.standing_s:
-            return Word(0.0, gone=f"the last sign-in through {name} is too long ago")
-        return Word(0.0)
+            return Word(0, gone=f"the last sign-in through {name} is too long ago")
+        return Word(0)
