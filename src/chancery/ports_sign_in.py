@@ -17,6 +17,10 @@ class WebSessions(Protocol):
         """Those in which *user* is signed in, as either half or joining, newest first."""
         ...
 
+    def recent(self, before: str | None, limit: int) -> list[WebSession]:
+        """Everybody's, newest first; those older than the one with id *before*, if given."""
+        ...
+
     def replace(self, session: WebSession, expected_sha256: str) -> None:
         """Write every field; WrongState unless its cookie is still the one expected.
 

@@ -107,6 +107,14 @@ def test_ending_and_what_is_over(store: SqlStore) -> None:
         assert [web.id for web in read.web_sessions.of("rita")] == ["id-3", "id-2"]
 
 
+def test_everybodys_newest_first(store: SqlStore) -> None:
+    for number, name in ((1, "rita"), (2, "oscar"), (3, "rita")):
+        store.write(lambda s, n=number, w=name: s.web_sessions.add(session(n, w)))  # type: ignore[misc]
+    with store.read() as read:
+        assert [web.id for web in read.web_sessions.recent(None, 2)] == ["id-3", "id-2"]
+        assert [web.id for web in read.web_sessions.recent("id-2", 2)] == ["id-1"]
+
+
 @pytest.mark.parametrize("who", ["rita", "oscar", "otto"])
 def test_a_session_goes_with_any_account_in_it(store: SqlStore, who: str) -> None:
     joint = session(1, partner="oscar", joining="otto")

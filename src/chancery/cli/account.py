@@ -22,6 +22,7 @@ SESSION_COLUMNS: Final = (
     "created_at",
     "seen_at",
 )
+TOKEN_COLUMNS: Final = ("id", "label", "created_at", "expires_at", "last_used_at", "revoked")
 _PASSKEY_COLUMNS: Final = ("id", "label", "synced", "created_at", "last_used_at")
 Own = Annotated[
     Path | None, Parameter(help="File with your password, which a token alone cannot replace.")

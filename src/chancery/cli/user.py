@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 from cyclopts import Parameter
 
 from chancery.cli import arguments, files, output
-from chancery.cli.account import SESSION_COLUMNS, show_factors
+from chancery.cli.account import SESSION_COLUMNS, TOKEN_COLUMNS, show_factors
 from chancery.cli.application import group
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
@@ -236,6 +236,28 @@ def end_sessions(
     with api.open() as server:
         server.delete("users", name, "sessions", *one)
     output.done(name, "sessions ended" if session is None else "session ended", as_json=api.as_json)
+
+
+@app.command
+def tokens(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """List an account's API tokens."""
+    with api.open() as server:
+        found = server.items("users", name, "tokens", limit=None)
+        output.listing(found, TOKEN_COLUMNS, as_json=api.as_json)
+
+
+@app.command
+def revoke_token(
+    name: Name,
+    token_id: Annotated[str, Parameter(help="Id of the token.")],
+    /,
+    *,
+    api: Connection = DEFAULT,
+) -> None:
+    """Revoke an API token of an account."""
+    with api.open() as server:
+        server.delete("users", name, "tokens", token_id)
+    output.done(token_id, "revoked", as_json=api.as_json)
 
 
 def _patch(name: str, body: Json, api: Connection) -> None:

@@ -276,3 +276,15 @@ def test_an_administrator_resets_factors(browser: Browser, house: Any) -> None:
     assert browser("GET", "/me").status == 401
     own = f"{V1}/users/{Role.ADMINISTRATOR.value}/factors"
     assert rule(admin("DELETE", own), 409) == "factor.reset-own"
+
+
+def test_tokens_of_others(house: Any) -> None:
+    made = house.by("requester").post(f"{V1}/session/token", {"label": "mine"}).json
+    admin, path = house.by("administrator"), f"{V1}/users/requester/tokens"
+    (found,) = [one for one in house.by("auditor").get(path).json if one["label"] == "mine"]
+    assert found["id"] == made["id"]
+    assert made["token"] not in str(found)
+    assert house.by("auditor")("DELETE", f"{path}/{made['id']}").status == 403
+    assert rule(admin("DELETE", f"{V1}/users/auditor/tokens/{made['id']}"), 404) == "token.known"
+    assert admin("DELETE", f"{path}/{made['id']}").status == 204
+    assert house.anonymous.as_bearer(made["token"]).get(f"{V1}/me").status == 401

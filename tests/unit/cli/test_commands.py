@@ -375,6 +375,8 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("user sessions u", "GET", "/users/u/sessions", {"limit": "500"}, None),
     ("user end-sessions u", "DELETE", "/users/u/sessions", {}, None),
     ("user end-sessions u --session S", "DELETE", "/users/u/sessions/S", {}, None),
+    ("user tokens u", "GET", "/users/u/tokens", {"limit": "500"}, None),
+    ("user revoke-token u T", "DELETE", "/users/u/tokens/T", {}, None),
     # one's own credentials
     (
         "account password --password-file {secret} --current-password-file {secret}",

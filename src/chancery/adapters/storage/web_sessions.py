@@ -33,6 +33,12 @@ class SqlWebSessions:
         rows = self._link.rows(select(_T).where(concerned).order_by(_T.c.id.desc()))
         return [_session(row) for row in rows]
 
+    def recent(self, before: str | None, limit: int) -> list[WebSession]:
+        statement = select(_T).order_by(_T.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(_T.c.id < before)
+        return [_session(row) for row in self._link.rows(statement)]
+
     def replace(self, session: WebSession, expected_sha256: str) -> None:
         same = (_T.c.id == session.id, _T.c.sha256 == expected_sha256)
         if not self._link.run(update(_T).where(*same), _values(session)).rowcount:

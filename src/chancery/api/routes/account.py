@@ -7,6 +7,7 @@ from pydantic import Field
 
 from chancery.api.bodies import Using
 from chancery.api.models import Done, In, Out
+from chancery.api.routes.session import TokenOut, token_out
 from chancery.api.routes.sign_in import Code, From, Secret, keep
 from chancery.api.routing import Door, Who
 from chancery.domain.errors import BadRequest
@@ -223,6 +224,18 @@ def end_sessions_of(who: Who, using: Using, name: str) -> None:
 def end_session_of(who: Who, using: Using, name: str, session_id: str) -> None:
     """End one session of an account."""
     using.identity.sessions.end_one(who, session_id, name)
+
+
+@others.route("GET", "/tokens", Permission.IDENTITY_READ)
+def tokens_of(who: Who, using: Using, name: str) -> list[TokenOut]:
+    """List an account's API tokens, newest first; what they hold is not on record."""
+    return [token_out(token) for token in using.identity.tokens.of(who, name)]
+
+
+@others.route("DELETE", "/tokens/{token_id}", Permission.IDENTITY_MANAGE, status=204)
+def revoke_token_of(who: Who, using: Using, name: str, token_id: str) -> None:
+    """End an API token of an account."""
+    using.identity.tokens.revoke(who, token_id, name)
 
 
 def _current(using: Using, browser: From) -> str:

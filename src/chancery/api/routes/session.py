@@ -75,13 +75,17 @@ def create_token(who: Who, using: Using, body: TokenIn | None = None) -> NewToke
 @door.route("GET", "/tokens", Permission.TOKEN_OWN)
 def list_tokens(who: Who, using: Using) -> list[TokenOut]:
     """List one's own tokens, newest first."""
-    return [TokenOut(**_fields(token)) for token in using.identity.tokens.mine(who)]
+    return [token_out(token) for token in using.identity.tokens.mine(who)]
 
 
 @door.route("DELETE", "/tokens/{token_id}", Permission.TOKEN_OWN, status=204)
 def revoke_token(who: Who, using: Using, token_id: str) -> None:
     """End one of one's own tokens."""
     using.identity.tokens.revoke(who, token_id)
+
+
+def token_out(token: ApiToken) -> TokenOut:
+    return TokenOut(**_fields(token))
 
 
 def permissions(names: list[str]) -> list[Permission]:

@@ -114,24 +114,34 @@ class Tokens:
         """Return one's own tokens, newest first; revoked and expired ones too."""
         demand(principal, Permission.TOKEN_OWN)
         with self._ledger.store.read() as session:
-            tokens = session.identities.tokens(principal.name)
-        return sorted(tokens, key=lambda token: token.id, reverse=True)
+            return _newest_first(session.identities.tokens(principal.name))
 
-    def revoke(self, principal: Principal, token_id: str) -> None:
-        """End one of one's own tokens: at once here, within the cache's time elsewhere."""
-        demand(principal, Permission.TOKEN_OWN)
+    def of(self, principal: Principal, name: str) -> list[ApiToken]:
+        """Return the tokens of an account, newest first: any with IDENTITY_READ."""
+        demand(principal, Permission.IDENTITY_READ)
+        with self._ledger.store.read() as session:
+            return _newest_first(session.identities.tokens(user_of(session, name).name))
+
+    def revoke(self, principal: Principal, token_id: str, name: str | None = None) -> None:
+        """End a token, one's own or with IDENTITY_MANAGE one of the account *name*.
+
+        At once here, within the cache's time elsewhere.
+        """
+        own = name is None or name == principal.name
+        demand(principal, Permission.TOKEN_OWN if own else Permission.IDENTITY_MANAGE)
+        owner = name or principal.name
 
         def work(session: Session) -> None:
-            if token_id not in {t.id for t in session.identities.tokens(principal.name)}:
+            if token_id not in {t.id for t in session.identities.tokens(owner)}:
                 raise NotFound(
-                    "no such token of yours",
+                    "no such token of yours" if own else f"no such token of {owner}",
                     field="id",
                     rule="token.known",
-                    remedy="`chancery token list` shows your own; nobody ends another's",
+                    remedy="`chancery token list` shows your own, `chancery user tokens` another's",
                 )
             session.identities.revoke_token(token_id)
 
-        self._ledger.change(principal, "token.revoked", token_id, work)
+        self._ledger.change(principal, "token.revoked", token_id, work, owner=owner)
 
 
 class ClientCertificates:
@@ -192,6 +202,10 @@ class ClientCertificates:
             session.identities.delete_client_certificate(sha256)
 
         self._ledger.change(principal, "certificate.unbound", name, work, sha256=sha256)
+
+
+def _newest_first(tokens: list[ApiToken]) -> list[ApiToken]:
+    return sorted(tokens, key=lambda token: token.id, reverse=True)
 
 
 def _parse(data: bytes) -> x509.Certificate:
