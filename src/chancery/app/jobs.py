@@ -64,6 +64,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("expiring", 600, work.sweeps.expiring),
         Job("authorities", 60, work.sweeps.authorities),
         Job("outbox", 3600, work.tidy),
+        Job("sessions", 300, office.identity.sessions.sweep),
     ]
 
 
