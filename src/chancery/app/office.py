@@ -4,6 +4,9 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
 
 from chancery.adapters.changes import SharedChanges
 from chancery.adapters.clock import SystemClock
@@ -20,6 +23,7 @@ from chancery.app.work import Background, announcer, background
 from chancery.domain.weak_keys import debian_list
 from chancery.ports_sign_in import FactorTools
 from chancery.services.announced import AnnouncedStore
+from chancery.services.attention import AttentionService
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.catalogue import Catalogue
@@ -28,6 +32,7 @@ from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
+from chancery.services.notifications import Announcer
 from chancery.services.policy_desk import PolicyDesk
 from chancery.services.portal.admission import Admission
 from chancery.services.portal.pickup import KeyDisposal
@@ -38,6 +43,7 @@ from chancery.services.reconciliation import Reconciliation
 from chancery.services.registration import RegistrationService
 from chancery.services.registrations import RaService
 from chancery.services.request_changes import RequestChangeService
+from chancery.services.review import ReviewService
 from chancery.services.sample import ProfileLint
 from chancery.services.status import StatusService
 from chancery.settings import Settings
@@ -56,6 +62,7 @@ class Office:
     linter: PkiLinter
     catalogue: Catalogue
     identity: IdentityService
+    attention: AttentionService
     audit: AuditService
     audit_files: DirectoryPublisher
     profiles: ProfileService
@@ -67,10 +74,12 @@ class Office:
     registration: RegistrationService
     decisions: DecisionService
     changes: RequestChangeService
+    reviews: ReviewService
     delivery: DeliveryService
     key_disposal: KeyDisposal
     portal: PortalService
     reconciliation: Reconciliation
+    announcer: Announcer
     work: Background
 
 
@@ -103,6 +112,9 @@ def open_office(settings: Settings) -> Iterator[Office]:
     )
     linter = PkiLinter()
     audit_files = DirectoryPublisher(settings.audit.directory)
+    audit = AuditService(
+        store, vault, settings.audit.key_id, settings.audit.origin, audit_files, clock
+    )
     office = Office(
         settings=settings,
         clock=clock,
@@ -111,14 +123,13 @@ def open_office(settings: Settings) -> Iterator[Office]:
         linter=linter,
         catalogue=catalogue,
         identity=_identity(settings, store, clock, changes),
-        audit=AuditService(
+        attention=AttentionService(
             store,
-            vault,
-            settings.audit.key_id,
-            settings.audit.origin,
-            audit_files,
             clock,
+            own_certificate=lambda: _end_of(settings.tls.certificate),
+            log_waiting_ms=lambda: audit.standing().waiting_ms,
         ),
+        audit=audit,
         audit_files=audit_files,
         profiles=ProfileService(store, catalogue, ProfileLint(store, linter), clock),
         ras=RaService(store, catalogue, clock),
@@ -138,10 +149,12 @@ def open_office(settings: Settings) -> Iterator[Office]:
         registration=registration,
         decisions=DecisionService(store, vault, catalogue, issuance, clock, telling),
         changes=RequestChangeService(store, vault, preparation, clock, admission, telling),
+        reviews=ReviewService(store, catalogue, preparation, clock, linter),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
+        announcer=telling,
         work=background(settings, store, clock, telling),
     )
     issuance.start()
@@ -176,6 +189,15 @@ def _identity(
             TotpCodes(), WebAuthnPasskeys(settings.listen.https_url), KeyFileSealer(login.key_file)
         ),
     )
+
+
+def _end_of(certificate: Path) -> int | None:
+    """Unix seconds at which that PEM certificate ends; None where it cannot be read."""
+    try:
+        found = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return int(found.not_valid_after_utc.timestamp())
 
 
 def _debian(settings: Settings) -> Callable[[bytes], bool] | None:

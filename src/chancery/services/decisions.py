@@ -1,26 +1,18 @@
 """Approve and deny: by distinct people, about exactly the content on record."""
 
 from dataclasses import replace
-from typing import Final
 
-from chancery.domain.errors import (
-    AlreadyExists,
-    BadRequest,
-    Conflict,
-    NotPermitted,
-    WrongState,
-)
+from chancery.domain.errors import BadRequest, Conflict
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.request import Approval, CertificateRequest, RequestState
 from chancery.ports import Clock, KeyVault, Session, Store
+from chancery.services import request_standing as standing
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance
 from chancery.services.notifications import SILENT, Announcer
 from chancery.services.rehearsal import Work
 from chancery.services.request_access import bounded, forget_key, locked, request_event
-
-_LINES: Final = 1000  # of the audit log, about one request and by its requester
 
 
 class DecisionService:
@@ -61,14 +53,7 @@ class DecisionService:
                     rule="approval.exact-content",
                     remedy="look at it again, then approve",
                 )
-            approval = Approval(
-                request_id,
-                principal.name,
-                request.content_sha256,
-                now // 1000,
-                principal.partner,
-            )
-            approvers = _counted(session, approval)
+            approvers = _counted(session, principal, request, now // 1000)
             session.audit.append(
                 [
                     request_event(
@@ -103,7 +88,7 @@ class DecisionService:
         now = self._clock.ms()
 
         def unit(session: Session) -> CertificateRequest:
-            request = self._decidable(session, principal, request_id, own=True)
+            request = self._decidable(session, principal, request_id, denying=True)
             session.requests.set_state(
                 request_id,
                 RequestState.PENDING,
@@ -127,54 +112,22 @@ class DecisionService:
         return denied
 
     def _decidable(
-        self, session: Session, principal: Principal, request_id: str, *, own: bool = False
+        self, session: Session, principal: Principal, request_id: str, *, denying: bool = False
     ) -> CertificateRequest:
         """The locked, pending request, if *principal* may decide it."""
         demand(principal, Permission.REQUEST_DECIDE)
         request = locked(session, request_id)
-        group = self._catalogue.ra(request.ra).approval_group
-        if group not in principal.groups:
-            raise NotPermitted(
-                f"only members of {group} decide this request",
-                field="principal",
-                rule="approval.group",
-            )
-        if not own and principal.people & _behind(session, request):
-            raise NotPermitted(
-                "nobody approves their own request", field="principal", rule="approval.not-own"
-            )
-        if request.expires_at <= self._clock.s():
-            raise WrongState("the request has expired", field="id", rule="request.expired")
+        ra = self._catalogue.ra(request.ra)
+        standing.deciding(session, principal, request, ra, self._clock.s(), denying=denying)
         return request
 
 
-def _counted(session: Session, new: Approval) -> tuple[str, ...]:
-    """Record *new* and return who approved this content, one name for each approval.
-
-    Two who signed in together give one approval, and neither gives another.
-    """
-    before = [
-        approval
-        for approval in session.requests.approvals(new.request_id)
-        if approval.content_sha256 == new.content_sha256
-    ]
-    if new.people & frozenset().union(*(approval.people for approval in before)):
-        raise AlreadyExists(
-            "you approved this content already; another officer must approve"
-            if not new.partner
-            else "one of you two approved this content already; others must approve",
-            field="id",
-            rule="approval.once",
-            remedy="ask another officer; `chancery request show` tells how many are missing",
-        )
+def _counted(
+    session: Session, principal: Principal, request: CertificateRequest, now: int
+) -> tuple[str, ...]:
+    """Record this approval and return who approved this content, one name for each approval."""
+    before = standing.counting(request, session.requests.approvals(request.id))
+    standing.approving_once(principal, before)
+    new = Approval(request.id, principal.name, request.content_sha256, now, principal.partner)
     session.requests.add_approval(new)
     return tuple(sorted({approval.approver for approval in (*before, new)}))
-
-
-def _behind(session: Session, request: CertificateRequest) -> frozenset[str]:
-    """Who asked for it: the requester, and who was signed in beside them when they did."""
-    people = {request.requester}
-    for record in session.audit.find(actor=request.requester, subject_id=request.id, limit=_LINES):
-        if (partner := record.event.details.get("partner")) is not None:
-            people.add(str(partner))
-    return frozenset(people)

@@ -54,15 +54,19 @@ def visible(
     )
 
 
+def pending(request: CertificateRequest) -> None:
+    if request.state is not RequestState.PENDING:
+        raise WrongState(
+            f"the request is {request.state.value}", field="id", rule="request.pending"
+        )
+
+
 def locked(session: Session, request_id: str) -> CertificateRequest:
     """The pending request, its row locked until this unit commits, so that decisions queue."""
     request = session.requests.get(request_id)
     if request is None:
         raise NotFound(f"no request {request_id!r}", field="id")
-    if request.state is not RequestState.PENDING:
-        raise WrongState(
-            f"the request is {request.state.value}", field="id", rule="request.pending"
-        )
+    pending(request)
     session.requests.set_state(request_id, RequestState.PENDING, RequestState.PENDING)
     current = session.requests.get(request_id)
     assert current is not None

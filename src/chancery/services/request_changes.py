@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from chancery.domain.errors import CAError, Unavailable, WrongState
+from chancery.domain.errors import CAError, Unavailable
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
 from chancery.ports import Clock, KeyVault, Session, Store
+from chancery.services import request_standing as standing
 from chancery.services.access import demand
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.notifications import SILENT, Announcer
@@ -48,7 +49,7 @@ class RequestChangeService:
         now = self._clock.ms()
         with self._store.read() as session:
             before = visible(session, principal, request_id, None)
-        own(principal, before)
+        standing.editing(principal, before)
         prepared = self._preparation.prepare(principal, submission, request_id=request_id)
 
         def unit(session: Session) -> tuple[CertificateRequest, CertificateRequest]:
@@ -114,23 +115,10 @@ class RequestChangeService:
     def delete(self, principal: Principal, request_id: str) -> None:
         """Remove a request that came to nothing.  What was issued, or may be, stays."""
         now = self._clock.ms()
-        removable = {
-            RequestState.DENIED,
-            RequestState.EXPIRED,
-            RequestState.WITHDRAWN,
-            RequestState.FAILED,
-        }
 
         def unit(session: Session) -> CertificateRequest:
             request = visible(session, principal, request_id, None)
-            own(principal, request)
-            if request.state not in removable:
-                raise WrongState(
-                    f"the request is {request.state.value}",
-                    field="id",
-                    rule="request.removable",
-                    remedy="withdraw it first" if request.state is RequestState.PENDING else None,
-                )
+            standing.deleting(principal, request)
             session.requests.delete(request_id)
             session.audit.append([request_event(principal, "request.deleted", request)], now)
             return request
@@ -145,8 +133,7 @@ class RequestChangeService:
         def unit(session: Session) -> CertificateRequest:
             demand(principal, Permission.AUTHENTICATED)
             request = visible(session, principal, request_id, None)
-            if request.requester != principal.name:
-                demand(principal, Permission.REQUEST_DECIDE)  # an auditor reads, and writes nothing
+            standing.noting(principal, request)
             session.requests.add_note(request_id, Note(principal.name, now // 1000, text))
             session.audit.append([request_event(principal, "request.noted", request)], now)
             return request

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chancery.ports import Clock, Publisher, Store
+from chancery.services.attention import AttentionService
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.certificates import CertificateService
@@ -18,6 +19,7 @@ from chancery.services.profiles import ProfileService
 from chancery.services.registration import RegistrationService
 from chancery.services.registrations import RaService
 from chancery.services.request_changes import RequestChangeService
+from chancery.services.review import ReviewService
 from chancery.services.status import StatusService
 
 
@@ -33,6 +35,7 @@ class Services:
     identity: IdentityService
     registration: RegistrationService
     changes: RequestChangeService
+    reviews: ReviewService
     decisions: DecisionService
     delivery: DeliveryService
     portal: PortalService
@@ -44,6 +47,7 @@ class Services:
     policy: PolicyDesk
     audit: AuditService
     audit_files: Publisher
+    attention: AttentionService
     figures: FigureService
     jobs: JobService
     notifications: NotificationService

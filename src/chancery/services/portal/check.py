@@ -97,9 +97,9 @@ class CheckService:
         try:
             csr = pkcs10.decode(submission.csr)
         except CAError as error:
-            return Checked(None, None, None, (), (_fault(error),))
+            return Checked(None, None, None, (), (fault(error),))
         request = describe_request(csr)
-        checked = Checked(csr.der, request, None, (), tuple(_remarks(csr)))
+        checked = Checked(csr.der, request, None, (), tuple(remarks(csr)))
         faults = [*self._faults(csr, submission)]
         try:
             prepared = self._preparation.prepare(principal, submission)
@@ -155,16 +155,16 @@ class CheckService:
             )
 
 
-def _fault(error: CAError) -> Finding:
+def fault(error: CAError) -> Finding:
     return Finding(Severity.ERROR, str(error), error.field, error.rule, error.remedy)
 
 
 def _each_once(faults: list[CAError]) -> Iterator[Finding]:
     """The same fault is found on two roads; it is told once."""
-    yield from dict.fromkeys(map(_fault, faults))
+    yield from dict.fromkeys(map(fault, faults))
 
 
-def _remarks(csr: CertificationRequest) -> Iterator[Finding]:
+def remarks(csr: CertificationRequest) -> Iterator[Finding]:
     """What is no fault, but should be seen."""
     texts = [a.value for rdn in csr.subject.rdns for a in rdn]
     texts += [name.text for name in csr.names]
