@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from chancery.domain.authority import Authority, AuthorityState, CrlRecord
+from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.certificate import CertificateRecord
 from chancery.domain.notification import CA_EXPIRY_DAYS, EXPIRY_DAYS, Event
 from chancery.ports import Clock, Session, Store
+from chancery.services.lateness import crl_late_at
 from chancery.services.notifications.announcer import Announcer, certificate_facts
 
 _DAY_S: Final = 86_400
 _BATCH: Final = 500  # certificates of one unit of work
 _ALL: Final = 1_000_000
 _IN_ONE: Final = 50  # certificates of one message
-_GRACE_S: Final = 3_600
-"""A CRL may come this long after its regular date before somebody is called."""
 
 
 class Sweeps:
@@ -150,16 +149,8 @@ def _ca_expiring(session: Session, authority: Authority, now: int) -> list[_Due]
 
 
 def _late(authority: Authority, crl: CrlRecord | None, now: int) -> list[_Due]:
-    """Late: an hour past its regular date; of an offline CA, in the last quarter of its life."""
-    if crl is None or authority.state not in {AuthorityState.ACTIVE, AuthorityState.DISABLED}:
-        return []
-    life = crl.next_update - crl.this_update
-    if authority.offline or authority.key_id is None:
-        late_at = crl.next_update - life // 4
-    else:
-        spare = max(0, life - authority.crl_every_s)
-        late_at = crl.this_update + authority.crl_every_s + min(_GRACE_S, spare // 2)
-    if now < late_at:
+    late_at = crl_late_at(authority, crl) if crl is not None else None
+    if crl is None or late_at is None or now < late_at:
         return []
     expired = now >= crl.next_update
     data = {

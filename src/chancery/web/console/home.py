@@ -1,14 +1,115 @@
-"""The console's first page."""
+"""The console's first page: what needs me now, how things stand, what happened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
 from chancery.domain.identity import Permission
+from chancery.ports import CertificateFilter, Page, RequestFilter
+from chancery.services.attention import Point, Urgency
+from chancery.services.figures import Count
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
 
 pages = Pages("/console", section="home", nav=Nav("Home", "home", 10))
 
+_RECENT: Final = 8
+_DAYS: Final = 30
+_LISTS: Final = {
+    "requests": "/console/requests",
+    "certificates": "/console/certificates",
+    "jobs": "/console/operations/jobs",
+    "notifications": "/console/notifications/outbox",
+}
+_WORDS: Final = {
+    "requests.pending": ("Requests not decided yet", "clock"),
+    "requests.failed": ("Requests that failed", "alert-triangle"),
+    "jobs.failed": ("Background jobs that failed", "alert-triangle"),
+    "notifications.failed": ("Notifications that did not arrive", "mail"),
+}
+_STATS: Final = (
+    ("certificates.valid", "Valid certificates"),
+    ("certificates.expiring-7", "Expire in 7 days"),
+    ("certificates.expiring-30", "Expire in 30 days"),
+    ("certificates.expiring-90", "Expire in 90 days"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the work queue."""
+
+    icon: str
+    title: str
+    note: str
+    url: str
+    tone: str
+    count: str = ""
+    at: int | None = None
+
 
 @pages.get("", Permission.AUTHENTICATED)
 def home(visit: Visit) -> Response:
-    return visit.render("console/home.html")
+    found = visit.services.figures.home(visit.principal)
+    counts = {count.name: count for count in found.counts}
+    reads = visit.may(Permission.CERTIFICATE_READ)
+    points = (
+        visit.services.attention.points(visit.principal)
+        if visit.may(Permission.AUTHORITY_READ)
+        else []
+    )
+    queue = [
+        *_waiting(found.waiting),
+        *map(_point, points),
+        *_others(counts, found.own),
+    ]
+    page = Page(limit=_RECENT)
+    return visit.render(
+        "console/home.html",
+        queue=queue,
+        stats=[(words, counts[name], _url(counts[name])) for name, words in _STATS if reads],
+        days=visit.services.figures.series(visit.principal, _DAYS) if reads else [],
+        issued=visit.services.certificates.find(visit.principal, CertificateFilter(), page)
+        if reads
+        else [],
+        requests=visit.services.registration.find(visit.principal, RequestFilter(), page),
+    )
+
+
+def _url(count: Count) -> str:
+    """The list that shows exactly what was counted."""
+    return f"{_LISTS[count.list]}?{urlencode(count.where)}"
+
+
+def _waiting(waiting: tuple[Count, ...]) -> Iterator[Item]:
+    """Approvals first: nobody else can give them."""
+    for count in waiting:
+        if count.value:
+            ra = count.where["ra"]
+            yield Item(
+                "checklist",
+                f"Decide what waits at {ra}",
+                "You are in its approval group",
+                _url(count),
+                "warn",
+                count.text,
+            )
+
+
+def _point(point: Point) -> Item:
+    url = f"/console/authorities/{point.about}" if point.about else "/console/audit"
+    tone = "bad" if point.urgency is Urgency.NOW else "warn"
+    return Item("alert-triangle", point.text, point.remedy, url, tone, at=point.at)
+
+
+def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
+    for name, (words, icon) in _WORDS.items():
+        count = counts.get(name)
+        if count is not None and count.value:
+            tone = "info" if name == "requests.pending" else "bad"
+            yield Item(icon, words, "", _url(count), tone, count.text)
+    if own.value:
+        yield Item("send", "Your requests wait for a decision", "", _url(own), "info", own.text)

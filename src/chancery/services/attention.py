@@ -1,0 +1,129 @@
+"""What needs a person now: status that is late, CAs that end, a log that waits."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from chancery.domain.authority import Authority, AuthorityState
+from chancery.domain.errors import CAError
+from chancery.domain.identity import Permission, Principal
+from chancery.ports import Clock, Session, Store
+from chancery.services.access import demand
+from chancery.services.lateness import crl_late_at
+
+_DAY_S: Final = 86_400
+CA_SOON_S: Final = 90 * _DAY_S
+_CA_NOW_S: Final = 14 * _DAY_S
+_OWN_SOON_S: Final = 14 * _DAY_S
+_LOG_LATE_MS: Final = 120_000
+
+
+class Urgency(StrEnum):
+    NOW = "now"
+    SOON = "soon"
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """*about* is the CA it concerns, "" for the service itself; *remedy* says what to do."""
+
+    kind: str
+    urgency: Urgency
+    about: str
+    text: str
+    remedy: str
+    at: int  # Unix seconds: when it ends, or since when it is late
+
+
+class AttentionService:
+    """Looks at a few rows of each CA: cheap however many certificates there are."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        own_certificate: Callable[[], int | None],
+        log_waiting_ms: Callable[[], int],
+    ) -> None:
+        """*own_certificate* gives the end of the service's own TLS certificate."""
+        self._store = store
+        self._clock = clock
+        self._own = own_certificate
+        self._log_waiting_ms = log_waiting_ms
+
+    def points(self, principal: Principal) -> list[Point]:
+        """Everything that needs somebody, the most urgent first."""
+        demand(principal, Permission.AUTHORITY_READ)
+        now = self._clock.s()
+        with self._store.read() as session:
+            found = [
+                point
+                for authority in session.authorities.all()
+                if authority.state is not AuthorityState.AWAITING_CERTIFICATE
+                for point in _of_authority(session, authority, now)
+            ]
+        found += self._of_service(now)
+        return sorted(found, key=lambda point: (point.urgency is Urgency.SOON, point.at))
+
+    def _of_service(self, now: int) -> Iterator[Point]:
+        ends = self._own()
+        if ends is not None and ends - now < _OWN_SOON_S:
+            yield Point(
+                "own-certificate",
+                Urgency.NOW if ends <= now + _DAY_S else Urgency.SOON,
+                "",
+                "The certificate of this service ends soon: renewing it by itself has failed.",
+                "Look for own-certificate in the log of the jobs process.",
+                ends,
+            )
+        try:
+            waiting_ms = self._log_waiting_ms()
+        except CAError as error:
+            yield Point(
+                "audit", Urgency.NOW, "", f"The audit log: {error}", error.remedy or "", now
+            )
+            return
+        if waiting_ms > _LOG_LATE_MS:
+            yield Point(
+                "audit",
+                Urgency.NOW,
+                "",
+                "Records wait for a checkpoint of the audit log.",
+                "Look whether the jobs process and the signer run.",
+                now - waiting_ms // 1000,
+            )
+
+
+def _of_authority(session: Session, authority: Authority, now: int) -> Iterator[Point]:
+    yield from _ends(session, authority, now)
+    crl = session.crls.latest(authority.name)
+    late_at = crl_late_at(authority, crl) if crl is not None else None
+    if crl is not None and late_at is not None and now >= late_at:
+        expired = now >= crl.next_update
+        by_itself = not authority.offline and authority.key_id is not None
+        yield Point(
+            "crl",
+            Urgency.NOW if expired or by_itself else Urgency.SOON,
+            authority.name,
+            f"CRL {crl.number} of {authority.name} {'has expired' if expired else 'is late'}.",
+            "Issue one by hand, and look at the log of the jobs process."
+            if by_itself
+            else "Make one where the key is, and hand it in.",
+            crl.next_update if expired else late_at,
+        )
+
+
+def _ends(session: Session, authority: Authority, now: int) -> Iterator[Point]:
+    current = next((c for c in session.authorities.certificates(authority.name) if c.current), None)
+    if current is None or current.not_after - now >= CA_SOON_S:
+        return
+    over = current.not_after <= now
+    yield Point(
+        "ca",
+        Urgency.NOW if current.not_after - now < _CA_NOW_S else Urgency.SOON,
+        authority.name,
+        f"The certificate of {authority.name} {'has expired' if over else 'expires'}.",
+        "Renew the CA, with the same key or a new one.",
+        current.not_after,
+    )
