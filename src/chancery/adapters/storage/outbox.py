@@ -107,7 +107,7 @@ class SqlNotifications:
 
     def depth(self) -> Mapping[str, int]:
         statement = select(_D.c.channel, func.count()).where(_D.c.sent_at.is_(None))
-        return dict(self._link.run(statement.group_by(_D.c.channel)).tuples().all())
+        return dict(map(tuple, self._link.rows(statement.group_by(_D.c.channel))))
 
     def purge(self, sent_before: int, limit: int) -> int:
         open_ = and_(
