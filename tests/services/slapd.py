@@ -168,6 +168,10 @@ class Slapd:
     def delete(self, *dns: str) -> None:
         self._must("ldapdelete", *dns)
 
+    def remove_entry(self, dn: str) -> None:
+        """Remove somebody, who may be gone already."""
+        self._tool("ldapdelete", dn)
+
     def attribute(self, dn: str, name: str, value: str | None) -> None:
         """Set one attribute; None removes it."""
         change = f"delete: {name}\n" if value is None else f"replace: {name}\n{name}: {value}\n"
