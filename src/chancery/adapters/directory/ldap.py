@@ -23,6 +23,7 @@ from chancery.wire.ldap import Entry
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_AT_ONCE: Final = 8  # a slow directory holds no more threads than this
 _MAX_VALUE: Final = 256  # characters of a name or an address that we keep
 
 
@@ -30,8 +31,9 @@ class LdapDirectory:
     """Implements ``ports_directory.Directory``.
 
     Servers are tried in order, the one that answered last before the others.
-    After all of them failed, the next callers are told so at once for a few
-    seconds, so that a directory that is away costs nobody its time-out each.
+    After all of them failed, callers are told so at once for a few seconds, and
+    then one of them tries again: a directory that is away costs one thread its
+    time-out, not each.
     """
 
     def __init__(self, plan: LdapPlan) -> None:
@@ -42,7 +44,8 @@ class LdapDirectory:
         self._groups = Groups(plan)
         self._lock = threading.Lock()
         self._servers = list(plan.servers)
-        self._away_until = 0.0
+        self._away_until: float | None = None  # None: well, as far as is known
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
 
     def find(self, login: str) -> Person | None:
         condition = self._by_login.encode(login=login)
@@ -81,10 +84,25 @@ class LdapDirectory:
 
     def _somewhere(self, work: Callable[[Connection], T], *, own: bool = True) -> T:
         """Do *work* at the first server that serves; *own*: as our own account."""
-        if time.monotonic() < self._away_until:
+        servers = self._to_try()
+        if not self._slots.acquire(timeout=self._plan.timeout_s):
             raise self._away()
+        try:
+            return self._tried(servers, work, own=own)
+        finally:
+            self._slots.release()
+
+    def _to_try(self) -> list[Server]:
         with self._lock:
-            servers = list(self._servers)
+            now = time.monotonic()
+            if self._away_until is not None:
+                if now < self._away_until:
+                    raise self._away()
+                # This caller tries; the others are told to wait for what it finds.
+                self._away_until = now + self._plan.timeout_s * len(self._servers)
+            return list(self._servers)
+
+    def _tried(self, servers: list[Server], work: Callable[[Connection], T], *, own: bool) -> T:
         for server in servers:
             try:
                 with connected(server, self._context, self._plan.timeout_s) as link:
@@ -94,9 +112,13 @@ class LdapDirectory:
             except Away as error:
                 _log.warning("directory %s: %s: %s", self._plan.name, server, error)
                 continue
+            except Conflict:  # about one person; the server itself is well
+                self._prefer(server)
+                raise
             self._prefer(server)
             return result
-        self._away_until = time.monotonic() + self._plan.pause_s
+        with self._lock:
+            self._away_until = time.monotonic() + self._plan.pause_s
         raise self._away()
 
     def _introduce(self, link: Connection) -> None:
@@ -104,8 +126,8 @@ class LdapDirectory:
             raise Away(f"refuses the password of {self._plan.bind_dn}")
 
     def _prefer(self, server: Server) -> None:
-        self._away_until = 0.0
         with self._lock:
+            self._away_until = None
             if self._servers[0] != server:
                 self._servers.remove(server)
                 self._servers.insert(0, server)
