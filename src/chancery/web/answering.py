@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from chancery import peer
-from chancery.domain.errors import CAError, NotAuthenticated, NotPermitted
+from chancery.domain.errors import CAError, NotAuthenticated, NotPermitted, TooOften
 from chancery.domain.identity import Permission, anonymous
 from chancery.domain.web_session import SessionState
 from chancery.services.access import demand
@@ -116,7 +116,7 @@ class Answering:
             return self.report(visit, error)
         visit.error = error
         try:
-            return page.shows(visit)
+            return _patient(error, page.shows(visit))
         except CAError as second:
             return self.report(visit, second)
 
@@ -126,8 +126,15 @@ class Answering:
             return visit.redirect(visit.sign_in_url())
         status, title = errors.page_of(error)
         visit.error = error
-        return visit.render(
-            "parts/failed.html", status=status, title=title, text=str(error), remedy=error.remedy
+        return _patient(
+            error,
+            visit.render(
+                "parts/failed.html",
+                status=status,
+                title=title,
+                text=str(error),
+                remedy=error.remedy,
+            ),
         )
 
     def failed(self, request: Request, error: Exception) -> Response:
@@ -169,6 +176,13 @@ class Answering:
             return visit.redirect(f"{step_up.STEP_UP}?next={back}")
         kept = [pair for pair in visit.form.pairs() if pair[0] != TOKEN_FIELD]
         return step_up.ask(visit, back=visit.referring_path(), then=visit.url, kept=kept)
+
+
+def _patient(error: CAError, response: Response) -> Response:
+    """Say when it may be tried again, where that is known (RFC 6585 §4)."""
+    if isinstance(error, TooOften):
+        response.headers["retry-after"] = str(error.retry_after_s)
+    return response
 
 
 def _url(request: Request) -> str:

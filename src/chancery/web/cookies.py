@@ -12,6 +12,7 @@ from chancery.services.identity.sessions import COOKIE
 
 SESSION: Final = COOKIE
 FORM: Final = "__Host-chancery-form"  # ties the forms of somebody who has no session to a browser
+CODES: Final = "__Host-chancery-codes"  # what opens a stranger's requests, while the browser runs
 NOTICE: Final = "__Host-chancery-notice"  # one notice, to be shown on the next page
 _FORM_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX: Final = 4096  # octets of the Cookie field that are looked at
@@ -22,7 +23,7 @@ def parse(field: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in field[:_MAX].split(";"):
         name, equals, value = part.strip().partition("=")
-        if equals and name in (SESSION, FORM, NOTICE):
+        if equals and name in (SESSION, FORM, CODES, NOTICE):
             found.setdefault(name, value)
     return found
 

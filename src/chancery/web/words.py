@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
+
+from chancery.domain.shown import LONGEST, parts
 
 _UNITS: Final = ((86_400 * 365, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 
@@ -95,6 +97,18 @@ def human(slug: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def shown(text: object, longest: int = LONGEST) -> Markup:
+    """Return a stranger's text with what hides in it marked: ``U+202E``, ``NUL``."""
+    return Markup("").join(
+        Markup(
+            '<mark class="hidden-character" title="a character that cannot be seen">{}</mark>'
+        ).format(part.text)
+        if part.marked
+        else escape(part.text)
+        for part in parts(str(text), longest)
+    )
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "when": when,
     "day": day,
@@ -105,5 +119,6 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "hexes": hexes,
     "initials": initials,
     "human": human,
+    "shown": shown,
 }
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"plural": plural}

@@ -38,6 +38,13 @@ class Admission:
         if principal.method is not AuthMethod.NONE:
             return
         self._portal_open()
+        if None in csrs and not self.policy.server_keys:
+            raise NotPermitted(
+                "keys are not made here for people without an account",
+                field="server_key",
+                rule="portal.server-keys",
+                remedy="make the key yourself: the portal shows the command",
+            )
         self._count(len(csrs))
         self._submissions.take(principal.origin, len(csrs))
         if self.policy.proof_of_work:

@@ -1,5 +1,8 @@
 """From a code to what it opens."""
 
+import hmac
+from base64 import b32encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,12 +11,14 @@ from chancery.domain.errors import NotFound
 from chancery.domain.identity import Principal
 from chancery.domain.portal import KeyPickup, RevocationRequest
 from chancery.domain.request import CertificateRequest, Note
-from chancery.ports import Session, Store
+from chancery.ports import Entropy, Session, Store
 from chancery.services.portal.admission import Admission
 from chancery.services.request_access import hash_code, visible
 
 MOST: Final = 500
 """Requests that one code opens, at the most that are shown."""
+_CODES: Final = 20
+"""Codes that are tried at once: what one browser remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,9 @@ class Followed:
 class FollowingService:
     """See the module."""
 
-    def __init__(self, store: Store, admission: Admission) -> None:
+    def __init__(self, store: Store, entropy: Entropy, admission: Admission) -> None:
         self._store = store
+        self._entropy = entropy
         self._admission = admission
 
     def requests(self, principal: Principal, code: str) -> list[CertificateRequest]:
@@ -53,6 +59,28 @@ class FollowingService:
                     " groups; capitals and dashes do not matter",
                 )
             return found
+
+    def open(
+        self, principal: Principal, request_id: str, codes: Sequence[str]
+    ) -> tuple[str, Followed]:
+        """The one of *codes* that opens a request, and the request; NotFound if none does."""
+        with self._admission.guess(principal, codes[0] if codes else None):
+            with self._store.read() as session:
+                request = session.requests.get(request_id)
+                for code in codes[:_CODES] if request is not None else ():
+                    if hmac.compare_digest(request.code_sha256 or "", hash_code(code)):
+                        return code, _followed(session, request)
+            raise NotFound(
+                "this browser does not know the code of this request",
+                field="code",
+                rule="request.visible",
+                remedy="enter the code that was shown when the request was sent",
+            )
+
+    def passphrase(self) -> str:
+        """100 random bits in groups that can be typed: to protect one file with a key."""
+        text = b32encode(self._entropy(13)).decode().rstrip("=")[:20]
+        return "-".join(text[at : at + 5] for at in range(0, 20, 5))
 
     def show(self, principal: Principal, request_id: str, code: str | None) -> Followed:
         """One request and what has come of it; NotFound for who may not know it exists."""

@@ -18,7 +18,8 @@ class PortalPolicy:
     Rates count per network address and worker process.  *proof_of_work* is
     the number of leading zero bits that a stamp must have, 0: none is asked.
     *key_window_s*: how long a key that was made here can still be fetched
-    with a code after it was fetched first.
+    with a code after it was fetched first.  *server_keys*: whether keys are
+    made for them at all.
     """
 
     open: bool = True
@@ -29,3 +30,4 @@ class PortalPolicy:
     proof_of_work: int = 0
     challenge_s: int = 15 * 60
     key_window_s: int = 60 * 60
+    server_keys: bool = True

@@ -60,7 +60,7 @@ def wish(
     subject: Sequence[tuple[str, str]] = (),
 ) -> Wish:
     """Check and complete what somebody wants; what is left open gets an example that fits."""
-    chosen = tuple(dict.fromkeys(_name(text) for text in names if text.strip()))
+    chosen = tuple(dict.fromkeys(name_of(text) for text in names if text.strip()))
     if len(chosen) > _MAX_NAMES:
         raise TooLarge(f"at most {_MAX_NAMES} names", field="names", rule="recipe.names")
     chosen = chosen or _sample_names(profile)
@@ -81,7 +81,7 @@ def _key(profile: ExtensionProfile, wanted: str | None) -> KeyAlgorithm:
     )
 
 
-def _name(text: str) -> GeneralName:
+def name_of(text: str) -> GeneralName:
     """A name as people write it: ``kind:value``, or a value whose kind can be seen."""
     plain = text.strip()
     kind, colon, _ = plain.partition(":")

@@ -3,6 +3,13 @@
 from typing import Final
 
 from chancery.web.pages import Pages
-from chancery.web.portal import home
+from chancery.web.portal import answers, authorities, home, revoke, status
 
-PAGES: Final[tuple[Pages, ...]] = (home.pages,)
+PAGES: Final[tuple[Pages, ...]] = (
+    home.pages,
+    status.pages,
+    status.one,
+    revoke.pages,
+    authorities.pages,
+    answers.pages,
+)
