@@ -6,16 +6,18 @@ const values = JSON.parse(document.querySelector("[data-daily-values]").textCont
 const days = values.dates.map((date) => Date.parse(`${date}T00:00:00Z`) / 1000);
 let chart;
 
+// A canvas knows no variables of the page: the browser works them out on an element.
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  place.style.color = `var(${name})`;
+  return getComputedStyle(place).color;
 }
 
 function options() {
-  const axis = { stroke: colour("--ch-quiet"), grid: { stroke: colour("--ch-line"), width: 1 }, ticks: { show: false } };
+  const axis = { stroke: colour("--ch-quiet"), font: "12px Inter, sans-serif", grid: { stroke: colour("--ch-line"), width: 1 }, ticks: { show: false } };
   const line = (label, name) => ({
     label,
     stroke: colour(name),
-    fill: `color-mix(in srgb, ${colour(name)} 12%, transparent)`,
+    fill: colour(name).replace("rgb(", "rgba(").replace(")", ", 0.12)"),
     width: 2,
     points: { size: 5 },
   });
