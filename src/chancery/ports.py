@@ -5,10 +5,11 @@ docstring is the contract that ``tests/contract`` holds every adapter to.
 Times are Unix seconds unless a name ends in ``_ms``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
@@ -166,10 +167,17 @@ class KeyVault(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Keyset pagination: records after *cursor* (an id; None: from the newest), newest first."""
+    """Keyset pagination: records after *cursor* (an id; None: from the first), newest first."""
 
     cursor: str | None = None
     limit: int = 100
+
+
+class Sorting(StrEnum):
+    """How a list of certificates is sorted."""
+
+    NEWEST = "newest"  # first
+    EXPIRY = "expiry"  # soonest first; without *expires_after*, what expired last first
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +198,25 @@ class CertificateFilter:
     status: CertificateStatus | None = None
     expires_after: int | None = None
     expires_before: int | None = None
+    order: Sorting | None = None  # None: newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Revocable:
+    """A certificate that could be revoked."""
+
+    id: str
+    authority: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """One that just was."""
+
+    authority: str
+    serial: str
+    revoked_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +394,26 @@ class Certificates(Protocol):
 
     def revoked(self, authority: str, unexpired_at: int) -> Iterable[RevokedEntry]:
         """Revoked and held certificates of one issuer that had not expired then, by serial."""
+        ...
+
+    def revocable(self, where: CertificateFilter, until: str) -> Iterator[Revocable]:
+        """What *where* means of certificates not revoked and not newer than id *until*.
+
+        Streamed, in no order: use it up before the session ends.
+        """
+        ...
+
+    def revoke_all(
+        self,
+        certificate_ids: Sequence[str],
+        now: int,
+        reason: RevocationReason,
+        invalidity_date: int | None = None,
+    ) -> list[Revoked]:
+        """Revoke those that are not revoked yet; which these were.
+
+        As for one: a hold's beginning counts, keyCompromise blocks the key.
+        """
         ...
 
     def valid_subject(self, authority: str, subject: str, now: int) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Search: every condition finds exactly what it should, through an index, in stable pages."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, Select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chancery.adapters.storage import SqlStore, certificates, requests, revocations, schema
+from chancery.adapters.storage import SqlStore, certificate_search, requests, revocations, schema
 from chancery.adapters.storage.search import _successor, page_of_ids
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.request import CertificateRequest, RequestState
-from chancery.ports import CertificateFilter, Page, RequestFilter, Session
+from chancery.ports import CertificateFilter, Page, RequestFilter, Session, Sorting
 from services import records
 
 EVERY_CERTIFICATE_FIELD = {
@@ -119,6 +120,71 @@ def test_certificates_are_found_by_what_they_are(store: SqlStore) -> None:
             assert session.certificates.find(where, Page(limit=500)) == expected, where
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every condition is met by many, so that none is answered by sorting."""
+    monkeypatch.setattr(certificate_search, "FEW", 3)
+
+
+BY_EXPIRY = [
+    CertificateFilter(),
+    CertificateFilter(expires_after=records.NOW + 3000),
+    CertificateFilter(expires_before=records.NOW + 6000),
+    CertificateFilter(expires_after=records.NOW + 1000, expires_before=records.NOW + 6000),
+    CertificateFilter(expires_after=records.NOW, authority="backup"),
+    CertificateFilter(expires_after=records.NOW, profile="none"),
+    CertificateFilter(expires_after=records.NOW, requester="R*", status=CertificateStatus.VALID),
+    CertificateFilter(expires_after=records.NOW, name="email:a1*"),
+    CertificateFilter(expires_before=records.NOW + 8000, name="h3.*", subject="CN=Zoë*"),
+    CertificateFilter(expires_before=records.NOW + 8000, status=CertificateStatus.REVOKED),
+]
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_by_expiry_page_after_page(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    if many:
+        monkeypatch.setattr(certificate_search, "FEW", 3)
+    _, certs = fill(store, 120)
+    for where in BY_EXPIRY:
+        backwards = where.expires_after is None and where.expires_before is not None
+        expected = sorted(
+            (c for c in certs if _meets(c, where)),
+            key=lambda c: (c.not_after, c.id),
+            reverse=backwards,
+        )
+        seen: list[CertificateRecord] = []
+        cursor = None
+        while True:
+            with store.read() as session:
+                asked = replace(where, order=Sorting.EXPIRY)
+                found = session.certificates.find(asked, Page(cursor, 7))
+            if not found:
+                break
+            seen += found
+            cursor = found[-1].id
+        assert seen == expected, where
+
+
+def test_many_are_found_like_few(store: SqlStore, few: None) -> None:
+    _, certs = fill(store, 120)
+    filters = [
+        CertificateFilter(serial="a*"), CertificateFilter(subject="CN=h*", authority="backup"),
+        CertificateFilter(name="dns:h3.*"), CertificateFilter(name="H3.Ex*"),
+        CertificateFilter(name="email:a1*", status=CertificateStatus.VALID),
+        CertificateFilter(requester="R*"), CertificateFilter(expires_before=records.NOW + 5000),
+        CertificateFilter(expires_after=records.NOW + 5000, profile="user"),
+    ]  # fmt: skip
+    with store.read() as session:
+        for where in filters:
+            expected = sorted(
+                (c for c in certs if _meets(c, where)), key=lambda c: c.id, reverse=True
+            )
+            assert session.certificates.find(where, Page(limit=500)) == expected, where
+            assert session.certificates.count(where, 500) == len(expected)
+
+
 def test_requests_are_found_by_what_they_are(store: SqlStore) -> None:
     made, _ = fill(store, 60)
     waiting = [records.request(ra="public"), records.request(subject="CN=zz")]
@@ -180,19 +246,24 @@ def analysed(store: SqlStore, raw: Engine) -> Engine:
     return raw
 
 
-def test_no_condition_scans_a_table(analysed: Engine) -> None:
+def test_no_condition_scans_a_table(analysed: Engine, store: SqlStore) -> None:
     for name, value in EVERY_CERTIFICATE_FIELD.items():
-        where = certificates.conditions(CertificateFilter(**{name: value}))  # type: ignore[arg-type]
-        plan = _plan(analysed, page_of_ids(schema.certificate, where, Page()))
-        _assert_indexed(plan, "certificate", name)
+        order = Sorting.EXPIRY if name.startswith("expires") else None
+        where = CertificateFilter(**{name: value}, order=order)  # type: ignore[arg-type]
+        with store.read() as session:
+            ids = certificate_search.page(session.certificates._link, where, Page())  # type: ignore[attr-defined]
+        _assert_indexed(_plan(analysed, ids), "certificate", name)
     for name, value in EVERY_REQUEST_FIELD.items():
         where = requests.conditions(RequestFilter(**{name: value}))  # type: ignore[arg-type]
         plan = _plan(analysed, page_of_ids(schema.request, where, Page()))
         _assert_indexed(plan, "request", name)
 
 
-WALKED = {"status", "expires_after"}
-"""Conditions that newest-first order meets early: walking the index of ids is the plan."""
+WALKED = {"status", "request_id"}
+"""Conditions that newest-first order meets early: walking the index of ids is the plan.
+
+Every request's id begins like the one that is looked for.
+"""
 
 
 def _assert_indexed(plan: str, table: str, name: str) -> None:

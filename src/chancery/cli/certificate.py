@@ -38,11 +38,15 @@ def list_(
     ] = None,
     expires_before: Time = None,
     expires_after: Time = None,
+    order: Annotated[
+        Literal["newest", "expiry"] | None,
+        Parameter(help="Sort; else by expiry where that is asked about, or newest first."),
+    ] = None,
     limit: Limit = 100,
     all_: All = False,
     api: Connection = DEFAULT,
 ) -> None:
-    """List certificates, newest first.  Every condition given must hold."""
+    """List certificates.  Every condition given must hold."""
     now = time.time()
     with api.open() as server:
         items = server.items(
@@ -58,6 +62,7 @@ def list_(
             key_sha256=key_sha256.lower() if key_sha256 is not None else None,
             expires_before=arguments.when(expires_before, now, "--expires-before"),
             expires_after=arguments.when(expires_after, now, "--expires-after"),
+            order=order,
         )
         output.listing(items, _COLUMNS, as_json=api.as_json, limit=None if all_ else limit)
 

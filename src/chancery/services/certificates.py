@@ -9,7 +9,7 @@ from chancery.domain.certificate import CertificateRecord, CertificateStatus, Re
 from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.names import NameKind
-from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Store
+from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Sorting, Store
 from chancery.services.access import demand
 from chancery.services.downloads import Download, render
 from chancery.services.issuers import find
@@ -81,8 +81,13 @@ class CertificateService:
     def find(
         self, principal: Principal, where: CertificateFilter, page: Page
     ) -> list[CertificateRecord]:
-        """Newest first.  A condition that nothing can meet is an error, not an empty answer."""
+        """Newest first; by expiry where that is asked about, unless *where* has its own order.
+
+        A condition that nothing can meet is an error, not an empty answer.
+        """
         demand(principal, Permission.CERTIFICATE_READ)
+        if where.order is None and (where.expires_after, where.expires_before) != (None, None):
+            where = replace(where, order=Sorting.EXPIRY)
         if where.serial is not None and not where.serial.endswith("*"):
             where = replace(where, serial=normal_serial(where.serial))
         if where.key_sha256 is not None:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, select
 
-from chancery.adapters.storage import names_text, schema
+from chancery.adapters.storage import certificate_search, names_text, schema
 from chancery.adapters.storage.link import Grouped, Link, Record, insert_sql
 from chancery.adapters.storage.revocations import REASONS, STATUSES, SqlRevocations
-from chancery.adapters.storage.search import count, matches, page_of_ids, records
+from chancery.adapters.storage.search import count
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, NotFound, WrongState
 from chancery.ports import CertificateFilter, Page
@@ -118,12 +118,12 @@ class SqlCertificates(SqlRevocations):
         return self._one(_C.c.sha256 == sha256)
 
     def find(self, where: CertificateFilter, page: Page) -> list[CertificateRecord]:
-        ids = page_of_ids(_C, conditions(where), page)
-        return [certificate_record(row) for row in self._link.rows(records(RECORD, _C, ids))]
+        ids = certificate_search.page(self._link, where, page)
+        rows = RECORD.where(_C.c.id.in_(ids)).order_by(*certificate_search.ordering(where))
+        return [certificate_record(row) for row in self._link.rows(rows)]
 
     def count(self, where: CertificateFilter, most: int) -> int:
-        found = select(_C.c.id).where(*conditions(where, ordered=False))
-        return count(self._link, found, most)
+        return count(self._link, certificate_search.counted(where), most)
 
     def expiring(self, after: int, until: int, limit: int) -> list[CertificateRecord]:
         statement = RECORD.where(
@@ -163,53 +163,3 @@ class SqlCertificates(SqlRevocations):
     def _one(self, condition: ColumnElement[bool]) -> CertificateRecord | None:
         row = self._link.first(RECORD.where(condition))
         return certificate_record(row) if row is not None else None
-
-
-def conditions(where: CertificateFilter, *, ordered: bool = True) -> list[ColumnElement[bool]]:
-    """What *where* asks for; *ordered*: a page is cut out of it, newest first."""
-    found = [
-        matches(_C.c[name], wanted)
-        for name in (
-            "authority", "serial", "subject", "key_sha256", "profile", "requester", "request_id",
-        )
-        if (wanted := getattr(where, name)) is not None
-    ]  # fmt: skip
-    if where.name is not None:
-        spellings = names_text.spellings(where.name)
-        named = or_(*(matches(_N.c.name, spelling) for spelling in spellings))
-        found.append(_C.c.id.in_(select(_N.c.certificate_id).where(named)))
-    if where.status is not None:
-        found.append(_standing(where.status))
-    if where.expires_before is not None and not ordered:
-        found.append(_C.c.not_after < where.expires_before)
-        if where.expires_after is not None:
-            found.append(_C.c.not_after > where.expires_after)
-    elif where.expires_before is not None:
-        found.append(_expiring(where.expires_after, where.expires_before))
-    elif where.expires_after is not None:
-        # Newest first meets these first, so the planner may simply walk that way.
-        found.append(_C.c.not_after > where.expires_after)
-    return found
-
-
-def _expiring(after: int | None, before: int) -> ColumnElement[bool]:
-    """A range of the index on not_after.
-
-    A subquery, because the oldest expire first: to walk newest first and skip
-    what does not fit, as SQLite likes to, would read nearly everything.
-    """
-    other = _C.alias()
-    within = select(other.c.id).where(other.c.not_after < before)
-    if after is not None:
-        within = within.where(other.c.not_after > after)
-    return _C.c.id.in_(within)
-
-
-def _standing(status: CertificateStatus) -> ColumnElement[bool]:
-    listed = select(_R.c.certificate_id)
-    if status in {CertificateStatus.HELD, CertificateStatus.REVOKED}:
-        return _C.c.id.in_(listed.where(_R.c.status == status.value))
-    if status is CertificateStatus.VALID:
-        own = and_(_R.c.authority == _C.c.authority, _R.c.serial == _C.c.serial)
-        return ~select(_R.c.serial).where(own).exists()
-    return false()  # an intent is not a certificate

@@ -15,7 +15,7 @@ from chancery.api.submit import answer_of
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.errors import BadRequest
 from chancery.domain.identity import Permission
-from chancery.ports import CertificateFilter
+from chancery.ports import CertificateFilter, Sorting
 from chancery.wire import pem
 
 door = Door("/certificates", "certificates")
@@ -129,10 +129,18 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
     status: CertificateStatus | None = None,
     expires_after: int | None = None,
     expires_before: int | None = None,
+    order: Annotated[
+        Sorting | None,
+        Query(description="newest first, or by expiry: the usual where that is asked about"),
+    ] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> PageOut[CertificateOut]:
-    """Find certificates, newest first; every condition given must hold."""
+    """Find certificates; every condition given must hold.
+
+    Newest first.  By expiry, soonest first, where `expires_after` or
+    `expires_before` is given; with the latter alone, the latest to expire first.
+    """
     where = CertificateFilter(
         authority=authority,
         serial=serial,
@@ -145,6 +153,7 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
         status=status,
         expires_after=_instant(expires_after, "expires_after"),
         expires_before=_instant(expires_before, "expires_before"),
+        order=order,
     )
     found = using.certificates.find(who, where, page(cursor, limit))
     return paged(found, limit, lambda record: record.id, certificate_out)
