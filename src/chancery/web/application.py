@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 from urllib.parse import parse_qsl
 
@@ -48,10 +49,16 @@ class PageRoute(Route):
 class Web:
     """Serves every page and every static file.  Handlers run in threads of their own."""
 
-    def __init__(self, services: Services, sections: Sequence[Pages] = SECTIONS) -> None:
+    def __init__(
+        self,
+        services: Services,
+        sections: Sequence[Pages] = SECTIONS,
+        templates: Sequence[Path] = (),
+    ) -> None:
+        """*templates*: folders with more of them."""
         self._sections = sections
         self._assets = Assets()
-        self.renderer: Final = Renderer(self._assets, Navigation(sections))
+        self.renderer: Final = Renderer(self._assets, Navigation(sections), templates)
         self._answering = Answering(services, self.renderer)
         self._routes = [PageRoute(page) for pages in sections for page in pages.routes]
         self._threads = ThreadPoolExecutor(_THREADS, "page")

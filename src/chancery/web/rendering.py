@@ -22,10 +22,12 @@ FOLDER: Final = Path(__file__).with_name("templates")
 class Renderer:
     """One per process; safe for concurrent use."""
 
-    def __init__(self, assets: Assets, navigation: Navigation) -> None:
+    def __init__(
+        self, assets: Assets, navigation: Navigation, folders: Sequence[Path] = ()
+    ) -> None:
         self._navigation = navigation
         self._environment = Environment(
-            loader=FileSystemLoader(FOLDER),
+            loader=FileSystemLoader([FOLDER, *folders]),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
