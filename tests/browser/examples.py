@@ -8,12 +8,18 @@ from collections.abc import Callable, Mapping
 
 Made = Mapping[str, str]
 
-EXAMPLES: dict[str, Callable[[Made], str]] = {}
+EXAMPLES: dict[str, Callable[[Made], str]] = {
+    "/console/audit/{seq}": lambda _: "/console/audit/3",
+}
 """Path template -> address."""
 
 SKIPPED = {
     "/console/sign-in/factor": "only in the middle of signing in",
     "/console/sign-in/enrol": "only in the middle of signing in",
     "/console/step-up": "only when a proof is stale",
+    "/console/audit/export": "a file",
 }
 """Pages that show nothing by themselves, and why; they have tests of their own."""
+
+VISITORS = {"/console/sign-in/password": "officer1"}
+"""Who looks at a page, where the first of ``tour.PEOPLE`` with the permission is not the one."""

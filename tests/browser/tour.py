@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from browser.examples import EXAMPLES, SKIPPED, Made
+from browser.examples import EXAMPLES, SKIPPED, VISITORS, Made
 from chancery.domain.identity import GRANTS, Permission, Role
 from chancery.web.application import SECTIONS
 from chancery.web.pages import Page
@@ -51,6 +51,8 @@ def _address(page: Page, made: Made) -> str | None:
 
 
 def _visitor(page: Page) -> str:
+    if page.path in VISITORS:
+        return VISITORS[page.path]
     if Permission.PUBLIC in page.permissions:
         return ""
     for name, role in PEOPLE.items():
