@@ -8,6 +8,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chancery.domain.errors import BadRequest
+from chancery.settings_directories import (
+    DirectorySettings,
+    ProviderSettings,
+    refuse_ambiguous,
+)
 from chancery.settings_work import Mail, WebhookSettings, Work
 
 _SQLITE = "sqlite:///"
@@ -140,6 +145,7 @@ class Portal(_Section):
     proof_of_work: Annotated[int, Field(ge=0, le=32)] = 0
     challenge_lifetime: Span = timedelta(minutes=15)
     key_window: Span = timedelta(hours=1)
+    server_keys: bool = True
 
 
 class Settings(_Section):
@@ -160,12 +166,15 @@ class Settings(_Section):
     mail: Mail | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     work: Work = Work()
+    directories: tuple[DirectorySettings, ...] = ()
+    providers: tuple[ProviderSettings, ...] = ()
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
         names = [webhook.name for webhook in self.webhooks]
         if len(set(names)) < len(names):
             raise ValueError("webhooks: two of them have the same name")
+        refuse_ambiguous(self.directories, self.providers)
         return self
 
 
@@ -207,6 +216,8 @@ _PATHS = {
     "mail": ("password_file", "ca_file"),
     "webhooks": ("secret_file", "ca_file"),
     "login": ("key_file",),
+    "directories": ("ca_file", "bind_password_file"),
+    "providers": ("ca_file", "client_secret_file"),
 }
 
 

@@ -209,8 +209,13 @@ def connected(
 
 
 def tls_context(ca: str) -> ssl.SSLContext:
-    """Trust only *ca* (PEM), and only for the server's name."""
+    """Trust only *ca* (PEM), and only for the server's name; BadRequest if it holds nobody."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks chain and name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(cadata=ca)
+    try:
+        context.load_verify_locations(cadata=ca)
+    except ssl.SSLError as error:
+        raise BadRequest(
+            "the CA file of the directory holds no certificate in PEM", field="ca_file"
+        ) from error
     return context
