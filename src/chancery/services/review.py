@@ -3,7 +3,7 @@
 Nothing is written and nothing is signed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -13,7 +13,13 @@ from chancery.domain.certificate import CertificateRecord
 from chancery.domain.errors import BadRequest, CAError, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.registration import RegistrationAuthority
-from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
+from chancery.domain.request import (
+    Approval,
+    CertificateRequest,
+    Note,
+    RequestState,
+    Submission,
+)
 from chancery.ports import Clock, Linter, RequestFilter, Session, Store
 from chancery.services import request_standing as standing
 from chancery.services.access import demand
@@ -21,7 +27,7 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.portal.check import Finding, Severity, fault, remarks
 from chancery.services.portal.comparison import Line, compare
-from chancery.services.preparation import Preparation
+from chancery.services.preparation import Preparation, submission_of
 from chancery.services.request_access import visible
 from chancery.wire import pkcs10
 from chancery.wire.describe import describe, describe_request
@@ -57,6 +63,7 @@ class Review:
     content: dict[str, Any]
     asked: dict[str, Any] | None
     lines: tuple[Line, ...]
+    submission: Submission
     approvals: Sequence[Approval]
     void: Sequence[Approval]
     notes: Sequence[Note]
@@ -70,8 +77,7 @@ class Review:
         """How many approvals it still needs."""
         if self.request.state is not RequestState.PENDING:
             return 0
-        names = {approval.approver for approval in self.approvals}
-        return max(0, self.request.approvals_needed - len(names))
+        return max(0, self.request.approvals_needed - _people(self.approvals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,10 @@ class Queue:
     waiting: int
     more: bool
     mine: bool
+
+
+def _people(approvals: Iterable[Approval]) -> int:
+    return len({approval.approver for approval in approvals})
 
 
 class ReviewService:
@@ -120,6 +130,15 @@ class ReviewService:
                 )
         return sorted(found, key=lambda queue: (not queue.mine, queue.ra))
 
+    def given(self, requests: Iterable[CertificateRequest]) -> dict[str, int]:
+        """How many approvals each that waits has, for its content as it is now; by id."""
+        waiting = [one for one in requests if one.state is RequestState.PENDING]
+        with self._store.read() as session:
+            return {
+                one.id: _people(standing.counting(one, session.requests.approvals(one.id)))
+                for one in waiting
+            }
+
     def show(self, principal: Principal, request_id: str) -> Review:
         """Everything about one request; NotFound for those who may not know it exists."""
         with self._store.read() as session:
@@ -135,6 +154,7 @@ class ReviewService:
                 content,
                 asked,
                 compare(asked, content) if asked else (),
+                submission_of(request),
                 counting,
                 [one for one in approvals if one not in counting],
                 session.requests.notes(request_id),

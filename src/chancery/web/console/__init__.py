@@ -2,13 +2,42 @@
 
 from typing import Final
 
-from chancery.web.console import home, joint, second_factor, sign_in, step_up
+from chancery.web.console import (
+    account,
+    audit,
+    certificate,
+    certificates,
+    home,
+    joint,
+    people,
+    people_groups,
+    people_user,
+    profile_editor,
+    profiles,
+    request,
+    requests,
+    second_factor,
+    sign_in,
+    step_up,
+)
 from chancery.web.pages import Pages
 
 PAGES: Final[tuple[Pages, ...]] = (
     home.pages,
+    requests.pages,
+    request.pages,
+    certificates.pages,
+    certificate.pages,
     sign_in.pages,
     second_factor.pages,
     joint.pages,
     step_up.pages,
+    account.pages,
+    audit.pages,
+    people.pages,
+    people_user.pages,
+    people_groups.pages,
+    people_groups.making,
+    profile_editor.pages,  # before profiles: no profile is called _new
+    profiles.pages,
 )
