@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Playwright, sync_playwright
 
 from browser.world import (
     DESKTOP,
@@ -20,11 +20,18 @@ from services.instance import Instance
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One served instance and one browser for all tests of this folder."""
+def playwright() -> Iterator[Playwright]:
+    """Playwright's driver: there can be one in a process."""
     if not chromium_is_there():
         pytest.fail("chromium is not installed: scripts/test-packages")
-    with served(tmp_path_factory.mktemp("browser") / "instance") as made:
+    with sync_playwright() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[World]:
+    """One served instance and one browser for all tests of this folder."""
+    with served(tmp_path_factory.mktemp("browser") / "instance", playwright) as made:
         yield made
 
 

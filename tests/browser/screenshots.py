@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
+
 from browser.tour import PEOPLE, stops
 from browser.world import DESKTOP, PHONE, Seen, World, served
 
@@ -39,7 +41,11 @@ def main() -> int:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     word = sys.argv[2] if len(sys.argv) > 2 else ""
-    with tempfile.TemporaryDirectory() as work, served(Path(work) / "instance") as world:
+    with (
+        tempfile.TemporaryDirectory() as work,
+        sync_playwright() as playwright,
+        served(Path(work) / "instance", playwright) as world,
+    ):
         complaints = take(world, folder, word)
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
     print(*complaints, sep="\n", file=sys.stderr)

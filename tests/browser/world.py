@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 from services.csr import p256_csr
 from services.instance import Instance
@@ -93,14 +93,21 @@ class World:
 
 
 @contextmanager
-def served(directory: Path) -> Iterator[World]:
-    """An instance that runs, with a browser that trusts its certificate (passkeys ask for that)."""
+def served(
+    directory: Path, playwright: Playwright, settings: str = "", *, bare: bool = False
+) -> Iterator[World]:
+    """An instance that runs, with a browser that trusts its certificate (passkeys ask for that).
+
+    *settings*: more TOML for its settings; *bare*: without anything in it.
+    """
     made = Instance.create(directory)
-    with made.serving(), sync_playwright() as playwright:
+    with (directory / "chancery.toml").open("a") as file:
+        file.write(settings)
+    with made.serving():
         pin = f"--ignore-certificate-errors-spki-list={_pin(directory / 'tls/server.pem')}"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, pin])
         try:
-            yield World(made, browser, furnish(made))
+            yield World(made, browser, {} if bare else furnish(made))
         finally:
             browser.close()
 
