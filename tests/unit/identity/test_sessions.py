@@ -268,7 +268,7 @@ def test_a_password_that_must_be_changed_does_nothing_else(identity: IdentitySer
     assert not principal.roles
     with refused(BadRequest, "password.same"):
         identity.sessions.change_password(opened.cookie, PASSWORD, PASSWORD, ORIGIN)
-    with refused(NotAuthenticated, "password"):
+    with refused(BadRequest, "password.current"):
         identity.sessions.change_password(opened.cookie, "wrong", NEW, ORIGIN)
 
     changed = identity.sessions.change_password(opened.cookie, PASSWORD, NEW, ORIGIN)

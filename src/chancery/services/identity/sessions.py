@@ -130,7 +130,12 @@ class SessionService(StepUp):
             )
         with self._desk.store.read() as session:
             refuse_vouched(user_of(session, web.user))
-        checked = self._proof.check(web.user, old, origin)
+        try:
+            checked = self._proof.check(web.user, old, origin)
+        except NotAuthenticated as error:
+            raise BadRequest(
+                "the present password is wrong", field="current", rule="password.current"
+            ) from error
         phc = self._new_hash(web.user, new)
         principal = Principal(
             web.user, frozenset(), frozenset(), frozenset(), AuthMethod.SESSION, origin
