@@ -134,7 +134,7 @@ def test_a_password_that_must_be_changed(world: World, page: Page, check_accessi
     expect(page.locator("#again-error")).to_be_visible()
     check_accessibility(page)
     for label, text in (
-        ("#old", PASSWORD),
+        ("#current", PASSWORD),
         ("#password", "a much better one than before"),
         ("#again", "a much better one than before"),
     ):

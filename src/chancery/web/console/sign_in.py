@@ -62,7 +62,7 @@ def change_password(visit: Visit) -> Response:
             "the two do not agree", field="again", rule="password.again", remedy="type it twice"
         )
     opened = visit.services.identity.sessions.change_password(
-        visit.session_cookie, visit.form.raw("old"), new, visit.origin
+        visit.session_cookie, visit.form.raw("current"), new, visit.origin
     )
     return go_on(visit, opened, "Your password is changed.")
 
