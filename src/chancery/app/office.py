@@ -31,6 +31,7 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
+from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
 from chancery.services.notifications import Announcer
@@ -76,6 +77,7 @@ class Office:
     decisions: DecisionService
     changes: RequestChangeService
     reviews: ReviewService
+    history: HistoryService
     delivery: DeliveryService
     key_disposal: KeyDisposal
     portal: PortalService
@@ -116,6 +118,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
     audit = AuditService(
         store, vault, settings.audit.key_id, settings.audit.origin, audit_files, clock
     )
+    decisions = DecisionService(store, vault, catalogue, issuance, clock, telling)
     office = Office(
         settings=settings,
         clock=clock,
@@ -148,15 +151,16 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ),
         certificates=CertificateService(store, clock),
         registration=registration,
-        decisions=DecisionService(store, vault, catalogue, issuance, clock, telling),
+        decisions=decisions,
         changes=RequestChangeService(store, vault, preparation, clock, admission, telling),
         reviews=ReviewService(store, catalogue, preparation, clock, linter),
+        history=HistoryService(store, audit),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,
-        work=background(settings, store, clock, telling),
+        work=background(settings, store, clock, telling, decisions),
     )
     issuance.start()
     try:

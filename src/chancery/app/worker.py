@@ -114,6 +114,7 @@ def roster(office: Office) -> Services:
         decisions=office.decisions,
         changes=office.changes,
         reviews=office.reviews,
+        history=office.history,
         delivery=office.delivery,
         portal=office.portal,
         certificates=office.certificates,
@@ -128,6 +129,7 @@ def roster(office: Office) -> Services:
         figures=office.work.figures,
         jobs=office.work.jobs,
         notifications=office.work.notifications,
+        operations=office.work.operations,
         store=office.store,
         clock=office.clock,
     )

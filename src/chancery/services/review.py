@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from chancery.domain.audit import AuditRecord
 from chancery.domain.certificate import CertificateRecord
 from chancery.domain.errors import BadRequest, CAError, WrongState
 from chancery.domain.identity import Permission, Principal
@@ -24,6 +23,7 @@ from chancery.ports import Clock, Linter, RequestFilter, Session, Store
 from chancery.services import request_standing as standing
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
+from chancery.services.history import Entry, entries
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.portal.check import Finding, Severity, fault, remarks
 from chancery.services.portal.comparison import Line, compare
@@ -69,7 +69,7 @@ class Review:
     notes: Sequence[Note]
     group: str
     refusals: Mapping[Act, CAError]
-    history: Sequence[AuditRecord]
+    history: Sequence[Entry]
     certificate: CertificateRecord | None
 
     @property
@@ -160,7 +160,7 @@ class ReviewService:
                 session.requests.notes(request_id),
                 ra.approval_group if ra else "",
                 dict(self._refusals(session, principal, request, counting, ra)),
-                session.audit.find(subject_id=request_id, limit=_HISTORY),
+                entries(session.audit.find(subject_id=request_id, limit=_HISTORY)),
                 session.certificates.get(issued) if issued else None,
             )
 

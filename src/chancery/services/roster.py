@@ -10,9 +10,11 @@ from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.figures import FigureService
+from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityService
 from chancery.services.jobs import JobService
 from chancery.services.notifications import NotificationService
+from chancery.services.operations import OperationService
 from chancery.services.policy_desk import PolicyDesk
 from chancery.services.portal.service import PortalService
 from chancery.services.profiles import ProfileService
@@ -36,6 +38,7 @@ class Services:
     registration: RegistrationService
     changes: RequestChangeService
     reviews: ReviewService
+    history: HistoryService
     decisions: DecisionService
     delivery: DeliveryService
     portal: PortalService
@@ -51,5 +54,6 @@ class Services:
     figures: FigureService
     jobs: JobService
     notifications: NotificationService
+    operations: OperationService
     store: Store
     clock: Clock

@@ -156,7 +156,11 @@ class AuditService:
         Hashes in the answer are hex; ``checkpoint`` is the signed note.
         WrongState while no checkpoint covers the record yet.
         """
-        record = self.record(principal, seq)
+        return self.prove(self.record(principal, seq))
+
+    def prove(self, record: AuditRecord) -> dict[str, object]:
+        """The same for a record that the caller may show."""
+        seq = record.seq
         signed = self._publisher.published(tiles.CHECKPOINT)
         checkpoint = self._open(signed) if signed is not None else None
         if signed is None or checkpoint is None or seq >= checkpoint.size:
