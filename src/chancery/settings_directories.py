@@ -22,7 +22,17 @@ Attribute = Annotated[str, Field(pattern=_ATTRIBUTE)]
 Text = Annotated[str, Field(min_length=1, max_length=4096)]
 Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(seconds=30))]
 Algorithm = Literal[
-    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
 ]
 
 
@@ -145,12 +155,14 @@ class ProviderSettings(_SourceSettings):
         "PS256",
         "ES256",
         "EdDSA",
+        "Ed25519",
     )
     login_claim: Text = "preferred_username"
     group_claim: Text = "groups"
     userinfo: bool = Field(default=False, description="Ask there too for what the token lacks.")
     acr_values: tuple[Text, ...] = ()
     ca_file: Path | None = None
+    proxy: Annotated[str, Field(pattern=r"^https?://")] | None = None
     leeway: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(minutes=5))] = timedelta(
         minutes=1
     )

@@ -5,10 +5,16 @@ from typing import Final
 
 from chancery.adapters.directory import LdapDirectory, LdapPlan, Server
 from chancery.adapters.directory.plan import Nesting
+from chancery.adapters.oidc import OidcProvider, ProviderPlan
 from chancery.domain.directory import Mapped, Mapping
 from chancery.domain.errors import BadRequest
-from chancery.services.identity.sources import DirectorySource, Source
-from chancery.settings_directories import DirectorySettings, MappedGroup, server_of
+from chancery.services.identity.sources import DirectorySource, ProviderSource, Source
+from chancery.settings_directories import (
+    DirectorySettings,
+    MappedGroup,
+    ProviderSettings,
+    server_of,
+)
 
 _MAX_SECRET: Final = 4096
 _KINDS: Final = {
@@ -66,6 +72,44 @@ def plan_of(given: DirectorySettings) -> LdapPlan:
         group_base=given.group_base,
         member_attribute=given.member_attribute,
         nesting=Nesting(given.nested or nested),
+        timeout_s=given.timeout.total_seconds(),
+    )
+
+
+def provider_sources(given: tuple[ProviderSettings, ...], https: str) -> list[ProviderSource]:
+    """What the sections ``providers`` mean to the services; *https*: our own base URL."""
+    return [
+        ProviderSource(
+            source=_source(one.name, one.issuer, one.ending, one.map, names=False),
+            provider=OidcProvider(_provider_plan(one)),
+            title=one.title,
+            issuer=one.issuer,
+            client_id=one.client_id,
+            redirect_uri=f"{https}/console/sign-in/provider/{one.name}/return",
+            login_claim=one.login_claim,
+            group_claim=one.group_claim,
+            acr_values=one.acr_values,
+            leeway_s=int(one.leeway.total_seconds()),
+            standing_s=int(one.standing.total_seconds()),
+        )
+        for one in given
+    ]
+
+
+def _provider_plan(given: ProviderSettings) -> ProviderPlan:
+    file = given.client_secret_file
+    return ProviderPlan(
+        name=given.name,
+        issuer=given.issuer,
+        client_id=given.client_id,
+        client_secret=secret(file, "client_secret_file") if file is not None else None,
+        client_auth=given.client_auth,
+        scopes=given.scopes,
+        algorithms=given.algorithms,
+        acr_values=given.acr_values,
+        userinfo=given.userinfo,
+        ca=read(given.ca_file, "ca_file") if given.ca_file is not None else None,
+        proxy=given.proxy,
         timeout_s=given.timeout.total_seconds(),
     )
 

@@ -17,7 +17,7 @@ from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
-from chancery.app.directories import directory_sources
+from chancery.app.directories import directory_sources, provider_sources
 from chancery.app.portal import portal_policy, portal_service
 from chancery.app.signer_process import socket_path
 from chancery.app.work import Background, announcer, background
@@ -194,6 +194,7 @@ def _identity(
             TotpCodes(), WebAuthnPasskeys(settings.listen.https_url), KeyFileSealer(login.key_file)
         ),
         directories=directory_sources(settings.directories),
+        providers=provider_sources(settings.providers, settings.listen.https_url),
     )
 
 

@@ -108,15 +108,26 @@ class Failures:
         self.tell("password", origin, "locked", now, name)
         return locked_out()
 
-    def tell(self, method: str, origin: str, who: str, now: int, name: str = "") -> None:
+    def tell(
+        self, method: str, origin: str, who: str, now: int, name: str = "", *, rule: str = ""
+    ) -> None:
         """Audit a failure that costs the attacker nothing: once a minute, with a count."""
-        if report := self._quiet.count(f"{method}|{origin}|{who}|{name}", now):
-            self._store.write(lambda s: self._record(s, who, method, origin, report, name))
+        if report := self._quiet.count(f"{method}|{origin}|{who}|{name}|{rule}", now):
+            self._store.write(lambda s: self._record(s, who, method, origin, report, name, rule))
 
     def _record(
-        self, session: Session, who: str, method: str, origin: str, attempts: int, name: str
+        self,
+        session: Session,
+        who: str,
+        method: str,
+        origin: str,
+        attempts: int,
+        name: str,
+        rule: str = "",
     ) -> None:
         details: dict[str, object] = {"attempts": attempts}
+        if rule:
+            details["rule"] = rule
         if name:  # as a hash: people type their password where the name belongs
             details["name_sha256"] = sha256_of(name).hex()
         event = AuditEvent("login.failed", who, method, origin, who, Outcome.FAILURE, details)

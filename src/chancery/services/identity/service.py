@@ -16,6 +16,7 @@ from chancery.services.identity.fresh import FreshProof
 from chancery.services.identity.groups import Groups
 from chancery.services.identity.own_passkeys import OwnPasskeys
 from chancery.services.identity.policy import IdentityPolicy
+from chancery.services.identity.providers import Providers
 from chancery.services.identity.second_factors import SecondFactors
 from chancery.services.identity.session_records import SessionDesk
 from chancery.services.identity.sessions import SessionService
@@ -56,7 +57,9 @@ class IdentityService:
         check = FactorCheck(desk, tools)
         vouching = Vouching(ledger)
         standing = StandingCheck(store, clock, vouching, directories, providers)
+        failures = Failures(store, clock, policy)
         self.directories: Final = Directories(store, vouching, standing, directories)
+        self.providers: Final = Providers(store, clock, entropy, vouching, failures, providers)
         proof = Authentication(
             store,
             hasher,
@@ -67,7 +70,7 @@ class IdentityService:
             check,
             self.directories,
             standing,
-            Failures(store, clock, policy),
+            failures,
         )
         fresh = FreshProof(proof)
         self.authenticate_password = proof.password

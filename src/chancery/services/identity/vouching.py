@@ -96,7 +96,7 @@ class Vouching:
             user.roles & governed.roles == wanted.roles
             and user.groups & governed.groups == groups
             and (user.display_name, user.email) == _particulars(person)
-            and vouched.login == person.login
+            and vouched.login == _printable(person.login)
         )
 
     def _admitted(self, session: Session, source: Source, person: Person, wanted: Standing) -> str:
@@ -107,7 +107,7 @@ class Vouching:
         else:
             user, events = self._renewed(session, source, user_of(session, found.user), person)
         session.vouched.put(
-            Vouched(user.name, source.key, person.subject, person.login, vouched_at=now)
+            Vouched(user.name, source.key, person.subject, _printable(person.login), vouched_at=now)
         )
         events += self._take(session, source, user, wanted)
         events += self._give(session, source, user_of(session, user.name), wanted)
@@ -136,7 +136,11 @@ class Vouching:
             directory=source.name,
         )
         session.identities.add_user(user)
-        details = {"directory": source.name, "subject": person.subject, "login": person.login}
+        details = {
+            "directory": source.name,
+            "subject": person.subject,
+            "login": _printable(person.login),
+        }
         return user, [event(SYSTEM, "account.created", name, Outcome.SUCCESS, **details)]
 
     def _renewed(
@@ -212,11 +216,14 @@ def _told(action: str, name: str, source: Source, **details: str) -> AuditEvent:
     return event(SYSTEM, action, name, Outcome.SUCCESS, directory=source.name, **details)
 
 
+def _printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text)).strip()[:_MAX_DISPLAY]
+
+
 def _particulars(person: Person) -> tuple[str, str]:
     """Display name and mail address, as far as an account here may have them."""
-    shown = "".join(filter(str.isprintable, person.display_name))[:_MAX_DISPLAY].strip()
     try:
         email = check_email(person.email)
     except BadRequest:
         email = ""
-    return shown or person.login[:_MAX_DISPLAY], email
+    return _printable(person.display_name) or _printable(person.login), email
