@@ -18,11 +18,14 @@ from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.work import Job
 from chancery.ports import Session
 from chancery.services.catalogue import Catalogue
+from chancery.services.decisions import DecisionService
 from chancery.services.figures import FigureCounter, FigureService
 from chancery.services.jobs import Handler, JobService, Runner
 from chancery.services.notifications import Announcer, NotificationService, Plan
 from chancery.services.notifications.outbox import KIND, Expansion, Sending
 from chancery.services.notifications.sweeps import Sweeps
+from chancery.services.operations import OperationHandler, OperationService
+from chancery.services.operations.running import close_unbegun
 from chancery.settings import Settings
 from chancery.settings_work import Mail, WebhookSettings
 
@@ -36,6 +39,7 @@ class Background:
     jobs: JobService
     figures: FigureService
     notifications: NotificationService
+    operations: OperationService
     counter: FigureCounter
     expansion: Expansion
     sweeps: Sweeps
@@ -56,7 +60,11 @@ def announcer(settings: Settings, catalogue: Catalogue, clock: SystemClock) -> A
 
 
 def background(
-    settings: Settings, store: SqlStore, clock: SystemClock, telling: Announcer
+    settings: Settings,
+    store: SqlStore,
+    clock: SystemClock,
+    telling: Announcer,
+    decisions: DecisionService,
 ) -> Background:
     """Build everything; nothing runs yet."""
     plan, renderer, entropy = _plan(settings), JinjaRenderer(), secrets.token_bytes
@@ -67,7 +75,7 @@ def background(
         WebhookSender([_endpoint(one) for one in settings.webhooks]),
         clock,
     )
-    handlers: list[Handler] = [sending]
+    handlers: list[Handler] = [sending, OperationHandler(store, decisions, clock)]
     return Background(
         jobs=JobService(store, clock),
         figures=FigureService(store, clock),
@@ -79,10 +87,11 @@ def background(
             entropy,
             mail_target=f"{mail.host}:{mail.connects_to}, from {mail.sender}" if mail else "",
         ),
+        operations=OperationService(store, clock, entropy),
         counter=FigureCounter(store),
         expansion=Expansion(store, plan, renderer, clock, entropy),
         sweeps=Sweeps(store, telling, clock),
-        tidy=lambda: _tidy(store, clock.s() - int(settings.work.keep.total_seconds())),
+        tidy=lambda: _tidy(store, clock, int(settings.work.keep.total_seconds())),
         runner=lambda: Runner(
             store,
             clock,
@@ -95,9 +104,9 @@ def background(
     )
 
 
-def _tidy(store: SqlStore, before: int) -> int:
-    """Forget messages that were sent long ago."""
-    gone = 0
+def _tidy(store: SqlStore, clock: SystemClock, keep_s: int) -> int:
+    """Forget messages that were sent long ago; close operations that never began."""
+    gone, before = close_unbegun(store, clock), clock.s() - keep_s
     while some := store.write(lambda session: session.notifications.purge(before, _AT_ONCE)):
         gone += some
     return gone

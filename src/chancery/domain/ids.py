@@ -23,3 +23,8 @@ def new_serial(now_s: int, entropy: bytes) -> int:
     highest bit is left out, because a serial is positive.
     """
     return ((now_s & 0x7FFF_FFFF) << 128) | int.from_bytes(entropy[:16])
+
+
+def made_ms(record_id: str) -> int:
+    """When an id of ours was made, in Unix milliseconds."""
+    return int(record_id.replace("-", "")[:12], 16)

@@ -4,13 +4,13 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.names import NameKind
 from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Sorting, Store
 from chancery.services.access import demand
+from chancery.services.chains import ChainLink, chain_of
 from chancery.services.downloads import Download, render
 from chancery.services.issuers import find
 from chancery.services.status_changes import StatusChange, apply, revocation
@@ -88,16 +88,8 @@ class CertificateService:
         demand(principal, Permission.CERTIFICATE_READ)
         if where.order is None and (where.expires_after, where.expires_before) != (None, None):
             where = replace(where, order=Sorting.EXPIRY)
-        if where.serial is not None and not where.serial.endswith("*"):
-            where = replace(where, serial=normal_serial(where.serial))
-        if where.key_sha256 is not None:
-            where = replace(where, key_sha256=_hash(where.key_sha256))
-        if where.name is not None:
-            _check_kind(where.name)
         with self._store.read() as session:
-            if where.authority is not None and not where.authority.endswith("*"):
-                find(session, where.authority)
-            return session.certificates.find(where, page)
+            return session.certificates.find(checked(session, where), page)
 
     def show(
         self, principal: Principal, serial: str, authority: str | None = None
@@ -119,8 +111,14 @@ class CertificateService:
     ) -> Download:
         record = self.show(principal, serial, authority)
         with self._store.read() as session:
-            issuer = session.authorities.get(record.authority)
-        return render(record.der, chain_of(issuer), form, record.subject or record.serial)
+            above = [link.der for link in chain_of(session, record.authority, record.der)]
+        return render(record.der, above, form, record.subject or record.serial)
+
+    def chain(self, principal: Principal, record: CertificateRecord) -> tuple[ChainLink, ...]:
+        """The certificates above it, nearest first."""
+        demand(principal, Permission.CERTIFICATE_READ)
+        with self._store.read() as session:
+            return chain_of(session, record.authority, record.der)
 
     def revoke(
         self,
@@ -179,6 +177,19 @@ class CertificateService:
         return self._store.write(unit)
 
 
+def checked(session: Session, where: CertificateFilter) -> CertificateFilter:
+    """*where* in the form on record; an error if nothing can meet one of its conditions."""
+    if where.serial is not None and not where.serial.endswith("*"):
+        where = replace(where, serial=normal_serial(where.serial))
+    if where.key_sha256 is not None:
+        where = replace(where, key_sha256=_hash(where.key_sha256))
+    if where.name is not None:
+        _check_kind(where.name)
+    if where.authority is not None and not where.authority.endswith("*"):
+        find(session, where.authority)
+    return where
+
+
 def one(session: Session, serial: str, authority: str | None) -> CertificateRecord:
     """The certificate of that serial; two issuers may have chosen the same one."""
     found = session.certificates.by_serial(normal_serial(serial), authority)
@@ -197,13 +208,6 @@ def one(session: Session, serial: str, authority: str | None) -> CertificateReco
             remedy="name the authority: " + ", ".join(record.authority for record in found),
         )
     return found[0]
-
-
-def chain_of(authority: Authority | None) -> tuple[bytes, ...]:
-    """The certificates above one that *authority* issued, nearest first."""
-    if authority is None or authority.certificate is None:
-        return ()
-    return (authority.certificate, *authority.chain)
 
 
 def _may_revoke(principal: Principal, record: CertificateRecord) -> None:

@@ -46,13 +46,7 @@ class DecisionService:
 
         def unit(session: Session) -> tuple[CertificateRequest, tuple[str, ...]]:
             request = self._decidable(session, principal, request_id)
-            if content_sha256 not in (None, request.content_sha256):
-                raise Conflict(
-                    "the request changed after you looked at it",
-                    field="content_sha256",
-                    rule="approval.exact-content",
-                    remedy="look at it again, then approve",
-                )
+            _as_seen(request, content_sha256)
             approvers = _counted(session, principal, request, now // 1000)
             session.audit.append(
                 [
@@ -80,8 +74,14 @@ class DecisionService:
             return request
         return self._issuance.enqueue(Work(principal, request, approvers)).result().request
 
-    def deny(self, principal: Principal, request_id: str, reason: str) -> CertificateRequest:
-        """Say no, with a reason the requester will read."""
+    def deny(
+        self,
+        principal: Principal,
+        request_id: str,
+        reason: str,
+        content_sha256: str | None = None,
+    ) -> CertificateRequest:
+        """Say no, with a reason the requester will read; *content_sha256* as for ``approve``."""
         if not reason.strip():
             raise BadRequest("a denial needs a reason", field="reason", rule="denial.reason")
         bounded(reason, "reason")
@@ -89,6 +89,7 @@ class DecisionService:
 
         def unit(session: Session) -> CertificateRequest:
             request = self._decidable(session, principal, request_id, denying=True)
+            _as_seen(request, content_sha256)
             session.requests.set_state(
                 request_id,
                 RequestState.PENDING,
@@ -120,6 +121,17 @@ class DecisionService:
         ra = self._catalogue.ra(request.ra)
         standing.deciding(session, principal, request, ra, self._clock.s(), denying=denying)
         return request
+
+
+def _as_seen(request: CertificateRequest, content_sha256: str | None) -> None:
+    """Raise Conflict unless the content is what the decider saw, where that was said."""
+    if content_sha256 not in (None, request.content_sha256):
+        raise Conflict(
+            "the request changed after you looked at it",
+            field="content_sha256",
+            rule="approval.exact-content",
+            remedy="look at it again, then decide",
+        )
 
 
 def _counted(

@@ -82,3 +82,42 @@ def apply(
         reason=reason,
         invalidity_date=change.invalidity_date,
     )
+
+
+def revoke_all(
+    session: Session,
+    principal: Principal,
+    certificate_ids: Sequence[str],
+    change: StatusChange,
+    now_ms: int,
+    *,
+    crl_at: int,
+) -> int:
+    """Revoke many; those that are revoked already stay as they are.  Return how many were.
+
+    *crl_at*: the CRL may wait until then, for others of the same operation.
+    """
+    now, reason = now_ms // 1000, change.reason
+    assert reason is not None
+    done = session.certificates.revoke_all(certificate_ids, now, reason, change.invalidity_date)
+    more: dict[str, Any] = {"reason": reason.name, **change.details}
+    if change.invalidity_date is not None:
+        more["invalidity_date"] = change.invalidity_date
+    session.audit.append(
+        [
+            event(
+                principal,
+                change.action,
+                f"{one.authority}/{one.serial}",
+                authority=one.authority,
+                serial=one.serial,
+                revoked_at=one.revoked_at,
+                **more,
+            )
+            for one in done
+        ],
+        now_ms,
+    )
+    for authority in {one.authority for one in done}:
+        session.crls.mark_due(authority, crl_at)
+    return len(done)

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, and_, select
 
 from chancery.adapters.storage import certificate_search, names_text, schema
 from chancery.adapters.storage.link import Grouped, Link, Record, insert_sql
-from chancery.adapters.storage.revocations import REASONS, STATUSES, SqlRevocations
+from chancery.adapters.storage.mass import SqlMassRevocations
+from chancery.adapters.storage.revocations import REASONS, STATUSES
 from chancery.adapters.storage.search import count
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, NotFound, WrongState
@@ -57,7 +58,7 @@ def certificate_record(row: Record) -> CertificateRecord:
     )  # fmt: skip
 
 
-class SqlCertificates(SqlRevocations):
+class SqlCertificates(SqlMassRevocations):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._link = link

@@ -13,7 +13,6 @@ from chancery.ports_work import OperationFilter
 
 _T: Final = schema_work.operation
 _ITEMS: Final = insert_sql(schema_work.operation_item)
-_CHUNK: Final = 10_000
 _UPDATE: Final = (
     "UPDATE operation SET state = ?, total = ?, done = ?, skipped = ?, failed = ?, position = ?,"
     " failure = ?, started_at = ?, finished_at = ?, cancelled_by = ? WHERE id = ?"
@@ -24,7 +23,7 @@ class SqlOperations:
     def __init__(self, link: Link) -> None:
         self._link = link
 
-    def add(self, operation: Operation, items: Sequence[Item]) -> None:
+    def add(self, operation: Operation) -> None:
         o = operation
         self._link.many(
             insert_sql(_T),
@@ -36,9 +35,9 @@ class SqlOperations:
                 )
             ],
         )  # fmt: skip
-        for start in range(0, len(items), _CHUNK):
-            chunk = items[start : start + _CHUNK]
-            self._link.many(_ITEMS, [(o.id, i.id, i.detail, i.error) for i in chunk])
+
+    def add_items(self, operation_id: str, items: Sequence[Item]) -> None:
+        self._link.many(_ITEMS, [(operation_id, i.id, i.detail, i.error) for i in items])
 
     def get(self, operation_id: str) -> Operation | None:
         row = self._link.first(select(_T).where(_T.c.id == operation_id))
