@@ -10,6 +10,14 @@ Made = Mapping[str, str]
 
 EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/audit/{seq}": lambda _: "/console/audit/3",
+    "/console/people/users/{name}": lambda _: "/console/people/users/officer1",
+    "/console/people/users/{name}/edit": lambda _: "/console/people/users/officer1/edit",
+    "/console/people/users/{name}/password": lambda _: "/console/people/users/officer1/password",
+    "/console/people/users/{name}/certificates/new": (
+        lambda _: "/console/people/users/officer1/certificates/new"
+    ),
+    "/console/people/groups/{name}": lambda _: "/console/people/groups/officers",
+    "/console/people/groups/{name}/edit": lambda _: "/console/people/groups/officers/edit",
 }
 """Path template -> address."""
 
