@@ -30,6 +30,7 @@ from chancery.domain.errors import (
 from chancery.domain.identity import SYSTEM, Group, Role, RoleClass, anonymous
 from chancery.domain.profile import DAY_S, NameConstraints
 from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
+from chancery.services.chains import chain_of
 from chancery.wire import ca_certificate, pem, pkcs7
 from services.pki import House, Wavering, away, operator, signer
 
@@ -268,6 +269,25 @@ def test_a_new_key_gets_a_label_and_the_old_one_goes_on_for_its_certificates(hou
                 house.pem(f"{label}.leaf.pem", leaf.der))  # fmt: skip
     assert b"rolling.2.crl" in late.der
     assert b"rolling.crl" in early.der
+
+
+def test_a_chain_leads_to_the_key_that_signed(house: House) -> None:
+    house.authorities.create(SYSTEM, new("top", None))
+    house.authorities.create(SYSTEM, new("turned", "top"))
+    old, early = house.authorities.show(SYSTEM, "turned"), house.leaf("turned", "early.example.org")
+    turned = house.authorities.renew(operator(), "turned", new_key=True)
+    late = house.leaf("turned", "late.example.org")
+    top = house.authorities.show(SYSTEM, "top").certificate or b""
+    with house.store.read() as session:
+        chains = {leaf.der: chain_of(session, "turned", leaf.der) for leaf in (early, late)}
+        assert chain_of(session, "top", top) == ()
+    assert [link.authority for link in chains[early.der]] == ["turned", "top"]
+    assert [link.der for link in chains[early.der]] == [old.certificate, top]
+    assert [link.der for link in chains[late.der]] == [turned.certificate, top]
+    for leaf in (early, late):
+        names = [house.pem(f"c{n}.pem", one.der) for n, one in enumerate(chains[leaf.der])]
+        openssl("verify", "-CAfile", names[-1], "-untrusted", names[0],
+                house.pem("c-leaf.pem", leaf.der))  # fmt: skip
 
 
 def test_a_root_takes_a_new_key_too(house: House) -> None:

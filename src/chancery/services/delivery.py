@@ -19,7 +19,8 @@ from chancery.ports import (
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
-from chancery.services.certificates import chain_of, one
+from chancery.services.certificates import one
+from chancery.services.chains import chain_of
 from chancery.services.downloads import Download, render, stem
 from chancery.services.portal import pickup
 from chancery.services.portal.admission import Admission
@@ -71,7 +72,8 @@ class DeliveryService:
         with self._admission.guess(principal, code), self._store.read() as session:
             request = visible(session, principal, request_id, code)
             record = _issued(session, request)
-            chain = chain_of(session.authorities.get(request.authority))
+            links = chain_of(session, record.authority, record.der)
+        chain = tuple(link.der for link in links)
         name = request.subject or request.serial
         if form != "p12":
             return render(record.der, chain, form, name)
