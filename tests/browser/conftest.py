@@ -19,23 +19,23 @@ from browser.world import (
 from services.instance import Instance
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Playwright's driver: there can be one in a process."""
+    """Playwright's driver: one in a process, and stopped before tests with loops of their own."""
     if not chromium_is_there():
         pytest.fail("chromium is not installed: scripts/test-packages")
     with sync_playwright() as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[World]:
-    """One served instance and one browser for all tests of this folder."""
+    """One served instance and one browser for the tests of this folder."""
     with served(tmp_path_factory.mktemp("browser") / "instance", playwright) as made:
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def instance(world: World) -> Instance:
     return world.instance
 

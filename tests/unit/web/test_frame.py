@@ -270,14 +270,14 @@ def test_cookies_are_tied_to_this_host(house) -> None:  # type: ignore[no-untype
 
 def test_a_notice_is_shown_once_and_as_text(visitor: Browser) -> None:
     visitor.get("/console/probe/notice")
-    assert "&lt;b&gt;Saved&lt;/b&gt;" in visitor.get("/").text
-    assert "Saved" not in visitor.get("/").text
+    assert "&lt;b&gt;Saved&lt;/b&gt;" in visitor.get("/console/probe").text
+    assert "Saved" not in visitor.get("/console/probe").text
 
 
 @pytest.mark.parametrize("packed", ["x", "bnVsbA==", "W10=", "WyJ4IiwgInkiXQ==", "8J+YgA"])
 def test_a_bent_notice_is_none(visitor: Browser, packed: str) -> None:
     visitor.cookies["__Host-chancery-notice"] = packed
-    assert visitor.get("/").status == 200
+    assert visitor.get("/console/probe").status == 200
 
 
 def test_a_download_is_never_shown(visitor: Browser) -> None:
