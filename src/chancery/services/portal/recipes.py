@@ -74,7 +74,8 @@ def recipe(wish: Wish) -> Recipe:
     return Recipe(
         openssl=_joined(
             [
-                f"openssl req -new {_NEW_KEY[wish.key]} -nodes",
+                "openssl req -new -nodes",
+                _NEW_KEY[wish.key],
                 f"-keyout {shlex.quote(key_file)} -out {shlex.quote(csr_file)}",
                 *options,
             ]

@@ -21,10 +21,10 @@ one = Pages("/requests", section="portal-status")
 
 FORMS: Final = ("pem", "der", "chain", "p7")
 REASONS: Final[dict[RevocationReason, str]] = {
-    RevocationReason.keyCompromise: "The key was stolen, lost or shown to somebody",
-    RevocationReason.superseded: "It was replaced by another certificate",
+    RevocationReason.keyCompromise: "The key was stolen or lost",
+    RevocationReason.superseded: "It was replaced by another one",
     RevocationReason.cessationOfOperation: "It is no longer used",
-    RevocationReason.affiliationChanged: "A name or organisation in it is no longer true",
+    RevocationReason.affiliationChanged: "A name in it is no longer true",
     RevocationReason.unspecified: "Another reason",
 }
 assert tuple(REASONS) == HOLDER_REASONS
