@@ -36,6 +36,7 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 from chancery.ports_directory import VouchedAccounts
+from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_portal import PortalRecords
 from chancery.ports_sign_in import SecondFactors, WebSessions
@@ -353,6 +354,10 @@ class Certificates(Protocol):
         """Record signed certificates and close their intents."""
         ...
 
+    def adopt(self, records: Sequence[CertificateRecord]) -> None:
+        """Record certificates that were made elsewhere; AlreadyExists if a serial is taken."""
+        ...
+
     def abandon(self, intent_id: str, now: int) -> None:
         """Close an intent that was never signed; its serial stays taken and known."""
         ...
@@ -394,6 +399,15 @@ class Certificates(Protocol):
 
     def revoked(self, authority: str, unexpired_at: int) -> Iterable[RevokedEntry]:
         """Revoked and held certificates of one issuer that had not expired then, by serial."""
+        ...
+
+    def count_valid(
+        self, after: int, before: int | None, most: int, look: int
+    ) -> tuple[int, bool]:
+        """Valid ones that expire in between, at most *most*; looks at no more than *look*.
+
+        The flag says whether those were all there was to look at.
+        """
         ...
 
     def revocable(self, where: CertificateFilter, until: str) -> Iterator[Revocable]:
@@ -597,6 +611,8 @@ class Session(Protocol):
     def vouched(self) -> VouchedAccounts: ...
     @property
     def portal(self) -> PortalRecords: ...
+    @property
+    def estates(self) -> Estates: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property

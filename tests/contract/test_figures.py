@@ -148,6 +148,9 @@ def test_counting_stops_at_the_bound(store: SqlStore, monkeypatch: pytest.Monkey
     home = FigureService(store, At()).home(principal(Role.AUDITOR))
     assert {count.name: count.text for count in home.counts}["certificates.valid"] == "2+"
     with store.read() as session:
+        assert session.certificates.count_valid(NOW, None, 10, 100) == (3, True)
+        assert session.certificates.count_valid(NOW, None, 10, 2) == (2, False)
+        assert session.certificates.count_valid(NOW, NOW + DAY, 10, 2) == (0, True)
         assert session.requests.count(RequestFilter(state=RequestState.APPROVED), 10) == 0
 
 

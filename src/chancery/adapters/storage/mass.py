@@ -8,6 +8,7 @@ from sqlalchemy import and_, exists, select
 from chancery.adapters.storage import certificate_search, schema
 from chancery.adapters.storage.link import Grouped
 from chancery.adapters.storage.revocations import SqlRevocations
+from chancery.adapters.storage.search import count
 from chancery.domain.certificate import RevocationReason
 from chancery.ports import CertificateFilter, Revocable, Revoked
 
@@ -54,6 +55,17 @@ class SqlMassRevocations(SqlRevocations):
         for rows in self._link.run(statement).partitions(_CHUNK):
             for id_, authority, profile in rows:
                 yield Revocable(id_, authority, profile)
+
+    def count_valid(self, after: int, before: int | None, most: int, look: int) -> tuple[int, bool]:
+        ends = [_C.c.not_after > after]
+        if before is not None:
+            ends.append(_C.c.not_after < before)
+        seen = select(_C.c.authority, _C.c.serial).where(*ends).limit(look).subquery()
+        standing = and_(_R.c.authority == seen.c.authority, _R.c.serial == seen.c.serial)
+        valid = select(seen.c.serial).where(~exists().where(standing))
+        found = count(self._link, valid, most)
+        whole = found >= most or count(self._link, select(_C.c.id).where(*ends), look) < look
+        return found, whole
 
     def revoke_all(
         self,
