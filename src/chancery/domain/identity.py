@@ -42,6 +42,7 @@ class Permission(StrEnum):
     REQUEST_DECIDE = "request.decide"
     CERTIFICATE_READ = "certificate.read"
     CERTIFICATE_REVOKE = "certificate.revoke"
+    CERTIFICATE_IMPORT = "certificate.import"
     AUTHORITY_READ = "authority.read"
     AUTHORITY_MANAGE = "authority.manage"
     CRL_ISSUE = "crl.issue"
@@ -83,6 +84,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.AUTHORITY_MANAGE,
         Permission.CRL_ISSUE,
         Permission.CERTIFICATE_REVOKE,
+        Permission.CERTIFICATE_IMPORT,
         Permission.REQUEST_READ_ALL,
         Permission.WORK_READ,
     },

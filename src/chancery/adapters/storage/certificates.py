@@ -85,6 +85,14 @@ class SqlCertificates(SqlMassRevocations):
         return [Intent(*row) for row in cursor]
 
     def issue(self, records: Sequence[CertificateRecord], intent_ids: Sequence[str]) -> None:
+        self._insert(records, intent_ids)
+        if self._link.many(_CLOSE, [(one,) for one in intent_ids]) != len(records):
+            raise WrongState("a certificate has no open intent", rule="intent.open")
+
+    def adopt(self, records: Sequence[CertificateRecord]) -> None:
+        self._insert(records, [""] * len(records))
+
+    def _insert(self, records: Sequence[CertificateRecord], intent_ids: Sequence[str]) -> None:
         rows = []
         names = []
         for r, intent_id in zip(records, intent_ids, strict=True):
@@ -96,8 +104,6 @@ class SqlCertificates(SqlMassRevocations):
             names += [(text, r.id) for text in {name.text.lower() for name in r.names}]
         self._link.many(insert_sql(_C), rows)
         self._link.many(_NAMES, names)
-        if self._link.many(_CLOSE, [(intent_id,) for intent_id in intent_ids]) != len(rows):
-            raise WrongState("a certificate has no open intent", rule="intent.open")
 
     def abandon(self, intent_id: str, now: int) -> None:
         closed = self._link.driver(

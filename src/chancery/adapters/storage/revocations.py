@@ -127,7 +127,8 @@ class SqlRevocations:
         row = self._link.driver(
             "SELECT key_sha256 FROM certificate WHERE id = ?", (certificate_id,)
         ).one()
-        self.block_key(row[0], "revoked for keyCompromise", now)
+        if row[0]:  # the key of one that is known by an entry in a list is not known
+            self.block_key(row[0], "revoked for keyCompromise", now)
 
 
 def _wrong(current: CertificateStatus) -> WrongState | AlreadyRevoked:

@@ -7,6 +7,7 @@ from chancery.adapters.storage.authorities import SqlAuthorities
 from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crls import SqlCrls
 from chancery.adapters.storage.figures import SqlFigures
+from chancery.adapters.storage.estate import SqlEstates
 from chancery.adapters.storage.idempotency import SqlIdempotency
 from chancery.adapters.storage.identities import SqlIdentities
 from chancery.adapters.storage.jobs import SqlJobs
@@ -81,6 +82,10 @@ class SqlSession:
     @cached_property
     def portal(self) -> SqlPortal:
         return SqlPortal(self._link)
+
+    @cached_property
+    def estates(self) -> SqlEstates:
+        return SqlEstates(self._link)
 
     @cached_property
     def audit(self) -> SqlAuditTrail:
