@@ -1,11 +1,20 @@
 """Certificates after issuance: find, fetch, revoke, hold, release."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
-from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
+from chancery.domain.errors import (
+    AlreadyRevoked,
+    BadRequest,
+    CAError,
+    Conflict,
+    NotFound,
+    NotPermitted,
+    WrongState,
+)
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.names import NameKind
 from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Sorting, Store
@@ -13,11 +22,17 @@ from chancery.services.access import demand
 from chancery.services.chains import ChainLink, chain_of
 from chancery.services.downloads import Download, render
 from chancery.services.issuers import find
+from chancery.services.request_access import bounded
 from chancery.services.status_changes import StatusChange, apply, revocation
 
 LINTERS: Final = ("pkilint",)
 """Who looks at every certificate after its issuance."""
 
+_FROM: Final[Mapping[str, Sequence[CertificateStatus]]] = {
+    "revoke": (CertificateStatus.VALID, CertificateStatus.HELD),
+    "hold": (CertificateStatus.VALID,),
+    "release": (CertificateStatus.HELD,),
+}
 _SERIAL: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{1,40})")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{0,63}\*")
 _IPV6: Final = re.compile(r"[0-9a-fA-F:]+(\.\d+)*\*?")
@@ -127,11 +142,15 @@ class CertificateService:
         reason: RevocationReason,
         authority: str | None = None,
         invalidity_date: int | None = None,
+        *,
+        comment: str = "",
     ) -> CertificateRecord:
         """Revoke for good (RFC 5280 §5.3.1); a key compromise also blocks the key.
 
         *invalidity_date* is in the past: a CRL that has named it cannot be taken back.
+        *comment* goes into the audit log.
         """
+        bounded(comment, "comment")
         if invalidity_date is not None and invalidity_date > self._clock.s():
             raise BadRequest(
                 "the invalidity date lies in the future",
@@ -140,18 +159,27 @@ class CertificateService:
                 remedy="say since when the key is known or suspected to be bad (RFC 5280 §5.3.2)",
             )
         if reason is RevocationReason.certificateHold:
-            return self.hold(principal, serial, authority)
-        return self._change(principal, serial, authority, revocation(reason, invalidity_date))
+            return self.hold(principal, serial, authority, comment=comment)
+        said = {"comment": comment} if comment else {}
+        change = revocation(reason, invalidity_date, **said)
+        return self._change(principal, serial, authority, change)
 
     def hold(
-        self, principal: Principal, serial: str, authority: str | None = None
+        self,
+        principal: Principal,
+        serial: str,
+        authority: str | None = None,
+        *,
+        comment: str = "",
     ) -> CertificateRecord:
         """Suspend; only this can be taken back."""
+        bounded(comment, "comment")
         held = StatusChange(
             "certificate.held",
             (CertificateStatus.VALID,),
             CertificateStatus.HELD,
             RevocationReason.certificateHold,
+            details={"comment": comment} if comment else {},
         )
         return self._change(principal, serial, authority, held)
 
@@ -163,6 +191,17 @@ class CertificateService:
             "certificate.released", (CertificateStatus.HELD,), CertificateStatus.VALID, None
         )
         return self._change(principal, serial, authority, released)
+
+    def refusals(self, principal: Principal, record: CertificateRecord) -> dict[str, CAError]:
+        """Which of ``revoke``, ``hold`` and ``release`` this principal may not do now, and why."""
+        found: dict[str, CAError] = {}
+        for what, expected in _FROM.items():
+            try:
+                _may_revoke(principal, record)
+                _expect(record, expected)
+            except CAError as error:
+                found[what] = error
+        return found
 
     def _change(
         self, principal: Principal, serial: str, authority: str | None, change: StatusChange
@@ -208,6 +247,16 @@ def one(session: Session, serial: str, authority: str | None) -> CertificateReco
             remedy="name the authority: " + ", ".join(record.authority for record in found),
         )
     return found[0]
+
+
+def _expect(record: CertificateRecord, expected: Sequence[CertificateStatus]) -> None:
+    if record.status in expected:
+        return
+    if record.status is CertificateStatus.REVOKED:
+        raise AlreadyRevoked("the certificate is revoked already", rule="certificate.status")
+    raise WrongState(
+        f"the certificate is {record.status.value}", field="status", rule="certificate.status"
+    )
 
 
 def _may_revoke(principal: Principal, record: CertificateRecord) -> None:

@@ -127,6 +127,14 @@ class DeliveryService:
         base = stem(request.subject or request.serial)
         return Download(data, "application/x-pkcs12", f"{base}.p12")
 
+    def has_key(self, principal: Principal, record: CertificateRecord) -> bool:
+        """Whether the key was made here, so that *principal* can fetch a PKCS#12."""
+        if principal.method is AuthMethod.NONE or record.requester != principal.name:
+            return False
+        with self._store.read() as session:
+            request = session.requests.get(record.request_id)
+        return request is not None and request.server_key_id is not None
+
     def renew(
         self,
         principal: Principal,
@@ -139,11 +147,18 @@ class DeliveryService:
         The renewal is a request like any other: the whole policy applies
         again, as it stands today (incident I13).
         """
+        record, original = self.renewable(principal, serial, authority)
+        if csr is not None:
+            _same_names(pkcs10.decode(csr), original, record)
+        return self._registration.submit(principal, _renewal(original, record, csr))
+
+    def renewable(
+        self, principal: Principal, serial: str, authority: str | None = None
+    ) -> tuple[CertificateRecord, CertificateRequest]:
+        """The certificate, and the request it came from; raises why it is not renewed now."""
         demand(principal, Permission.REQUEST_SUBMIT)
         with self._store.read() as session:
             record = one(session, serial, authority)
-            original = session.requests.get(record.request_id)
-            successor = _successor_of(session, record)
         if record.requester != principal.name:
             raise NotPermitted(
                 "only its requester renews a certificate", field="serial", rule="request.owner"
@@ -152,6 +167,10 @@ class DeliveryService:
             raise WrongState(
                 f"the certificate is {record.status.value}", field="serial", rule="renewal.valid"
             )
+        self._in_window(record)
+        with self._store.read() as session:
+            original = session.requests.get(record.request_id)
+            successor = _successor_of(session, record)
         if successor is not None:
             raise Conflict(
                 f"it has been renewed already: {successor}",
@@ -159,14 +178,11 @@ class DeliveryService:
                 rule="renewal.once",
                 remedy="renew that one, or submit a new request",
             )
-        self._in_window(record)
         if original is None:
             raise WrongState(
                 "its request is not on record here", field="serial", rule="renewal.request"
             )
-        if csr is not None:
-            _same_names(pkcs10.decode(csr), original, record)
-        return self._registration.submit(principal, _renewal(original, record, csr))
+        return record, original
 
     def _in_window(self, record: CertificateRecord) -> None:
         window = self._catalogue.profile(record.profile).profile.renewal_window_s
