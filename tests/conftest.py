@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services import postgres, slapd
+from services import oidc_provider, postgres, slapd
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +35,21 @@ def directory_server() -> Iterator[slapd.Slapd]:
     except slapd.Missing as missing:
         if os.environ.get("CHANCERY_REQUIRE_SLAPD"):
             pytest.fail(f"CHANCERY_REQUIRE_SLAPD is set, but {missing}")
+        pytest.skip(str(missing))
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def openid_provider() -> Iterator[oidc_provider.Provider]:
+    """npm's oidc-provider.  Absent: a loud skip, or a failure where CHANCERY_REQUIRE_OIDC is set."""
+    try:
+        server = oidc_provider.Provider.create(
+            "https://ca.example.org/console/sign-in/provider/op/return"
+        )
+    except oidc_provider.Missing as missing:
+        if os.environ.get("CHANCERY_REQUIRE_OIDC"):
+            pytest.fail(f"CHANCERY_REQUIRE_OIDC is set, but {missing}")
         pytest.skip(str(missing))
     yield server
     server.remove()

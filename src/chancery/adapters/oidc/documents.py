@@ -40,14 +40,7 @@ class Documents:
                 "the CA file of the provider holds no certificate in PEM", field="ca_file"
             ) from error
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.client = httpx2.Client(
-            verify=context,
-            timeout=plan.timeout_s,
-            follow_redirects=False,
-            trust_env=False,  # no .netrc, no proxy that the settings do not name
-            proxy=plan.proxy,
-            headers={"Accept": "application/json"},
-        )
+        self._context = context
         self._lock = threading.RLock()
         self._metadata: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
@@ -94,7 +87,10 @@ class Documents:
     ) -> tuple[int, dict[str, Any]]:
         """Ask, and return status and JSON object; Away for any other status or answer."""
         try:
-            with self.client.stream(method, url, headers=headers, data=form) as answer:
+            with (
+                self._client() as client,
+                client.stream(method, url, headers=headers, data=form) as answer,
+            ):
                 body = b""
                 for part in answer.iter_bytes():
                     body += part
@@ -112,6 +108,17 @@ class Documents:
         if not isinstance(document, dict):
             raise Away(f"{url} answers JSON that is no object")
         return status, document
+
+    def _client(self) -> httpx2.Client:
+        """One for each question: sign-ins are rare, and a connection kept for later may be dead."""
+        return httpx2.Client(
+            verify=self._context,
+            timeout=self._plan.timeout_s,
+            follow_redirects=False,
+            trust_env=False,  # no .netrc, no proxy that the settings do not name
+            proxy=self._plan.proxy,
+            headers={"Accept": "application/json"},
+        )
 
     def _checked(self, document: dict[str, Any]) -> dict[str, Any]:
         issuer = document.get("issuer")
