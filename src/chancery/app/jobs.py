@@ -18,6 +18,7 @@ from chancery.app import logs
 from chancery.app.linting import LintWalk
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
+from chancery.app.presence import Presence, presence_file
 from chancery.domain.errors import CAError
 from chancery.settings import load
 from chancery.signer.hardening import die_with_parent
@@ -68,9 +69,12 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
     ]
 
 
-def run_forever(jobs: list[Job], stop: threading.Event) -> None:
+def run_forever(
+    jobs: list[Job], stop: threading.Event, beat: Callable[[], None] = lambda: None
+) -> None:
     """Run what is due until *stop*; one job's failure is logged and stops no other."""
     while not stop.wait(_TICK_S):
+        beat()
         for job in jobs:
             if time.monotonic() < job.due or stop.is_set():
                 continue
@@ -98,8 +102,10 @@ def main() -> int:
             working.start()
             runner = office.work.runner()
             runner.start()
+            here = Presence(presence_file(office.settings))
+            here.take()
             print("ready", flush=True)
-            run_forever(jobs_of(office), stop)
+            run_forever(jobs_of(office), stop, here.beat)
             runner.stop()
             linting.join(timeout=10)
             working.join(timeout=10)

@@ -20,6 +20,7 @@ from chancery.ports import Session
 from chancery.services.catalogue import Catalogue
 from chancery.services.decisions import DecisionService
 from chancery.services.figures import FigureCounter, FigureService
+from chancery.services.gauges import Gauges
 from chancery.services.jobs import Handler, JobService, Runner
 from chancery.services.notifications import Announcer, NotificationService, Plan
 from chancery.services.notifications.outbox import KIND, Expansion, Sending
@@ -41,6 +42,7 @@ class Background:
     notifications: NotificationService
     operations: OperationService
     counter: FigureCounter
+    gauges: Gauges
     expansion: Expansion
     sweeps: Sweeps
     tidy: Callable[[], int]
@@ -89,6 +91,7 @@ def background(
         ),
         operations=OperationService(store, clock, entropy),
         counter=FigureCounter(store),
+        gauges=Gauges(store, plan, tuple(handler.kind for handler in handlers)),
         expansion=Expansion(store, plan, renderer, clock, entropy),
         sweeps=Sweeps(store, telling, clock),
         tidy=lambda: _tidy(store, clock, int(settings.work.keep.total_seconds())),

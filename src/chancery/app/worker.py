@@ -16,6 +16,7 @@ from chancery.api.application import create_api
 from chancery.app import logs
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
+from chancery.app.presence import Presence, presence_file
 from chancery.domain.errors import CAError
 from chancery.protocols.crl.handler import FileHandler
 from chancery.protocols.ocsp.handler import OcspHandler
@@ -92,7 +93,7 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
 
 def application(office: Office) -> Dispatcher:
     """Everything this machine answers, by the first segment of the path."""
-    metrics = Metrics()
+    metrics = Metrics(record=office.work.gauges.read)
     services = roster(office)
     api = create_api(services)
     everywhere: dict[str, ASGIApp] = {
@@ -137,11 +138,13 @@ def roster(office: Office) -> Services:
 
 def checks(office: Office) -> dict[str, Check]:
     """What must be true for this machine to be of use."""
+    jobs = Presence(presence_file(office.settings))
     return {
         "signer": lambda: _signer(office),
         "record": lambda: _record(office),
         "crl": lambda: _crls(office),
         "audit": lambda: _audit(office),
+        "jobs": jobs.missing,
     }
 
 
