@@ -21,16 +21,21 @@ from chancery.api.routes import (
     authorities,
     bulk,
     certificates,
+    directories,
     groups,
+    notifications,
+    operations,
     policy,
     portal,
     profiles,
     requests,
     revocations,
+    saved_filters,
     session,
     sign_in,
     succession,
     users,
+    work,
 )
 from chancery.api.routing import Access, Door
 from chancery.domain.errors import CAError
@@ -57,8 +62,15 @@ DOORS: Final = (
     audit.door,
     portal.door,
     revocations.door,
+    saved_filters.door,
     users.door,
+    directories.directories,
+    directories.providers,
     groups.door,
+    operations.door,
+    notifications.door,
+    work.jobs,
+    work.figures,
 )
 
 

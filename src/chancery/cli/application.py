@@ -31,6 +31,7 @@ GROUPS: Final = (
     ("certificate", "certificate", "Find, revoke and renew certificates.", _RECORD),
     ("revocation", "revocation", "Revocation by who holds the key or the code.", _RECORD),
     ("portal", "portal", "What is open to people without an account.", _RECORD),
+    ("filter", "filter", "Searches that you keep for lists.", _RECORD),
     ("crl", "crl", "Certificate revocation lists.", _RECORD),
     ("audit", "audit", "Read the audit log, and check that nobody has changed it.", _RECORD),
     ("ca", "ca", "Certification authorities and their certificates.", _OFFICE),
@@ -43,6 +44,8 @@ GROUPS: Final = (
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),
     ("account", "account", "What you sign in with: password, second factors, sessions.", _PEOPLE),
+    ("directory", "directory", "LDAP directories that vouch for people.", _PEOPLE),
+    ("provider", "provider", "OpenID providers that vouch for people.", _PEOPLE),
     ("config", "config", "The configuration of an instance.", _SERVER),
     ("database", "database", "The database of an instance.", _SERVER),
 )

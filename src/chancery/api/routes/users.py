@@ -27,6 +27,7 @@ class UserOut(Out):
     role_class: RoleClass
     disabled: bool
     has_password: bool
+    directory: str | None = Field(description="Who vouches for it; null: nobody but this record.")
     must_change_password: bool
     failed_logins: int
     locked_until: int | None
@@ -81,6 +82,7 @@ def user_out(user: User) -> UserOut:
         groups=sorted(user.groups),
         has_password=user.password_hash is not None,
         must_change_password=user.must_change_password,
+        directory=user.directory,
     )
 
 
