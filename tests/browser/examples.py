@@ -9,6 +9,15 @@ from collections.abc import Callable, Mapping
 Made = Mapping[str, str]
 
 EXAMPLES: dict[str, Callable[[Made], str]] = {
+    "/console/authorities/{name}": lambda _: "/console/authorities/issuing-ca",
+    "/console/authorities/{name}/edit": lambda _: "/console/authorities/issuing-ca/edit",
+    "/console/authorities/{name}/renew": lambda _: "/console/authorities/issuing-ca/renew",
+    "/console/authorities/{name}/cross-sign": lambda _: (
+        "/console/authorities/issuing-ca/cross-sign"
+    ),
+    "/console/authorities/{name}/certificate": lambda _: (
+        "/console/authorities/issuing-ca/certificate"
+    ),
     "/console/audit/{seq}": lambda _: "/console/audit/3",
     "/console/people/users/{name}": lambda _: "/console/people/users/officer1",
     "/console/people/users/{name}/edit": lambda _: "/console/people/users/officer1/edit",

@@ -5,6 +5,9 @@ from typing import Final
 from chancery.web.console import (
     account,
     audit,
+    authorities,
+    authority_making,
+    authority_succession,
     certificate,
     certificates,
     home,
@@ -34,6 +37,9 @@ PAGES: Final[tuple[Pages, ...]] = (
     step_up.pages,
     account.pages,
     audit.pages,
+    authority_making.pages,  # before authorities: no authority is called _new
+    authority_succession.pages,
+    authorities.pages,
     people.pages,
     people_user.pages,
     people_groups.pages,
