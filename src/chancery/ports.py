@@ -35,6 +35,7 @@ from chancery.domain.keys import (
 from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
+from chancery.domain.saved_filter import ListName, SavedFilter
 from chancery.ports_directory import VouchedAccounts
 from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
@@ -192,6 +193,7 @@ class CertificateFilter:
     serial: str | None = None
     subject: str | None = None
     name: str | None = None  # GeneralName.text, e.g. ``dns:www.example.org``; kind may be left out
+    sha256: str | None = None
     key_sha256: str | None = None
     profile: str | None = None
     requester: str | None = None
@@ -582,6 +584,22 @@ class LintResults(Protocol):
         ...
 
 
+class SavedFilters(Protocol):
+    """Searches that people keep."""
+
+    def all(self, user: str, list_name: ListName) -> list[SavedFilter]:
+        """One person's for one list, by name."""
+        ...
+
+    def put(self, kept: SavedFilter) -> None:
+        """Keep it; one of that name is replaced."""
+        ...
+
+    def delete(self, user: str, list_name: ListName, name: str) -> bool:
+        """Forget it; False if there was none."""
+        ...
+
+
 class Session(Protocol):
     """One transaction's view of everything on record."""
 
@@ -625,6 +643,8 @@ class Session(Protocol):
     def notifications(self) -> Notifications: ...
     @property
     def operations(self) -> Operations: ...
+    @property
+    def saved_filters(self) -> SavedFilters: ...
     @property
     def figures(self) -> Figures: ...
 

@@ -47,6 +47,7 @@ from chancery.services.registrations import RaService
 from chancery.services.request_changes import RequestChangeService
 from chancery.services.review import ReviewService
 from chancery.services.sample import ProfileLint
+from chancery.services.saved_filters import SavedFilterService
 from chancery.services.status import StatusService
 from chancery.settings import Settings
 from chancery.signer.client import SignerClient
@@ -78,6 +79,7 @@ class Office:
     changes: RequestChangeService
     reviews: ReviewService
     history: HistoryService
+    filters: SavedFilterService
     delivery: DeliveryService
     key_disposal: KeyDisposal
     portal: PortalService
@@ -155,6 +157,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         changes=RequestChangeService(store, vault, preparation, clock, admission, telling),
         reviews=ReviewService(store, catalogue, preparation, clock, linter),
         history=HistoryService(store, audit),
+        filters=SavedFilterService(store, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),

@@ -15,6 +15,7 @@ from chancery.cli.submit import read_csr
 app = group("certificate")
 
 _COLUMNS: Final = ("serial", "status", "authority", "subject", "profile", "not_after")
+Comment = Annotated[str, Parameter(help="For the audit log; it is not published.")]
 Status = Literal["valid", "held", "revoked"]
 Authority = Annotated[
     str | None, Parameter(help="Issuing CA, where two of them chose the same serial.")
@@ -33,6 +34,13 @@ def list_(
         str | None, Parameter(help="Only this name: www.example.org, dns:www.*, ip:10.0.0.1.")
     ] = None,
     serial: Annotated[str | None, Parameter(help="Only this serial.")] = None,
+    search: Annotated[
+        str | None,
+        Parameter(help="A fingerprint, serial, subject or name, or its beginning; as you like."),
+    ] = None,
+    sha256: Annotated[
+        str | None, Parameter(help="Only this fingerprint: SHA-256 of the certificate.")
+    ] = None,
     key_sha256: Annotated[
         str | None, Parameter(help="Only this key: SHA-256 of its SPKI, or its beginning and *.")
     ] = None,
@@ -59,6 +67,8 @@ def list_(
             subject=subject,
             name=name,
             serial=arguments.serial(serial) if serial is not None else None,
+            search=search,
+            sha256=sha256.lower() if sha256 is not None else None,
             key_sha256=key_sha256.lower() if key_sha256 is not None else None,
             expires_before=arguments.when(expires_before, now, "--expires-before"),
             expires_after=arguments.when(expires_after, now, "--expires-after"),
@@ -117,23 +127,31 @@ def revoke(
     invalidity_date: Annotated[
         Time, Parameter(help="Since when the key is known or suspected to be bad: -3d, 2026-05-01.")
     ] = None,
+    comment: Comment = "",
     api: Connection = DEFAULT,
 ) -> None:
     """Revoke a certificate, for good unless the reason is hold."""
     since = arguments.when(invalidity_date, time.time(), "--invalidity-date")
     if reason in {"hold", "certificateHold"}:
-        hold(serial, authority=authority, api=api)
+        hold(serial, authority=authority, comment=comment, api=api)
         return
-    body: Json = {"reason": reason}
+    body: Json = {"reason": reason} | ({"comment": comment} if comment else {})
     if since is not None:
         body["invalidity_date"] = since
     _change(serial, "revoke", body, authority, api)
 
 
 @app.command
-def hold(serial: Serial, /, *, authority: Authority = None, api: Connection = DEFAULT) -> None:
+def hold(
+    serial: Serial,
+    /,
+    *,
+    authority: Authority = None,
+    comment: Comment = "",
+    api: Connection = DEFAULT,
+) -> None:
     """Suspend a certificate; `release` makes it valid again."""
-    _change(serial, "hold", {}, authority, api)
+    _change(serial, "hold", {"comment": comment} if comment else {}, authority, api)
 
 
 @app.command

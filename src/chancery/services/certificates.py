@@ -1,6 +1,5 @@
 """Certificates after issuance: find, fetch, revoke, hold, release."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,13 +15,12 @@ from chancery.domain.errors import (
     WrongState,
 )
 from chancery.domain.identity import AuthMethod, Permission, Principal
-from chancery.domain.names import NameKind
 from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Sorting, Store
 from chancery.services.access import demand
 from chancery.services.chains import ChainLink, chain_of
 from chancery.services.downloads import Download, render
-from chancery.services.issuers import find
 from chancery.services.request_access import bounded
+from chancery.services.searching import Meaning, checked, normal_serial, resolved
 from chancery.services.status_changes import StatusChange, apply, revocation
 
 LINTERS: Final = ("pkilint",)
@@ -33,49 +31,6 @@ _FROM: Final[Mapping[str, Sequence[CertificateStatus]]] = {
     "hold": (CertificateStatus.VALID,),
     "release": (CertificateStatus.HELD,),
 }
-_SERIAL: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{1,40})")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}|[0-9a-f]{0,63}\*")
-_IPV6: Final = re.compile(r"[0-9a-fA-F:]+(\.\d+)*\*?")
-
-
-def normal_serial(text: str) -> str:
-    """A serial as people write it (any case, colons, 0x) in the form on record."""
-    found = _SERIAL.fullmatch(text.replace(":", "").strip())
-    if found is None:
-        raise BadRequest(
-            "a serial number is hexadecimal, at most 20 octets",
-            field="serial",
-            rule="serial.syntax",
-            remedy="copy it from `chancery certificate list`",
-        )
-    return found[1].lower().lstrip("0") or "0"
-
-
-def _hash(text: str) -> str:
-    """A SHA-256 as people write it, or the beginning of one and ``*``, as it is on record."""
-    found = text.replace(":", "").lower()
-    if _SHA256.fullmatch(found) is None:
-        raise BadRequest(
-            "the SHA-256 of a key is 64 hex digits",
-            field="key_sha256",
-            rule="sha256.syntax",
-            remedy="give all of them, or the first ones and *",
-        )
-    return found
-
-
-def _check_kind(name: str) -> None:
-    """Refuse ``foo:bar``: a kind that no name has, unless the colon is an address's or a URI's."""
-    kind, colon, rest = name.partition(":")
-    if not colon or kind.lower() in set(NameKind) or rest.startswith("//"):
-        return
-    if _IPV6.fullmatch(name) is None:
-        raise BadRequest(
-            f"no kind of name is called {kind[:40]!r}",
-            field="name",
-            rule="name.kind",
-            remedy="put one of these before the colon: " + ", ".join(NameKind),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +60,16 @@ class CertificateService:
             where = replace(where, order=Sorting.EXPIRY)
         with self._store.read() as session:
             return session.certificates.find(checked(session, where), page)
+
+    def meant(self, principal: Principal, word: str, where: CertificateFilter) -> Meaning:
+        """What *word* means beside *where*: the first meaning that finds something.
+
+        A fingerprint, the hash of a key, a serial number, a subject, a name, or
+        the beginning of one of these.
+        """
+        demand(principal, Permission.CERTIFICATE_READ)
+        with self._store.read() as session:
+            return resolved(session, word, where)
 
     def show(
         self, principal: Principal, serial: str, authority: str | None = None
@@ -214,19 +179,6 @@ class CertificateService:
             return apply(session, principal, record, change, now)
 
         return self._store.write(unit)
-
-
-def checked(session: Session, where: CertificateFilter) -> CertificateFilter:
-    """*where* in the form on record; an error if nothing can meet one of its conditions."""
-    if where.serial is not None and not where.serial.endswith("*"):
-        where = replace(where, serial=normal_serial(where.serial))
-    if where.key_sha256 is not None:
-        where = replace(where, key_sha256=_hash(where.key_sha256))
-    if where.name is not None:
-        _check_kind(where.name)
-    if where.authority is not None and not where.authority.endswith("*"):
-        find(session, where.authority)
-    return where
 
 
 def one(session: Session, serial: str, authority: str | None) -> CertificateRecord:

@@ -22,6 +22,7 @@ from chancery.services.registration import RegistrationService
 from chancery.services.registrations import RaService
 from chancery.services.request_changes import RequestChangeService
 from chancery.services.review import ReviewService
+from chancery.services.saved_filters import SavedFilterService
 from chancery.services.status import StatusService
 
 
@@ -39,6 +40,7 @@ class Services:
     changes: RequestChangeService
     reviews: ReviewService
     history: HistoryService
+    filters: SavedFilterService
     decisions: DecisionService
     delivery: DeliveryService
     portal: PortalService

@@ -41,7 +41,7 @@ FEW: Final = 2_000
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9.:@_-]+\*")
 """The beginning of a name that stands in JSON as it is."""
 _PLAIN: Final = (
-    "authority", "serial", "subject", "key_sha256", "profile", "requester", "request_id",
+    "authority", "serial", "subject", "sha256", "key_sha256", "profile", "requester", "request_id",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from chancery.adapters.storage.profiles import SqlProfiles
 from chancery.adapters.storage.registrations import SqlRegistrations
 from chancery.adapters.storage.requests import SqlRequests
 from chancery.adapters.storage.rules import SqlPolicyHistory, SqlQuotas
+from chancery.adapters.storage.saved_filters import SqlSavedFilters
 from chancery.adapters.storage.second_factors import SqlSecondFactors
 from chancery.adapters.storage.vouched import SqlVouchedAccounts
 from chancery.adapters.storage.web_sessions import SqlWebSessions
@@ -110,6 +111,10 @@ class SqlSession:
     @cached_property
     def operations(self) -> SqlOperations:
         return SqlOperations(self._link)
+
+    @cached_property
+    def saved_filters(self) -> SqlSavedFilters:
+        return SqlSavedFilters(self._link)
 
     @cached_property
     def figures(self) -> SqlFigures:

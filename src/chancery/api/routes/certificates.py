@@ -68,6 +68,9 @@ class LintOut(Out):
     waiting: list[str] = Field(description="Linters that have not looked at it yet.")
 
 
+Comment = Annotated[str, Field(max_length=4000, description="For the audit log.")]
+
+
 class RevokeIn(In):
     reason: str = Field(
         description="A CRLReason by name.", examples=["keyCompromise", "superseded"]
@@ -76,10 +79,12 @@ class RevokeIn(In):
     invalidity_date: Annotated[int, Field(ge=0, le=253_402_300_799)] | None = Field(
         default=None, description="When the key is known or suspected to have been compromised."
     )
+    comment: Comment = ""
 
 
 class HoldIn(In):
     authority: Name | None = None
+    comment: Comment = ""
 
 
 class RenewIn(In):
@@ -123,6 +128,11 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
     key_sha256: Annotated[
         str | None, Query(description="64 hex digits, or the first ones and *.")
     ] = None,
+    sha256: Annotated[str | None, Query(description="The fingerprint: 64 hex digits.")] = None,
+    search: Annotated[
+        str | None,
+        Query(description="A fingerprint, serial number, subject, name, or its beginning."),
+    ] = None,
     profile: str | None = None,
     requester: str | None = None,
     request_id: str | None = None,
@@ -147,6 +157,7 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
         subject=subject,
         name=name,
         key_sha256=key_sha256,
+        sha256=sha256,
         profile=profile,
         requester=requester,
         request_id=request_id,
@@ -155,6 +166,8 @@ def find_certificates(  # noqa: PLR0917 - one query parameter each
         expires_before=_instant(expires_before, "expires_before"),
         order=order,
     )
+    if search is not None:
+        where = using.certificates.meant(who, search, where).where
     found = using.certificates.find(who, where, page(cursor, limit))
     return paged(found, limit, lambda record: record.id, certificate_out)
 
@@ -194,7 +207,12 @@ def revoke_certificate(who: Who, using: Using, serial: str, body: RevokeIn) -> C
     """Revoke for good.  Requesters may revoke what they asked for."""
     return certificate_out(
         using.certificates.revoke(
-            who, serial, _reason(body.reason), body.authority, body.invalidity_date
+            who,
+            serial,
+            _reason(body.reason),
+            body.authority,
+            body.invalidity_date,
+            comment=body.comment,
         )
     )
 
@@ -204,7 +222,10 @@ def hold_certificate(
     who: Who, using: Using, serial: str, body: HoldIn | None = None
 ) -> CertificateOut:
     """Suspend a certificate."""
-    return certificate_out(using.certificates.hold(who, serial, body.authority if body else None))
+    body = body or HoldIn()
+    return certificate_out(
+        using.certificates.hold(who, serial, body.authority, comment=body.comment)
+    )
 
 
 @door.route("POST", "/{serial}/release", *_REVOKE)

@@ -10,7 +10,7 @@ from chancery.domain.certificate import CertificateStatus
 from chancery.domain.errors import BadRequest, TooLarge
 from chancery.domain.ids import new_id
 from chancery.ports import CertificateFilter, Revocable, Session
-from chancery.services.certificates import checked
+from chancery.services.searching import checked
 
 MOST: Final = 1_000_000
 """Certificates of one operation."""

@@ -10,6 +10,7 @@ from chancery.adapters.storage import (
     schema_portal,
     schema_rules,
     schema_sign_in,
+    schema_views,
     schema_work,
 )
 from chancery.adapters.storage.schema import metadata
@@ -19,6 +20,7 @@ assert schema_identity.user_account.metadata is schema_policy.authority.metadata
 assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata is metadata
 assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
 assert schema_work.job.metadata is schema_directory.vouched_account.metadata is metadata
+assert schema_views.saved_filter.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
