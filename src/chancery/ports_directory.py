@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chancery.domain.directory import Person, SignInFlow, Vouched
+from chancery.domain.directory import Person, SignInFlow, Trial, Vouched
 
 
 class Directory(Protocol):
@@ -32,8 +32,8 @@ class Directory(Protocol):
         """
         ...
 
-    def examine(self) -> list[str]:
-        """Try every server: what each answered, in words for the operator."""
+    def examine(self) -> list[Trial]:
+        """Try every server: what each answered."""
         ...
 
 
@@ -71,8 +71,8 @@ class IdentityProvider(Protocol):
         """Where a browser ends its session there (RP-Initiated Logout 1.0); None: nowhere."""
         ...
 
-    def examine(self) -> list[str]:
-        """Fetch its metadata and keys: what it answered, in words for the operator."""
+    def examine(self) -> list[Trial]:
+        """Fetch its metadata and keys, and compare them with the settings."""
         ...
 
 

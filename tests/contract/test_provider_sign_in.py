@@ -284,7 +284,7 @@ def test_where_sessions_end_and_who_is_asked(
     assert (view.name, view.issuer, view.redirect_uri) == (
         "op", openid_provider.issuer, openid_provider.redirect_uri,
     )  # fmt: skip
-    assert house.identity.providers.check(SYSTEM, "op")[0].startswith("ok, ")
+    assert house.identity.providers.check(SYSTEM, "op")[0].well
     assert [offer.title for offer in house.identity.providers.offers()] == ["Test provider"]
     with refused(NotFound, "provider.known"):
         house.identity.providers.begin("other", "/")

@@ -23,8 +23,11 @@ def upgrade_database(config: Path) -> None:
     upgrade(config)
 
 
-def check_config(config: Path) -> Sequence[str]:
-    """What is wrong with a configuration, in words; empty if nothing is."""
+def check_config(config: Path, *, connect: bool = False) -> Sequence[str]:
+    """What is wrong with a configuration, in words; empty if nothing is.
+
+    *connect*: directories and identity providers are asked as well.
+    """
     from chancery.app.check import findings  # noqa: PLC0415 - see the module
 
-    return findings(config)
+    return findings(config, connect=connect)

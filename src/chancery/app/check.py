@@ -7,16 +7,19 @@ from pathlib import Path
 
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
+from chancery.app.directories import directory_sources, provider_sources
 from chancery.domain.errors import CAError
+from chancery.services.identity.sources import DirectorySource
 from chancery.settings import Settings, load
 
 
-def findings(config: Path) -> list[str]:
+def findings(config: Path, *, connect: bool = False) -> list[str]:
+    """Say what is wrong; with *connect*, ask every directory and every provider too."""
     try:
         settings = load(config)
     except CAError as error:
         return [str(error)]
-    return [*_files(settings), *_database(settings)]
+    return [*_files(settings), *_database(settings), *_sources(settings, connect=connect)]
 
 
 def _files(settings: Settings) -> Iterator[str]:
@@ -40,6 +43,44 @@ def _files(settings: Settings) -> Iterator[str]:
     }.items():
         if not directory.is_dir():
             yield f"{name}: no such directory: {directory}"
+
+
+def _sources(settings: Settings, *, connect: bool) -> Iterator[str]:
+    """Directories and identity providers: their files, and on demand whether they answer."""
+    missing = False
+    for name, path, secret in _source_files(settings):
+        for finding in _file(name, path, secret=secret):
+            missing = True
+            yield finding
+    if missing:
+        return
+    try:
+        directories = directory_sources(settings.directories)
+        providers = provider_sources(settings.providers, settings.listen.https_url)
+    except CAError as error:
+        yield str(error)
+        return
+    if connect:
+        for source in (*directories, *providers):
+            name = source.source.name
+            trials = (
+                source.directory.examine()
+                if isinstance(source, DirectorySource)
+                else source.provider.examine()
+            )
+            yield from (f"{name}: {trial}" for trial in trials if not trial.well)
+
+
+def _source_files(settings: Settings) -> Iterator[tuple[str, Path, bool]]:
+    for one in settings.directories:
+        yield f"directories.{one.name}.ca_file", one.ca_file, False
+        yield f"directories.{one.name}.bind_password_file", one.bind_password_file, True
+    for provider in settings.providers:
+        if provider.ca_file is not None:
+            yield f"providers.{provider.name}.ca_file", provider.ca_file, False
+        if provider.client_secret_file is not None:
+            where = f"providers.{provider.name}.client_secret_file"
+            yield where, provider.client_secret_file, True
 
 
 def _file(name: str, path: Path, *, secret: bool) -> Iterator[str]:

@@ -63,11 +63,18 @@ def serve(*, config: Config) -> None:
     run(config)
 
 
-def check(*, config: Config, as_json: AsJson = False) -> int:
+def check(
+    *,
+    config: Config,
+    connect: Annotated[
+        bool, Parameter(help="Ask every directory and identity provider, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Check a configuration without starting anything; 0 when there is nothing to say."""
     from chancery.app import check_config  # noqa: PLC0415 - loads the server
 
-    findings = [str(finding) for finding in check_config(config)]
+    findings = [str(finding) for finding in check_config(config, connect=connect)]
     if as_json:
         output.print_json(findings)
     else:

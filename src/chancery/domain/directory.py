@@ -96,6 +96,18 @@ def _union(standings: Iterable[Standing]) -> Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What one server or one document of a source answered when it was tried."""
+
+    where: str
+    well: bool
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.said}"
+
+
+@dataclass(frozen=True, slots=True)
 class Vouched:
     """An account here, and whom it stands for at *source*: a directory, or an issuer."""
 

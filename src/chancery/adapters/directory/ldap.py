@@ -17,7 +17,7 @@ from chancery.adapters.directory.connection import (
 from chancery.adapters.directory.groups import Groups
 from chancery.adapters.directory.plan import LdapPlan, Server
 from chancery.domain import directory_names
-from chancery.domain.directory import Person
+from chancery.domain.directory import Person, Trial
 from chancery.domain.errors import Conflict, Unavailable
 from chancery.wire.ldap import Entry
 
@@ -65,10 +65,10 @@ class LdapDirectory:
             return False
         return self._somewhere(lambda link: link.bind(person.dn, password), own=False)
 
-    def examine(self) -> list[str]:
-        return [f"{server}: {self._examined(server)}" for server in self._plan.servers]
+    def examine(self) -> list[Trial]:
+        return [self._examined(server) for server in self._plan.servers]
 
-    def _examined(self, server: Server) -> str:
+    def _examined(self, server: Server) -> Trial:
         started = time.monotonic()
         try:
             with connected(server, self._context, self._plan.timeout_s) as link:
@@ -77,10 +77,11 @@ class LdapDirectory:
                 link.search(self._plan.base, nobody, ["1.1"], limit=1)
                 self._groups.probe(link)
         except (Away, Conflict) as error:
-            return str(error)
+            return Trial(str(server), well=False, said=str(error))
         except TooMany:
-            return "user_filter finds people whatever the name"
-        return f"ok, {(time.monotonic() - started) * 1000:.0f} ms"
+            return Trial(str(server), well=False, said="user_filter finds people whatever the name")
+        taken_ms = (time.monotonic() - started) * 1000
+        return Trial(str(server), well=True, said=f"answers as it should, in {taken_ms:.0f} ms")
 
     def _somewhere(self, work: Callable[[Connection], T], *, own: bool = True) -> T:
         """Do *work* at the first server that serves; *own*: as our own account."""

@@ -17,6 +17,7 @@ from joserfc.jws import JWSRegistry
 
 from chancery.adapters.oidc.documents import Away, Documents
 from chancery.adapters.oidc.plan import ProviderPlan
+from chancery.domain.directory import Trial
 from chancery.domain.errors import NotAuthenticated, Unavailable
 from chancery.ports_directory import Authorization
 
@@ -78,22 +79,22 @@ class OidcProvider:
         parameters = {"client_id": self._plan.client_id, "post_logout_redirect_uri": return_to}
         return _with(endpoint, parameters)
 
-    def examine(self) -> list[str]:
-        started = time.monotonic()
+    def examine(self) -> list[Trial]:
+        issuer, started = self._plan.issuer, time.monotonic()
         try:
             fresh = Documents(self._plan)
             metadata = fresh.metadata()
             fresh.key("", self._plan.algorithms[0])
         except Away as error:
-            return [str(error)]
-        said = [f"ok, {(time.monotonic() - started) * 1000:.0f} ms"]
+            return [Trial(issuer, well=False, said=str(error))]
+        taken_ms = (time.monotonic() - started) * 1000
+        said = [Trial(issuer, well=True, said=f"answers as it should, in {taken_ms:.0f} ms")]
         signs = metadata.get("id_token_signing_alg_values_supported", [])
         if not set(self._plan.algorithms) & set(signs):
-            said.append(
-                f"it signs with {', '.join(map(str, signs))}: none of these is allowed here"
-            )
+            names = ", ".join(map(str, signs))
+            said.append(Trial(issuer, well=False, said=f"signs with {names}: not allowed here"))
         if "S256" not in metadata.get("code_challenge_methods_supported", []):
-            said.append("it does not say that it knows PKCE with S256")
+            said.append(Trial(issuer, well=False, said="does not say that it knows PKCE with S256"))
         return said
 
     def _metadata(self) -> dict[str, Any]:

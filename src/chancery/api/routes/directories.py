@@ -7,7 +7,7 @@ from pydantic import Field
 from chancery.api.bodies import Using
 from chancery.api.models import In, Out
 from chancery.api.routing import Door, Who
-from chancery.domain.directory import Mapped
+from chancery.domain.directory import Mapped, Trial
 from chancery.domain.identity import Permission, Role
 from chancery.services.identity.directories import MAX_LOGIN, PersonView
 
@@ -53,8 +53,16 @@ class PersonOut(Out):
     local_groups: list[str]
 
 
+class TrialOut(Out):
+    """What one server answered.  *well*: as it should."""
+
+    where: str
+    well: bool
+    said: str
+
+
 class CheckOut(Out):
-    servers: list[str] = Field(description="What each server answered.")
+    servers: list[TrialOut]
     person: PersonOut | None
 
 
@@ -70,10 +78,6 @@ class ProviderOut(Out):
     standing_s: int
     mapping: list[MappedOut]
     accounts: int
-
-
-class ProviderCheckOut(Out):
-    findings: list[str]
 
 
 @directories.route("GET", "", Permission.IDENTITY_READ)
@@ -97,7 +101,8 @@ def check_directory(who: Who, using: Using, name: str, body: CheckIn | None = No
     """Try every server of a directory, and look somebody up if asked to."""
     found = using.identity.directories.check(who, name, body.user if body else None)
     return CheckOut(
-        servers=list(found.servers), person=_person(found.person) if found.person else None
+        servers=[_trial(one) for one in found.servers],
+        person=_person(found.person) if found.person else None,
     )
 
 
@@ -121,9 +126,13 @@ def list_providers(who: Who, using: Using) -> list[ProviderOut]:
 
 
 @providers.route("POST", "/{name}/check", Permission.IDENTITY_MANAGE)
-def check_provider(who: Who, using: Using, name: str) -> ProviderCheckOut:
+def check_provider(who: Who, using: Using, name: str) -> list[TrialOut]:
     """Fetch what a provider publishes about itself."""
-    return ProviderCheckOut(findings=list(using.identity.providers.check(who, name)))
+    return [_trial(one) for one in using.identity.providers.check(who, name)]
+
+
+def _trial(trial: Trial) -> TrialOut:
+    return TrialOut(where=trial.where, well=trial.well, said=trial.said)
 
 
 def _mapping(rows: tuple[Mapped, ...]) -> list[MappedOut]:

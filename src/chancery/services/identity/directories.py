@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chancery.domain import directory_names
-from chancery.domain.directory import Mapped, Person
+from chancery.domain.directory import Mapped, Person, Trial
 from chancery.domain.errors import Conflict, NotFound, Unavailable
 from chancery.domain.identity import Permission, Principal, User
 from chancery.ports import Store
@@ -72,7 +72,7 @@ class PersonView:
 class Examined:
     """What each server answered; *person* where one was asked for."""
 
-    servers: tuple[str, ...]
+    servers: tuple[Trial, ...]
     person: PersonView | None = None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chancery.domain.directory import Mapped, SignInFlow
+from chancery.domain.directory import Mapped, SignInFlow, Trial
 from chancery.domain.errors import NotAuthenticated, NotFound
 from chancery.domain.identity import Permission, Principal
 from chancery.ports import Clock, Entropy, Session, Store
@@ -175,7 +175,7 @@ class Providers:
             for name, one in self._sources.items()
         ]
 
-    def check(self, principal: Principal, name: str) -> tuple[str, ...]:
+    def check(self, principal: Principal, name: str) -> tuple[Trial, ...]:
         """Fetch what a provider publishes; say what it answered."""
         demand(principal, Permission.IDENTITY_MANAGE)
         return tuple(self._known(name).provider.examine())
