@@ -30,4 +30,4 @@ def test_every_page(world: World, visitor: str) -> None:
             page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
             wrong += filter(None, [too_wide(page)])
             page.set_viewport_size({"width": 1366, "height": 768})
-    assert not wrong + seen.complaints
+    assert not wrong + seen.complaints, "\n".join(wrong + seen.complaints)
