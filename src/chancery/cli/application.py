@@ -33,6 +33,8 @@ GROUPS: Final = (
     ("portal", "portal", "What is open to people without an account.", _RECORD),
     ("filter", "filter", "Searches that you keep for lists.", _RECORD),
     ("crl", "crl", "Certificate revocation lists.", _RECORD),
+    ("operation", "operation", "Many at once: followed, cancelled.", _RECORD),
+    ("figures", "figures", "What there is to do, and what happened each day.", _RECORD),
     ("audit", "audit", "Read the audit log, and check that nobody has changed it.", _RECORD),
     ("ca", "ca", "Certification authorities and their certificates.", _OFFICE),
     ("container", "container", "Trees of authorities with one owner.", _OFFICE),
@@ -46,6 +48,8 @@ GROUPS: Final = (
     ("account", "account", "What you sign in with: password, second factors, sessions.", _PEOPLE),
     ("directory", "directory", "LDAP directories that vouch for people.", _PEOPLE),
     ("provider", "provider", "OpenID providers that vouch for people.", _PEOPLE),
+    ("notification", "notification", "Messages to people and machines.", _SERVER),
+    ("job", "job", "Work in the background that waits, runs or failed.", _SERVER),
     ("config", "config", "The configuration of an instance.", _SERVER),
     ("database", "database", "The database of an instance.", _SERVER),
 )

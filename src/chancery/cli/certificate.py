@@ -10,9 +10,11 @@ from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, ReasonName, Serial, Time
 from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.mass_revocation import revoke_matching
 from chancery.cli.submit import read_csr
 
 app = group("certificate")
+app.command(revoke_matching, name="revoke-matching")
 
 _COLUMNS: Final = ("serial", "status", "authority", "subject", "profile", "not_after")
 Comment = Annotated[str, Parameter(help="For the audit log; it is not published.")]
