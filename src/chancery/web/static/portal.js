@@ -40,6 +40,7 @@ bring?.addEventListener("submit", async (event) => {
   const secret = bring.querySelector("[data-secret]");
   secret.hidden = !texts.some((text) => SECRET.test(text));
   if (!secret.hidden) return;
+  await new Promise((done) => { setTimeout(done); }); // a form in the middle of its event takes no other
   bring.dataset.looked = "yes";
   bring.requestSubmit();
   delete bring.dataset.looked;
