@@ -15,7 +15,7 @@ from people import CountingHasher, SteppedClock, refused
 from chancery.adapters.oidc import OidcProvider, ProviderPlan
 from chancery.adapters.oidc.documents import Documents
 from chancery.adapters.storage import SqlStore
-from chancery.domain.directory import Mapped, Mapping
+from chancery.domain.directory import Mapped, Mapping, Purpose
 from chancery.domain.errors import Conflict, NotAuthenticated, NotFound, Unavailable
 from chancery.domain.identity import SYSTEM, Role
 from chancery.services.identity import IdentityPolicy, IdentityService
@@ -127,7 +127,7 @@ def test_somebody_signs_in(
             house.finish(begun.handle, back)
         return
     finished = house.finish(begun.handle, back)
-    assert finished == Finished("alice@op", "/console/requests", fresh=False)
+    assert finished == Finished("alice@op", "/console/requests", Purpose.SIGN_IN)
     opened = house.identity.sessions.by_provider(finished.account, ORIGIN)
     resumed = house.identity.sessions.resume(opened.cookie, ORIGIN)
     assert resumed is not None
@@ -243,10 +243,10 @@ def test_who_refuses_at_the_provider_is_not_signed_in(
 
 
 def test_a_fresh_proof_is_asked_for_and_seen(openid_provider: Provider, house: House) -> None:
-    begun = house.begin(fresh=True)
+    begun = house.begin(purpose=Purpose.STEP_UP)
     assert "prompt=login" in begun.url
     assert "max_age=0" in begun.url
-    assert house.finish(begun.handle, openid_provider.browse(begun.url, "alice")).fresh
+    assert house.finish(begun.handle, openid_provider.browse(begun.url, "alice")).purpose.fresh
 
 
 def test_a_class_of_proof_is_demanded(
@@ -384,12 +384,12 @@ def test_an_old_session_there_is_no_fresh_proof(
     liar: HostileProvider, fooled: Callable[..., Finished]
 ) -> None:
     with refused(NotAuthenticated, "oidc.auth_time"):
-        fooled(fresh=True)
+        fooled(purpose=Purpose.STEP_UP)
     liar.claims = {"auth_time": int(time.time()) - 3600}
     with refused(NotAuthenticated, "oidc.auth_time"):
-        fooled(fresh=True)
+        fooled(purpose=Purpose.STEP_UP)
     liar.claims = {"auth_time": int(time.time())}
-    assert fooled(fresh=True).fresh
+    assert fooled(purpose=Purpose.STEP_UP).purpose.fresh
 
 
 @pytest.mark.parametrize("how", ["none", "symmetric", "foreign key", "foreign kid", "cut", "empty"])

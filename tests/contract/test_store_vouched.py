@@ -8,12 +8,12 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from chancery.adapters.storage import SqlStore
-from chancery.domain.directory import SignInFlow, Vouched
+from chancery.domain.directory import Purpose, SignInFlow, Vouched
 from chancery.domain.errors import Conflict
 from chancery.domain.identity import RoleClass, User
 from services.records import NOW
 
-FLOW = SignInFlow("f" * 64, "okta", "nonce", "verifier", "/console", False, NOW)
+FLOW = SignInFlow("f" * 64, "okta", "nonce", "verifier", "/console", Purpose.JOIN, NOW)
 
 
 def user(name: str, directory: str | None = "corp") -> User:

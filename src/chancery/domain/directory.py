@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from chancery.domain import directory_names
 from chancery.domain.identity import Role
@@ -118,6 +119,19 @@ class Vouched:
     vouched_at: int  # Unix seconds: when the source last did
 
 
+class Purpose(StrEnum):
+    """What somebody goes to a provider for."""
+
+    SIGN_IN = "sign-in"
+    STEP_UP = "step-up"  # to prove it again
+    JOIN = "join"  # as the second in a session
+
+    @property
+    def fresh(self) -> bool:
+        """Whether they must prove who they are now, whatever session the provider has."""
+        return self is not Purpose.SIGN_IN
+
+
 @dataclass(frozen=True, slots=True)
 class SignInFlow:
     """A sign-in that has gone to a provider and not come back.  Good for one answer."""
@@ -127,5 +141,5 @@ class SignInFlow:
     nonce: str
     verifier: str  # RFC 7636
     return_to: str
-    fresh: bool  # the person must prove who it is now, whatever session the provider has
+    purpose: Purpose
     begun_at: int

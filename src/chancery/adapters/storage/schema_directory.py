@@ -1,6 +1,6 @@
 """Tables of accounts that others vouch for, and of sign-ins that are at a provider."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Table, UniqueConstraint
 
 from chancery.adapters.storage.schema import STRING, metadata, number, words
 
@@ -25,7 +25,7 @@ sign_in_flow = Table(
     words("nonce"),
     words("verifier"),
     words("return_to"),
-    Column("fresh", Boolean, nullable=False),
+    words("purpose"),
     number("begun_at"),
     Index(None, "begun_at"),
 )

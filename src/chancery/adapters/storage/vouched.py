@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert, select, update
 
 from chancery.adapters.storage import schema_directory
 from chancery.adapters.storage.link import Link, Record
-from chancery.domain.directory import SignInFlow, Vouched
+from chancery.domain.directory import Purpose, SignInFlow, Vouched
 
 _V: Final = schema_directory.vouched_account
 _F: Final = schema_directory.sign_in_flow
@@ -57,4 +57,5 @@ def _values(flow: SignInFlow) -> dict[str, Any]:
 
 
 def _flow(row: Record) -> SignInFlow:
-    return SignInFlow(**{name: getattr(row, name) for name in SignInFlow.__slots__})
+    values = {name: getattr(row, name) for name in SignInFlow.__slots__}
+    return SignInFlow(**values | {"purpose": Purpose(row.purpose)})

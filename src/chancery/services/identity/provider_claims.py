@@ -72,7 +72,7 @@ def _check_times(
         raise _broken(source, "iat", "is too old")
     if "nbf" in claims and _instant(claims, source, "nbf") > now + leeway:
         raise _broken(source, "nbf", "is not good yet")
-    if flow.fresh and _instant(claims, source, "auth_time") < flow.begun_at - leeway:
+    if flow.purpose.fresh and _instant(claims, source, "auth_time") < flow.begun_at - leeway:
         raise _broken(source, "auth_time", "comes of an older sign-in")
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chancery.domain.directory import Mapped, SignInFlow, Trial
+from chancery.domain.directory import Mapped, Purpose, SignInFlow, Trial
 from chancery.domain.errors import NotAuthenticated, NotFound
 from chancery.domain.identity import Permission, Principal
 from chancery.ports import Clock, Entropy, Session, Store
@@ -44,11 +44,11 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Whose account it is.  *fresh*: they proved who they are just now."""
+    """Whose account it is, and what they came for."""
 
     account: str
     return_to: str
-    fresh: bool
+    purpose: Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,15 @@ class Providers:
         """Those there are, in the order of the settings."""
         return [Offer(name, source.title) for name, source in self._sources.items()]
 
-    def begin(self, name: str, return_to: str, *, fresh: bool = False) -> Begun:
-        """Start a sign-in; NotFound for an unknown provider, Unavailable for one that is away.
+    def of(self, account: str) -> Offer | None:
+        """The provider that vouches for *account*, if one does."""
+        with self._store.read() as session:
+            user = session.identities.user(account)
+        source = self._sources.get(user.directory or "") if user else None
+        return Offer(source.source.name, source.title) if source else None
 
-        *fresh*: whoever is signed in there proves again who they are.
-        """
+    def begin(self, name: str, return_to: str, purpose: Purpose = Purpose.SIGN_IN) -> Begun:
+        """Start a sign-in; NotFound for an unknown provider, Unavailable for one that is away."""
         source = self._known(name)
         handle, nonce, verifier = (self._secret() for _ in range(3))
         now = self._clock.s()
@@ -111,11 +115,11 @@ class Providers:
                 state=_state(handle),
                 nonce=nonce,
                 challenge=_base64url(hashlib.sha256(verifier.encode()).digest()),
-                fresh=fresh,
+                fresh=purpose.fresh,
             )
         )
         hashed = sha256_of(handle).hex()
-        flow = SignInFlow(hashed, name, nonce, verifier, return_to, fresh, now)
+        flow = SignInFlow(hashed, name, nonce, verifier, return_to, purpose, now)
 
         def work(session: Session) -> None:
             session.vouched.drop_flows(now - FLOW_S)
@@ -145,7 +149,7 @@ class Providers:
             )
             raise
         account = self._vouching.admit(source.source, person, origin)
-        return Finished(account, flow.return_to, flow.fresh)
+        return Finished(account, flow.return_to, flow.purpose)
 
     def end_session_url(self, name: str, return_to: str) -> str | None:
         """Where a browser ends its session at the provider, if it has such a place."""

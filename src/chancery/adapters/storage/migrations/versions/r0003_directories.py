@@ -50,7 +50,7 @@ def upgrade() -> None:
         words("nonce"),
         words("verifier"),
         words("return_to"),
-        sa.Column("fresh", sa.Boolean(), nullable=False),
+        words("purpose"),
         number("begun_at"),
         sa.PrimaryKeyConstraint("sha256", name="pk_sign_in_flow"),
     )
