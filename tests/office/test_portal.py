@@ -135,7 +135,7 @@ def test_every_fault_is_told_with_its_remedy(office: Office, tmp_path: Path) -> 
     assert not checked.fit
     assert checked.certificate is None
     assert {
-        ("error", "rsa.min-size"),
+        ("error", "rsa.size"),
         ("error", "name.wildcard"),
         ("error", "name.kind"),
         ("note", "name.wildcard"),
@@ -255,7 +255,7 @@ def test_the_line_makes_what_the_profile_takes(office: Office, tmp_path: Path) -
     rule = AttributeRule("2.5.4.10", Syntax.UTF8, ValueSource.CSR, required=True)
     common = AttributeRule("2.5.4.3", Syntax.UTF8, ValueSource.CSR)
     role = AttributeRule("2.5.4.12", Syntax.UTF8, ValueSource.REQUESTER, required=True)
-    office.profiles.put_dn(SYSTEM, DnProfile("intranet", (rule, common, role)))
+    office.profiles.dn_put(SYSTEM, DnProfile("intranet", (rule, common, role)))
     office.profiles.put(SYSTEM, profile)
     office.ras.put(
         SYSTEM,
@@ -271,10 +271,12 @@ def test_the_line_makes_what_the_profile_takes(office: Office, tmp_path: Path) -
     submission = Submission("intranet", ra="intranet", csr=csr, subject=(("title", "Web"),))
     checked = office.portal.checks.check(STRANGER, submission)
     assert checked.fit, checked.findings
-    _, (outcome,) = office.registration.submit_together(STRANGER, [submission])
+    code, (outcome,) = office.registration.submit_together(STRANGER, [submission])
     assert not isinstance(outcome, errors.CAError), outcome
     assert outcome.request.state is RequestState.PENDING
     assert [name.text for name in outcome.request.names] == ["dns:www.corp.example", "ip:10.20.0.1"]
+    office.changes.withdraw(STRANGER, outcome.request.id, code)
+    office.ras.delete(SYSTEM, "intranet")
 
 
 # Coming back

@@ -26,6 +26,7 @@ def portal_policy(given: Portal) -> PortalPolicy:
         proof_of_work=given.proof_of_work,
         challenge_s=int(given.challenge_lifetime.total_seconds()),
         key_window_s=int(given.key_window.total_seconds()),
+        server_keys=given.server_keys,
     )
 
 
@@ -43,7 +44,7 @@ def portal_service(
         policy=admission.policy,
         offers=Offers(catalogue),
         checks=CheckService(store, catalogue, preparation, clock, admission),
-        following=FollowingService(store, admission),
+        following=FollowingService(store, entropy, admission),
         revocation=HolderRevocationService(store, clock, entropy, admission),
         wishes=RevocationRequestService(store, clock, entropy, admission),
         trust=TrustService(store, clock, http=http),
