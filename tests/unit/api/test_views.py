@@ -277,6 +277,7 @@ def test_revocation(house: Any) -> None:
         RevocationReason.keyCompromise,
         "issuing",
         5,
+        {"comment": ""},
     )
     answer = who.post(f"{V1}/certificates/5a/revoke", {"reason": "boredom"})
     assert (answer.status, answer.json["rule"]) == (400, "reason.known")
