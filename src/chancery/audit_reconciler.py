@@ -35,6 +35,7 @@ CREATE VIEW told AS  -- the last word on each certificate; a release is as if no
 """  # `tbs` is its SHA-256; `serial` of a CRL its number; `at` since when it is bad, in two ways
 _VALUE = {
     "certificate.issued": "sha256",
+    "certificate.imported": "sha256",
     "certificate.abandoned": "why",
     "certificate.revoked": "reason",
     "certificate.held": "reason",
@@ -59,19 +60,20 @@ _CHECKS = [
     ("certificate.missing", "its issuance is on record, it is not in the database", """
         SELECT authority, serial, 'record ' || seq
         FROM said LEFT JOIN cert USING (authority, serial)
-        WHERE action = 'certificate.issued' AND cert.tbs IS NULL"""),
+        WHERE action IN ('certificate.issued', 'certificate.imported') AND cert.tbs IS NULL"""),
     ("certificate.unrecorded", "it is in the database, no record tells of its issuance", """
         SELECT authority, serial, sha256
         FROM cert LEFT JOIN
-            (SELECT * FROM said WHERE action = 'certificate.issued') USING (authority, serial)
+            (SELECT * FROM said WHERE action IN ('certificate.issued', 'certificate.imported'))
+            USING (authority, serial)
         WHERE seq IS NULL"""),
     ("certificate.changed", "it is not the certificate whose issuance was recorded", """
         SELECT authority, serial, 'record ' || seq
         FROM said JOIN cert USING (authority, serial)
-        WHERE action = 'certificate.issued' AND value != sha256"""),
+        WHERE action IN ('certificate.issued', 'certificate.imported') AND value != sha256"""),
     ("certificate.twice", "its issuance is on record more than once", """
         SELECT authority, serial, 'records ' || group_concat(seq)
-        FROM said WHERE action = 'certificate.issued'
+        FROM said WHERE action IN ('certificate.issued', 'certificate.imported')
         GROUP BY authority, serial HAVING count(*) > 1"""),
     ("revocation.differs", "its status in the database is not what the records say", """
         SELECT authority, serial, 'record ' || told.seq || ', in the database: '
@@ -108,7 +110,9 @@ _JOURNAL_CHECKS = [
         FROM journal j JOIN cert USING (tbs) WHERE j.signature != cert.signature"""),
 ]  # fmt: skip
 _UNSIGNED = """
-    SELECT authority, cert.serial, tbs FROM cert LEFT JOIN journal USING (tbs) WHERE seq IS NULL"""
+    SELECT authority, cert.serial, tbs FROM cert LEFT JOIN journal USING (tbs)
+    WHERE seq IS NULL AND NOT EXISTS (SELECT 1 FROM said WHERE action = 'certificate.imported'
+        AND said.authority = cert.authority AND said.serial = cert.serial)"""
 
 
 @dataclass
@@ -191,6 +195,8 @@ class Reconciler:
             except (IndexError, TypeError):
                 tbs, its_serial, signature = b"", "", b""
             digest = hashlib.sha256(der if isinstance(der, bytes) else b"").hexdigest()
+            if der == b"" and sha256 == f"entry:{authority}/{serial}":
+                digest, its_serial = sha256, serial  # known by an entry in a list alone
             if (digest, its_serial) != (sha256, serial):
                 what = "its DER does not have the hash and the serial that stand beside it"
                 self._find("certificate.changed", f"{authority}/{serial}", what)

@@ -23,6 +23,7 @@ from chancery.api.routes import (
     certificates,
     directories,
     groups,
+    imports,
     notifications,
     operations,
     policy,
@@ -68,6 +69,7 @@ DOORS: Final = (
     directories.providers,
     groups.door,
     operations.door,
+    imports.door,
     notifications.door,
     work.jobs,
     work.figures,
@@ -92,7 +94,7 @@ class Api(FastAPI):
             services.registration, authenticator, Idempotency(services.store, services.clock)
         )
         self._submission = Guard(submission)
-        self._framework = Guard(super().__call__, frozenset({bulk.PATH}))
+        self._framework = Guard(super().__call__, frozenset({bulk.PATH, imports.PATH}))
         self._doors = (*DOORS, _documents())
         for door in self._doors:
             self.include_router(door.router)

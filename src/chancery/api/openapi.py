@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from chancery import __version__
 from chancery.api import submit
 from chancery.api.models import Problem
+from chancery.api.routes.imports import ImportBody
 from chancery.api.submission import EditBody, SubmitBody
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.profile import ExtensionProfile
@@ -39,6 +40,7 @@ _DOCUMENTS: Final = (
     NewAuthority,
     AuthorityChange,
     ImportedAuthority,
+    ImportBody,
 )
 _SCHEMES: Final[dict[str, object]] = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "chy_ and 43 characters"},

@@ -12,6 +12,7 @@ import structlog
 from chancery.app.office import Office
 from chancery.domain.certificate import CertificateRecord
 from chancery.domain.errors import CAError
+from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.ids import new_id
 from chancery.ports import Session
 from chancery.services.certificates import LINTERS
@@ -70,9 +71,10 @@ class LintWalk:
         return min(reached, new_id(self._office.clock.ms() - _LATE_S * 1000, bytes(10)))
 
     def _one(self, record: CertificateRecord) -> None:
-        findings = self._office.linter(record.der)
-        if findings:
-            _log.warning("lint.findings", serial=record.serial, findings=findings)
+        findings = self._office.linter(record.der) if record.der else ()
+        if findings:  # what others issued is theirs to answer for
+            tell = _log.info if record.profile == IMPORTED else _log.warning
+            tell("lint.findings", serial=record.serial, findings=findings)
         note = partial(_note, record.id, findings, self._office.clock.s())
         self._office.store.write(note)
         if os.getloadavg()[0] > (os.cpu_count() or 1) / 2:

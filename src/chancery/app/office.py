@@ -31,6 +31,7 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
+from chancery.services.estate import EstateService
 from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
@@ -79,6 +80,7 @@ class Office:
     changes: RequestChangeService
     reviews: ReviewService
     history: HistoryService
+    estate: EstateService
     filters: SavedFilterService
     delivery: DeliveryService
     key_disposal: KeyDisposal
@@ -157,6 +159,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         changes=RequestChangeService(store, vault, preparation, clock, admission, telling),
         reviews=ReviewService(store, catalogue, preparation, clock, linter),
         history=HistoryService(store, audit),
+        estate=EstateService(store, clock, entropy),
         filters=SavedFilterService(store, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),

@@ -116,6 +116,7 @@ def roster(office: Office) -> Services:
         changes=office.changes,
         reviews=office.reviews,
         history=office.history,
+        estate=office.estate,
         filters=office.filters,
         delivery=office.delivery,
         portal=office.portal,

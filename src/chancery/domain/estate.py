@@ -8,7 +8,7 @@ from typing import Final
 PROFILE: Final = "imported"
 """What stands as the profile of a certificate that was not made here: no template made it."""
 
-FOREIGN: Final = "foreign/"
+FOREIGN: Final = "foreign:"
 """Before the name under which the certificates of an issuer stand that is no CA on record."""
 
 ENTRY: Final = "entry:"
@@ -48,9 +48,10 @@ class EstateRow:
     """One certificate of the files, or one line that is none.
 
     *number* counts from 1 over all files, *line* within *file*.  *authority* is
-    a CA on record, or FOREIGN and a mark of its issuer.  *status*, *reason* as
-    on record; *names* as texts.  *problem*, *rule* and *remedy* say why it
-    cannot be imported; *note* is for the reader.
+    a CA on record, or FOREIGN and a mark of its issuer.  *status* and *reason*
+    are as on record, taken for granted unless a list *tells_status*; *names*
+    are texts.  *problem*, *rule* and *remedy* say why it cannot be imported;
+    *note* is for the reader.
     """
 
     number: int
@@ -65,6 +66,7 @@ class EstateRow:
     names: tuple[str, ...] = ()
     not_before: int | None = None
     not_after: int | None = None
+    tells_status: bool = False
     status: str = "valid"
     revoked_at: int | None = None
     reason: int | None = None

@@ -21,7 +21,7 @@ from chancery.services.chains import ChainLink, chain_of
 from chancery.services.downloads import Download, render
 from chancery.services.request_access import bounded
 from chancery.services.searching import Meaning, checked, normal_serial, resolved
-from chancery.services.status_changes import StatusChange, apply, revocation
+from chancery.services.status_changes import StatusChange, apply, check_ours, revocation
 
 LINTERS: Final = ("pkilint",)
 """Who looks at every certificate after its issuance."""
@@ -90,6 +90,13 @@ class CertificateService:
         self, principal: Principal, serial: str, form: str, authority: str | None = None
     ) -> Download:
         record = self.show(principal, serial, authority)
+        if not record.der:
+            raise NotFound(
+                "only an entry in a list is known of it, and not the certificate itself",
+                field="serial",
+                rule="certificate.entry",
+                remedy="ask its CA for it",
+            )
         with self._store.read() as session:
             above = [link.der for link in chain_of(session, record.authority, record.der)]
         return render(record.der, above, form, record.subject or record.serial)
@@ -163,6 +170,8 @@ class CertificateService:
         for what, expected in _FROM.items():
             try:
                 _may_revoke(principal, record)
+                with self._store.read() as session:
+                    check_ours(session, record)
                 _expect(record, expected)
             except CAError as error:
                 found[what] = error

@@ -29,7 +29,7 @@ def chain_of(session: Session, authority: str, der: bytes) -> tuple[ChainLink, .
     signed is found by the authority key identifier (RFC 5280 §4.2.1.1).
     """
     found: list[ChainLink] = []
-    name: str | None = authority
+    name: str | None = authority if der else None  # one that only a list tells of has no chain
     while name is not None and len(found) < _LONGEST:
         ours = session.authorities.get(name)
         above = _issuer(session.authorities.certificates(name), der)

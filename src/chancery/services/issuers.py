@@ -125,6 +125,11 @@ def issuer_context(
     )
 
 
+def speaks(authority: Authority | None) -> bool:
+    """Whether CRLs and OCSP answers about its certificates are made here."""
+    return authority is not None and authority.key_id is not None and not authority.offline
+
+
 def find(session: Session, name: str) -> Authority:
     """The authority of that name; NotFound if there is none."""
     authority = session.authorities.get(name)

@@ -9,6 +9,7 @@ from chancery.services.authority import AuthorityService
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
+from chancery.services.estate import EstateService
 from chancery.services.figures import FigureService
 from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityService
@@ -40,6 +41,7 @@ class Services:
     changes: RequestChangeService
     reviews: ReviewService
     history: HistoryService
+    estate: EstateService
     filters: SavedFilterService
     decisions: DecisionService
     delivery: DeliveryService

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
+from chancery.domain.errors import Conflict
+from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.identity import Principal
 from chancery.ports import Session
 from chancery.services.audit import event
+from chancery.services.issuers import speaks
 
 CRL_DELAY_S: Final = 1
 """A revocation's CRL waits this long for company, so that a thousand make one CRL."""
@@ -50,6 +53,7 @@ def apply(
     now_ms: int,
 ) -> CertificateRecord:
     """Put *change* on record; AlreadyRevoked or WrongState where the status is not as expected."""
+    check_ours(session, record)
     now, reason = now_ms // 1000, change.reason
     revoked_at = None if reason is None else now
     if record.status is CertificateStatus.HELD and reason is not None:
@@ -82,6 +86,17 @@ def apply(
         reason=reason,
         invalidity_date=change.invalidity_date,
     )
+
+
+def check_ours(session: Session, record: CertificateRecord) -> None:
+    """Raise Conflict for one that was imported and whose CA revokes elsewhere."""
+    if record.profile == IMPORTED and not speaks(session.authorities.get(record.authority)):
+        raise Conflict(
+            "its CA is not here: nobody would hear of a change",
+            field="authority",
+            rule="certificate.foreign",
+            remedy="revoke it at its CA, and import the list that says so",
+        )
 
 
 def revoke_all(

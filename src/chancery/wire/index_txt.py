@@ -17,7 +17,7 @@ from chancery.wire import names
 _LINE = re.compile(rb"[VRE]\t\d{12,14}Z\t[^\t]*\t(?:[0-9A-Fa-f]{2})+\t")
 _TAB = re.compile(r"(?<!\\)\t")
 _SERIAL = re.compile(r"[0-9A-Fa-f]{1,40}")
-_PART = re.compile(r"/(?=[A-Za-z][A-Za-z0-9]*=|[0-9.]+=)")
+_PART = re.compile(r"(?<!\\)/(?=[A-Za-z][A-Za-z0-9]*=|[0-9.]+=)")
 _ESCAPED = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _REASONS = {reason.name.lower(): reason for reason in RevocationReason}
 _NAMED = {
@@ -134,6 +134,7 @@ def _octets(match: re.Match[str]) -> str:
 
 def _escaped(part: str) -> str:
     kind, _, value = part.partition("=")
+    value = re.sub(r"\\([/+])", r"\1", value)  # as X509_NAME_oneline protects them
     kept = re.sub(r'([\\",+<>;#])', r"\\\1", value)
     return f"{kind}={kept}"
 

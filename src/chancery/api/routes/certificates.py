@@ -52,7 +52,9 @@ class CertificateOut(Out):
 
 
 class CertificateDetailOut(CertificateOut):
-    certificate: str = Field(description="PEM")
+    certificate: str | None = Field(
+        description="PEM; null where only an entry in an imported list is known of it."
+    )
 
 
 class LinterOut(Out):
@@ -178,7 +180,7 @@ def show_certificate(
 ) -> CertificateDetailOut:
     """Show one certificate by its serial number in hex."""
     record = using.certificates.show(who, serial, authority)
-    text = pem.encode("CERTIFICATE", record.der)
+    text = pem.encode("CERTIFICATE", record.der) if record.der else None
     return CertificateDetailOut.model_validate(_fields(record) | {"certificate": text})
 
 

@@ -73,6 +73,7 @@ class Judge:
             names=tuple(name.text for name in item.names),
             not_before=item.not_before,
             not_after=item.not_after,
+            tells_status=item.tells,
             status=item.status.value,
             revoked_at=item.revoked_at,
             reason=None if item.reason is None else item.reason.value,
@@ -177,7 +178,7 @@ def _entry(sha256: str) -> bool:
 def _again(row: EstateRow, record: CertificateRecord) -> EstateRow:
     """A certificate on record: its status may be news."""
     wanted = CertificateStatus(row.status)
-    if wanted is record.status:
+    if wanted is record.status or not row.tells_status:
         return replace(row, outcome=Outcome.KNOWN, note=row.note or "on record")
     if record.profile == PROFILE and (record.status, wanted) in MOVES:
         return replace(row, outcome=Outcome.UPDATE)

@@ -27,7 +27,10 @@ class ImportFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What one place in one file says.  *issuer* is RFC 4514 text where an entry names it."""
+    """What one place in one file says.  *issuer* is RFC 4514 text where an entry names it.
+
+    *tells*: its status is told, and not taken for granted.
+    """
 
     file: str
     line: int
@@ -38,6 +41,7 @@ class Item:
     names: tuple[GeneralName, ...] = ()
     not_before: int | None = None
     not_after: int | None = None
+    tells: bool = False
     status: CertificateStatus = CertificateStatus.VALID
     revoked_at: int | None = None
     reason: RevocationReason | None = None
@@ -122,6 +126,7 @@ def _index(file: ImportFile) -> Iterator[Item]:
             serial=line.serial,
             subject=line.subject,
             not_after=line.not_after,
+            tells=True,
             status=CertificateStatus.VALID if line.reason is None else status,
             revoked_at=line.revoked_at,
             reason=line.reason,
@@ -146,6 +151,7 @@ def _list(file: ImportFile, choices: ImportChoices) -> Iterator[Item]:
             names=row.names,
             not_before=row.not_before,
             not_after=row.not_after,
+            tells=not how.columns.keys().isdisjoint({"status", "revoked_at"}),
             status=row.status,
             revoked_at=row.revoked_at,
             reason=row.reason,
@@ -184,6 +190,7 @@ def _joined(lines: Sequence[Item], items: Sequence[Item]) -> list[Item]:
                 other,
                 file=line.file,
                 line=line.line,
+                tells=line.tells,
                 status=line.status,
                 revoked_at=line.revoked_at,
                 reason=line.reason,

@@ -35,7 +35,7 @@ def recipients(session: Session, plan: Plan, notification: Notification) -> list
 
 
 def _mail(session: Session, plan: Plan, told: Notification) -> Iterator[str]:
-    if told.event in RA_EVENTS:
+    if told.event in RA_EVENTS and told.ra is not None:
         yield from _of_ra(session, told)
         return
     yield from plan.operators

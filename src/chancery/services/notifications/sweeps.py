@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.certificate import CertificateRecord
+from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.notification import CA_EXPIRY_DAYS, EXPIRY_DAYS, Event
 from chancery.ports import Clock, Session, Store
 from chancery.services.lateness import crl_late_at
@@ -79,12 +80,15 @@ class Sweeps:
             request = session.requests.get(record.request_id)
             if request is not None:
                 groups[request.ra, record.requester].append(record)
+            elif record.profile == IMPORTED:  # no RA brought it: it is the CA operators' to know
+                groups["", record.requester].append(record)
         for (ra, requester), records in sorted(groups.items()):
             for start in range(0, len(records), _IN_ONE):
                 facts = [certificate_facts(one) for one in records[start : start + _IN_ONE]]
                 data: dict[str, Any] = {"days": days, "requester": requester, "certificates": facts}
+                about = f"{ra or IMPORTED}/{requester}"
                 self._announcer.tell(
-                    session, Event.CERTIFICATE_EXPIRING, f"{ra}/{requester}", data, ra=ra
+                    session, Event.CERTIFICATE_EXPIRING, about, data, ra=ra or None
                 )
 
     def authorities(self) -> None:

@@ -8,8 +8,10 @@ from typing import Any, Final
 
 from chancery.domain.certificate import CertificateStatus
 from chancery.domain.errors import BadRequest, TooLarge
+from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.ids import new_id
 from chancery.ports import CertificateFilter, Revocable, Session
+from chancery.services.issuers import speaks
 from chancery.services.searching import checked
 
 MOST: Final = 1_000_000
@@ -56,11 +58,15 @@ def effective(session: Session, where: CertificateFilter, as_of_ms: int) -> Cert
 
 
 def revocable(session: Session, where: CertificateFilter, as_of_ms: int) -> Iterator[Revocable]:
-    """Each certificate meant: on record by then, neither revoked nor expired."""
+    """Each certificate meant: on record by then, ours, neither revoked nor expired."""
     until = new_id(as_of_ms, _NEWEST)
-    for count, one in enumerate(
-        session.certificates.revocable(effective(session, where, as_of_ms), until)
-    ):
+    ours = {one.name for one in session.authorities.all() if speaks(one)}
+    found = (
+        one
+        for one in session.certificates.revocable(effective(session, where, as_of_ms), until)
+        if one.profile != IMPORTED or one.authority in ours
+    )
+    for count, one in enumerate(found):
         if count == MOST:
             raise TooLarge(
                 f"more than {MOST:,} certificates",
