@@ -74,8 +74,9 @@ class RaService:
             if session.registrations.get(ra.name) == ra:
                 return
             check_references(session, ra)
-            risks = of_ra(session, ra)
-            settle(session, principal, PolicyKind.RA, ra.name, risks, accept_risks, now)
+            if not ra.disabled:  # one that takes nothing in endangers nobody
+                risks = of_ra(session, ra)
+                settle(session, principal, PolicyKind.RA, ra.name, risks, accept_risks, now)
             session.registrations.put(ra)
             version = record_version(session, principal, PolicyKind.RA, ra, now)
             changed = event(

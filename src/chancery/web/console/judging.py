@@ -1,5 +1,6 @@
 """What the pages of profiles, DN profiles and registration authorities have in common."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -13,6 +14,7 @@ from chancery.services.dry_run import DryRun
 from chancery.services.preview import Preview
 from chancery.services.risk import Judged
 from chancery.web.visit import Visit
+from chancery.wire import documents
 
 T = TypeVar("T")
 TONES = {Severity.BLOCK: "bad", Severity.WARN: "warn", Severity.NOTE: "info"}
@@ -38,6 +40,18 @@ def pair(visit: Visit, numbers: Sequence[int]) -> tuple[int, int]:
     before = [number for number in numbers if number < new]
     old = visit.query.number("old", before[-1] if before else new, least=1) or new
     return old, new
+
+
+def tabs(home: str, active: str) -> list[tuple[str, str, bool]]:
+    """The views of one object below *home*."""
+    places = (("overview", "Overview", ""), ("versions", "Versions", "/versions"))
+    every = (*places, ("json", "JSON", "/json"))
+    return [(title, home + path, key == active) for key, title, path in every]
+
+
+def as_json(value: object) -> str:
+    """The document, indented, as import and the command line read it."""
+    return json.dumps(documents.to_builtin(value), indent=2, ensure_ascii=False)
 
 
 def preview_of(read: Callable[[], T], judge: Callable[[T], Preview]) -> Preview:

@@ -3,18 +3,16 @@
 The form is in ``profile_editor``.
 """
 
-import json
-
 from starlette.responses import Response
 
 from chancery.domain.identity import Permission
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
 from chancery.services.profile_diff import Change, differences, said
 from chancery.web.console import judging
+from chancery.web.console.judging import as_json
 from chancery.web.console.profile_form import purposes_of
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
-from chancery.wire import documents
 
 READ = Permission.PROFILE_READ
 MANAGE = Permission.PROFILE_MANAGE
@@ -118,14 +116,7 @@ def retire(visit: Visit) -> Response:
 
 
 def tabs(name: str, active: str) -> list[tuple[str, str, bool]]:
-    places = (("overview", "Overview", ""), ("versions", "Versions", "/versions"))
-    every = (*places, ("json", "JSON", "/json"))
-    return [(title, f"{HOME}/{name}{path}", key == active) for key, title, path in every]
-
-
-def as_json(value: object) -> str:
-    """The document, indented, as import and the command line read it."""
-    return json.dumps(documents.to_builtin(value), indent=2, ensure_ascii=False)
+    return judging.tabs(f"{HOME}/{name}", active)
 
 
 def _purposes(versions: list[ProfileVersion]) -> set[str]:
