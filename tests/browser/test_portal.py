@@ -274,6 +274,12 @@ def test_the_holder_of_the_key_revokes_at_once(
     expect(page.locator(".steps-line .bad")).to_contain_text("Revoked")
 
 
+def wish_for(world: World, request_id: str) -> dict[str, Any]:
+    found = world.instance.json("revocation", "list", "--state", "open", user="officer1")
+    (wish,) = (one for one in found if one["request_id"] == request_id)
+    return dict(wish)
+
+
 def test_who_has_the_code_alone_asks_and_an_officer_answers(world: World, page: Page) -> None:
     _, request_id = submitted(page, p256_csr("asked.example.org"))
     approve(world, request_id)
@@ -282,13 +288,13 @@ def test_who_has_the_code_alone_asks_and_an_officer_answers(world: World, page: 
     page.fill("#note", "switched off")
     page.get_by_role("button", name="Ask for revocation").click()
     expect(page.locator("#revoke")).to_contain_text("Somebody will answer your wish")
-    (wish,) = world.instance.json("revocation", "list", "--state", "open", user="officer1")
-    assert (wish["request_id"], wish["note"]) == (request_id, "switched off")
+    wish = wish_for(world, request_id)
+    assert wish["note"] == "switched off"
     world.instance.json("revocation", "refuse", wish["id"], "--reason", "still on", user="officer2")
     page.reload()
     expect(page.locator("#revoke")).to_contain_text("still on")
     page.get_by_role("button", name="Ask for revocation").click()
-    (again,) = world.instance.json("revocation", "list", "--state", "open", user="officer1")
+    again = wish_for(world, request_id)
     world.instance.json("revocation", "accept", again["id"], user="operator")
     page.goto(f"/requests/{request_id}")
     expect(page.locator(".steps-line .bad")).to_contain_text("Revoked")

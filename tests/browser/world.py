@@ -132,7 +132,19 @@ def furnish(instance: Instance) -> dict[str, str]:
         made[f"{state}-serial"] = done["serial"]
     revoked = made["revoked-serial"]
     instance.json("certificate", "revoke", revoked, "--reason", "superseded", user="officer1")
+    made["wish"] = wished(instance, work / "wished.csr")
     return made
+
+
+def wished(instance: Instance, csr: Path) -> str:
+    """A certificate of somebody without an account, and their wish to revoke it."""
+    csr.write_text(p256_csr("wished.example.org"))
+    asked = ("--profile", "tls-server", "--ra", "main", "--anonymous")
+    done = instance.json("request", "submit", str(csr), *asked)
+    for officer in ("officer1", "officer2"):
+        instance.json("request", "approve", done["id"], user=officer)
+    words = ("--code", done["code"], "--reason", "superseded", "--note", "replaced last week")
+    return str(instance.json("revocation", "ask", done["id"], *words)["id"])
 
 
 def accessible(page: Page) -> list[str]:

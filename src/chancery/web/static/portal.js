@@ -1,5 +1,7 @@
 // The portal: files by drag and drop, a word before a private key leaves, proof of work.
 
+// Until the event at hand is over: in the middle of one, a form takes no other, and nothing is drawn.
+const turn = () => new Promise((done) => { setTimeout(done); });
 const SECRET = /-----BEGIN [^\r\n-]{0,40}PRIVATE KEY/;
 
 // Files: what was chosen is named, what is dropped is chosen.
@@ -40,7 +42,7 @@ bring?.addEventListener("submit", async (event) => {
   const secret = bring.querySelector("[data-secret]");
   secret.hidden = !texts.some((text) => SECRET.test(text));
   if (!secret.hidden) return;
-  await new Promise((done) => { setTimeout(done); }); // a form in the middle of its event takes no other
+  await turn();
   bring.dataset.looked = "yes";
   bring.requestSubmit();
   delete bring.dataset.looked;
@@ -58,6 +60,7 @@ async function work(requests, bits) {
   const start = `1:${Math.floor(Date.now() / 1000)}:${hex(await digest(all))}:`;
   const encoder = new TextEncoder();
   for (let counter = 0; ; counter += 512) {
+    await turn();
     const tries = await Promise.all(Array.from({length: 512}, (_, n) => digest(encoder.encode(start + (counter + n)))));
     const found = tries.findIndex((octets) => Math.clz32(new DataView(octets).getUint32(0)) >= bits);
     if (found >= 0) return start + (counter + found);
