@@ -109,6 +109,35 @@ def shown(text: object, longest: int = LONGEST) -> Markup:
     )
 
 
+_BROWSERS: Final = (  # the first that a User-Agent has; later names are in earlier ones' strings
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("chancery/", "Chancery's command line"),
+)
+_SYSTEMS: Final = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(agent: str) -> str:
+    """Return ``Firefox on Linux`` for a User-Agent; what it claims, no more."""
+    name = next((name for mark, name in _BROWSERS if mark in agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    if not name:
+        return agent[:60] or "unknown browser"
+    return f"{name} on {system}" if system else name
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "when": when,
     "day": day,
@@ -119,6 +148,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "hexes": hexes,
     "initials": initials,
     "human": human,
+    "browser": browser,
     "shown": shown,
 }
 FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"plural": plural}

@@ -13,6 +13,7 @@ from chancery.domain.identity import SYSTEM, Role
 from chancery.services.identity import IdentityService
 from chancery.services.roster import Services
 from chancery.web import create_web
+from chancery.web.words import browser as browser_name
 
 NEW = "another passphrase of some words"
 PEOPLE = "/console/people"
@@ -317,3 +318,29 @@ def test_everything_about_people_takes_a_fresh_proof(admin: Browser, clock: Step
     ):  # fmt: skip
         assert admin.post(f"{PEOPLE}/{path}").status == 403, path
         assert "Confirm that it is you" in admin.page
+
+
+@pytest.mark.parametrize(
+    ("agent", "shown"),
+    [
+        (
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            "Firefox on Linux",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+            " Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            "Edge on Windows",
+        ),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15"
+            " (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
+            "Safari on iPhone",
+        ),
+        ("curl/8.14.1", "curl"),
+        ("something of its own", "something of its own"),
+        ("", "unknown browser"),
+    ],
+)
+def test_browsers_are_called_by_their_names(agent: str, shown: str) -> None:
+    assert browser_name(agent) == shown

@@ -10,6 +10,7 @@ from chancery.domain.identity import CLASS_OF, GRANTS, Permission, Role, RoleCla
 from chancery.web import paging
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
+from chancery.web.words import human
 
 pages = Pages(
     "/console/people",
@@ -117,7 +118,7 @@ def role_of(text: str) -> Role:
 
 def role_options() -> list[tuple[str, str, str]]:
     """Roles for a form: value, name, what it is for."""
-    return [(role.value, role.value, _PURPOSE[role]) for role in Role]
+    return [(role.value, human(role.value), _PURPOSE[role]) for role in Role]
 
 
 _PURPOSE: Final = {

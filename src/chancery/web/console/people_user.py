@@ -7,6 +7,7 @@ from chancery.domain.identity import Permission, Role
 from chancery.web.console.people import HOME, role_of, state_of
 from chancery.web.pages import Pages
 from chancery.web.visit import Visit
+from chancery.web.words import human
 
 pages = Pages(f"{HOME}/users/{{name}}", section="people")
 _READ, _MANAGE = Permission.IDENTITY_READ, Permission.IDENTITY_MANAGE
@@ -28,7 +29,7 @@ def show(visit: Visit) -> Response:
         factors=identity.factors.of(principal, name),
         groups=[groups[one] for one in sorted(user.groups) if one in groups],
         other_groups=[one for one in sorted(groups) if one not in user.groups],
-        other_roles=[role for role in Role if role not in user.roles],
+        other_roles=[(r.value, human(r.value)) for r in Role if r not in user.roles],
         tokens=identity.tokens.of(principal, name),
         certificates=identity.certificates.of(principal, name),
         sessions=identity.sessions.of(principal, name) if visit.may(_MANAGE) else None,
