@@ -328,13 +328,17 @@ def test_everything_about_people_takes_a_fresh_proof(admin: Browser, clock: Step
             "Firefox on Linux",
         ),
         (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
-            " Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0",
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+                " Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0"
+            ),
             "Edge on Windows",
         ),
         (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15"
-            " (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1",
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15"
+                " (KHTML, like Gecko) Version/19.0 Mobile/15E148 Safari/604.1"
+            ),
             "Safari on iPhone",
         ),
         ("curl/8.14.1", "curl"),
