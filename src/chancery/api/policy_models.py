@@ -33,6 +33,7 @@ class RiskOut(Out):
     severity: Severity
     field: str
     about: str = Field(description="The registration authority it concerns, if one.")
+    profile: str = Field(description="Which of its profiles, where it is one of several.")
     reason: str
     remedy: str
     acceptable: bool = Field(description="Whether a reason in writing lets this block stand.")
@@ -118,6 +119,7 @@ def risks_out(found: Iterable[Judged]) -> list[RiskOut]:
             severity=one.risk.severity,
             field=one.risk.field,
             about=one.risk.about,
+            profile=one.risk.profile,
             reason=one.risk.reason,
             remedy=one.risk.remedy,
             acceptable=one.risk.acceptable,

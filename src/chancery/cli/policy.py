@@ -16,7 +16,7 @@ from chancery.domain.errors import BadRequest, CAError
 if TYPE_CHECKING:
     from chancery.cli.client import Client
 
-_RISKS: Final = ("severity", "id", "about", "field", "reason", "remedy", "accepted")
+_RISKS: Final = ("severity", "id", "about", "profile", "field", "reason", "remedy", "accepted")
 _CHANGES: Final = ("field", "old", "new")
 _TRIALS: Final = ("outcome", "created_at", "requester", "subject", "why")
 _VERSIONS: Final = ("version", "sha256", "created_at", "created_by")

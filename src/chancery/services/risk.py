@@ -176,7 +176,8 @@ def place(kind: PolicyKind, field: str) -> str:
 
 def _refused(kind: PolicyKind, risk: Risk, blocks: Sequence[Risk]) -> BadRequest:
     others = sorted({one.id for one in blocks} - {risk.id})
-    where = f"{risk.about}: " if risk.about and kind is not PolicyKind.RA else ""
+    place_of_it = risk.profile if kind is PolicyKind.RA else risk.about
+    where = f"{place_of_it}: " if place_of_it else ""
     reason = f"{where}{risk.reason}" + (f"; also {', '.join(others)}" if others else "")
     remedy = risk.remedy
     if risk.acceptable:

@@ -28,14 +28,8 @@ def assess(use: Use) -> tuple[Risk, ...]:
 
 def assess_ra(ra: RegistrationAuthority, uses: Sequence[Use]) -> tuple[Risk, ...]:
     """Everything found about *ra*, whose profiles *uses* are: itself and each of them."""
-    found = [risk for use in uses for risk in _named(use)]
+    found = [replace(risk, profile=use.profile.name) for use in uses for risk in assess(use)]
     return _sorted([*(replace(risk, about=ra.name) for risk in offers.of_ra(ra, uses)), *found])
-
-
-def _named(use: Use) -> Iterable[Risk]:
-    """What is found about one profile of several, with its name in the reason."""
-    for risk in assess(use):
-        yield replace(risk, reason=f"{use.profile.name}: {risk.reason}")
 
 
 def _sorted(risks: Iterable[Risk]) -> tuple[Risk, ...]:

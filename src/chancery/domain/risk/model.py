@@ -21,8 +21,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """One finding.  *field* names it as the form does, *about* is the RA it concerns, if one.
+    """One finding.  *field* names it as the form does.
 
+    *about* is the RA it concerns, if one, *profile* the one of its profiles.
     An *acceptable* block is saved once an administrator gives a reason for it.
     """
 
@@ -33,6 +34,7 @@ class Risk:
     remedy: str
     acceptable: bool = False
     about: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
