@@ -13,6 +13,7 @@ from chancery.services.identity.sessions import COOKIE
 SESSION: Final = COOKIE
 FORM: Final = "__Host-chancery-form"  # ties the forms of somebody who has no session to a browser
 CODES: Final = "__Host-chancery-codes"  # what opens a stranger's requests, while the browser runs
+FLOW: Final = "__Host-chancery-provider"  # finds the sign-in that is at a provider
 NOTICE: Final = "__Host-chancery-notice"  # one notice, to be shown on the next page
 _FORM_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _MAX: Final = 4096  # octets of the Cookie field that are looked at
@@ -23,7 +24,7 @@ def parse(field: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in field[:_MAX].split(";"):
         name, equals, value = part.strip().partition("=")
-        if equals and name in (SESSION, FORM, CODES, NOTICE):
+        if equals and name in (SESSION, FORM, CODES, FLOW, NOTICE):
             found.setdefault(name, value)
     return found
 

@@ -27,4 +27,5 @@ def ask(
         then=then,
         kept=kept,
         prefix=KEPT,
+        provider=visit.services.identity.providers.of(ways.name),
     )

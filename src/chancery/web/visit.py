@@ -121,6 +121,11 @@ class Visit:
             return self.finish(Response(headers={"hx-redirect": url}))
         return self.finish(RedirectResponse(url, 303))
 
+    def leave(self, url: str) -> Response:
+        """Go to another site: only where the settings send people, never where a request says."""
+        assert url.startswith("https://"), url
+        return self.finish(RedirectResponse(url, 303))
+
     def download(
         self, data: bytes, filename: str, media_type: str = "application/octet-stream"
     ) -> Response:

@@ -24,6 +24,7 @@ from chancery.web.console import (
     registrations,
     request,
     requests,
+    saved_filters,
     revocations,
     second_factor,
     sign_in,
@@ -35,6 +36,7 @@ from chancery.web.pages import Pages
 PAGES: Final[tuple[Pages, ...]] = (
     home.pages,
     requests.pages,
+    saved_filters.pages,
     request.pages,
     certificates.pages,
     certificate.pages,

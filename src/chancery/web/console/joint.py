@@ -13,7 +13,11 @@ pages = Pages("/console/sign-in/joint", section="sign-in")
 
 @pages.get("", Permission.AUTHENTICATED)
 def second(visit: Visit) -> Response:
-    return visit.render("sign_in/joint.html", onward=onward(visit))
+    return visit.render(
+        "sign_in/joint.html",
+        onward=onward(visit),
+        offers=visit.services.identity.providers.offers(),
+    )
 
 
 @pages.post("", Permission.AUTHENTICATED, slow=True)

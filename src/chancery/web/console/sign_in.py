@@ -19,7 +19,11 @@ pages = Pages("/console", section="sign-in")
 def sign_in(visit: Visit) -> Response:
     if visit.session is not None and visit.session.open and visit.error is None:
         return visit.redirect(onward(visit))
-    return visit.render("sign_in/password.html", onward=onward(visit))
+    return visit.render(
+        "sign_in/password.html",
+        onward=onward(visit),
+        offers=visit.services.identity.providers.offers(),
+    )
 
 
 @pages.post("/sign-in", Permission.PUBLIC, slow=True)
