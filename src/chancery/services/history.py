@@ -20,7 +20,7 @@ from chancery.services.request_access import visible
 
 _LINES: Final = 200
 """Lines of the log about one thing, the newest."""
-_REASONS: Final = ("reason", "why")
+_REASONS: Final = ("reason", "why", "comment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def entries(records: Iterable[AuditRecord]) -> list[Entry]:
 
 def _entry(record: AuditRecord) -> Entry:
     event = record.event
-    reasons = (event.details[name] for name in _REASONS if event.details.get(name))
+    said = [str(event.details[name]) for name in _REASONS if event.details.get(name)]
     return Entry(
         record.seq,
         record.time_ms // 1000,
@@ -105,7 +105,7 @@ def _entry(record: AuditRecord) -> Entry:
         event.actor,
         str(event.details.get("partner", "")),
         event.outcome is not Outcome.SUCCESS,
-        str(next(reasons, "")),
+        ": ".join(said),
     )
 
 

@@ -173,7 +173,7 @@ def _extension_groups(rows: Sequence[Row], oids: Sequence[str]) -> Iterator[Grou
 def _said(attributes: Iterable[str]) -> Iterator[Row]:
     for text in attributes:
         name, _, value = text.partition("=")
-        yield Row(_attribute(name), None, (Value(value),), note=name)
+        yield Row(_attribute(name), None, (Value(value),))
 
 
 def _attribute(name: str) -> str:

@@ -7,8 +7,10 @@ from starlette.responses import Response
 from chancery.domain.errors import BadRequest
 from chancery.domain.identity import Permission
 from chancery.domain.request import RequestState
+from chancery.domain.saved_filter import ListName
 from chancery.ports import RequestFilter
 from chancery.web import paging
+from chancery.web.console.saved_filters import shelf
 from chancery.web.fields import Fields
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
@@ -37,6 +39,7 @@ def found(visit: Visit) -> Response:
         filtered=any(visit.query.text(name) for name in _TEXTS),
         states=[(state.value, state.value.capitalize()) for state in RequestState],
         options=options(visit),
+        shelf=shelf(visit, ListName.REQUESTS),
     )
 
 
