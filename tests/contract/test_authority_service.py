@@ -567,6 +567,11 @@ def test_level_high_wants_two_people_and_the_very_content(strict: House) -> None
     assert (pending.approvers, pending.approvals_needed) == (("olga",), 2)
     with pytest.raises(Conflict):
         strict.authorities.approve(operator("olga"), pending.id, pending.tbs_sha256)
+    for halves in (("otto", "olga"), ("olga", "otto")):  # nor as half of two
+        together = replace(operator(halves[0]), partner=halves[1])
+        with pytest.raises(Conflict) as caught:
+            strict.authorities.approve(together, pending.id, pending.tbs_sha256)
+        assert caught.value.rule == "approval.distinct"
     with pytest.raises(Conflict):
         strict.authorities.approve(operator("otto"), pending.id, "00" * 32)
     record = strict.authorities.approve(operator("otto"), pending.id, pending.tbs_sha256)

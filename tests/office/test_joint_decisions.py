@@ -117,3 +117,19 @@ def test_a_partner_the_door_made_up_is_in_no_group(office: Office, who: Who) -> 
     request = submit(office, who("requester"), "made-up.example.org")
     with pytest.raises(errors.NotPermitted):
         office.decisions.approve(replace(alone(office, "joan"), partner="john"), request.id)
+
+
+def test_an_ra_asks_for_no_more_approvals_than_there_are_pairs(office: Office) -> None:
+    with pytest.raises(errors.BadRequest, match="who approve in twos") as refusal:
+        office.ras.put(
+            SYSTEM,
+            RegistrationAuthority(
+                name="too-many",
+                profiles=("tls-server",),
+                authorities=("issuing-ca",),
+                approval_group=PAIR,
+                approvals=3,
+                anonymous=False,
+            ),
+        )
+    assert refusal.value.rule == "ra.approvers"

@@ -108,7 +108,8 @@ def _people(found: Json) -> None:
     output.line(f"approvals: {len(valid)}" + (f" of {needed}" if needed is not None else ""))
     for one in found.get("approvals") or []:
         stale = "" if one in valid else " (of other content: does not count)"
-        output.line(f"  {one.get('approver')} {_moment(one.get('approved_at'))}{stale}")
+        people = " with ".join(filter(None, (one.get("approver"), one.get("partner"))))
+        output.line(f"  {people} {_moment(one.get('approved_at'))}{stale}")
     for one in found.get("notes") or []:
         when = _moment(one.get("written_at"))
         output.line(f"note by {one.get('author')} {when}: {one.get('text')}")

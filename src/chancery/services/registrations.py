@@ -158,10 +158,14 @@ def check_references(session: Session, ra: RegistrationAuthority) -> None:
                 remedy="create it first: `chancery group create`",
             )
     officers = session.identities.group(ra.approval_group)
-    if officers is not None and ra.approvals > len(officers.members):
+    # Two who sign in together give one approval.
+    most = len(officers.members) // officers.logins_required if officers is not None else 0
+    if officers is not None and ra.approvals > most:
         raise BadRequest(
             f"{ra.approvals} approvals are asked of the {len(officers.members)} members of"
-            f" {officers.name}: nothing could ever be issued",
+            f" {officers.name}"
+            + (", who approve in twos" if officers.logins_required > 1 else "")
+            + ": nothing could ever be issued",
             field="ra.approvals",
             rule="ra.approvers",
             remedy="ask for fewer, or put more officers into the group first",

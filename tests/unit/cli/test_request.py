@@ -336,7 +336,8 @@ def _request(**more: Any) -> dict[str, Any]:
             | {"after_issuer": "truncate"},
         },
         "approvals": [
-            {"approver": "bob", "content_sha256": "ab" * 32, "approved_at": 1_777_636_900},
+            {"approver": "bob", "partner": "ann"}
+            | {"content_sha256": "ab" * 32, "approved_at": 1_777_636_900},
             {"approver": "eve", "content_sha256": "00" * 32, "approved_at": 1_777_636_901},
         ],
         "notes": [{"author": HOSTILE, "written_at": 1_777_636_902, "text": HOSTILE}],
@@ -364,7 +365,7 @@ def test_an_approver_sees_everything(server: Any, run: Any) -> None:
         "  serial: beef\n",
         "  key sha256: cdcd",
         "content sha256: abab",
-        "approvals: 1 of 2\n  bob 2026-05-01T12:01:40Z\n",
+        "approvals: 1 of 2\n  bob with ann 2026-05-01T12:01:40Z\n",
         "eve 2026-05-01T12:01:41Z (of other content: does not count)",
         "note by \\x1b",
     ):

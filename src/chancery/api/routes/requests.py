@@ -53,6 +53,7 @@ class RequestOut(Out):
 
 class ApprovalOut(Out):
     approver: str
+    partner: str | None = Field(description="Who was signed in together with the approver.")
     content_sha256: str
     approved_at: int
 
@@ -105,7 +106,10 @@ def _detail(view: RequestView) -> RequestDetailOut:
         content=view.content,
         approvals=[
             ApprovalOut(
-                approver=a.approver, content_sha256=a.content_sha256, approved_at=a.approved_at
+                approver=a.approver,
+                partner=a.partner or None,
+                content_sha256=a.content_sha256,
+                approved_at=a.approved_at,
             )
             for a in view.approvals
         ],

@@ -24,7 +24,7 @@ from chancery.domain.keys import CaAuthorisation
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.abandonment import abandon
 from chancery.services.audit.events import event
-from chancery.services.authority.pending import APPROVED, approvers_of
+from chancery.services.authority.pending import APPROVED, approvers_of, people_behind
 from chancery.services.authority.plan import Lint, Plan, intent_of
 from chancery.services.authority.records import (
     REQUEST_PREFIX,
@@ -110,9 +110,9 @@ class Certification:
             approvers = approvers_of(session, intent)
             if len(approvers) >= needed:  # the signer was away when the last one approved
                 return
-            if principal.name in approvers:
+            if again := principal.people & people_behind(session, intent):
                 raise Conflict(
-                    f"{principal.name} approved this before",
+                    f"{' and '.join(sorted(again))} approved this before",
                     field="principal",
                     rule="approval.distinct",
                     remedy="somebody else must approve",

@@ -63,3 +63,15 @@ def approvers_of(session: Session, intent: Intent) -> tuple[str, ...]:
         if leaf.event.details.get("tbs_sha256") == intent.content_sha256
     ]
     return tuple(dict.fromkeys(names))
+
+
+def people_behind(session: Session, intent: Intent) -> frozenset[str]:
+    """Everybody who took part in an approval of this content, both halves of a joint session."""
+    events = [leaf.event for leaf in session.audit.find(action=APPROVED, subject_id=intent.id)]
+    return frozenset(
+        str(name)
+        for event in events
+        if event.details.get("tbs_sha256") == intent.content_sha256
+        for name in (event.actor, event.details.get("partner"))
+        if name
+    )
