@@ -42,6 +42,8 @@ def supervise(config: Path) -> NoReturn:
     os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
     # One heap for all threads of a process: each further one keeps what it once needed.
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+    # What a password hash needs (19 MiB) goes back at once: glibc would raise this by itself.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
     children = [
         Child(
