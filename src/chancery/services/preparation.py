@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -17,15 +18,16 @@ from chancery.domain.authority import LEVELS, Authority
 from chancery.domain.errors import BadRequest, CAError, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id, new_serial
-from chancery.domain.keys import KeyPurpose
+from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.profile import ExtensionProfile, Override, ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import CertificateRequest, RequestState, Submission
 from chancery.domain.san_rules import select_names
 from chancery.domain.subject import build_subject
-from chancery.ports import Clock, Entropy, KeyVault
+from chancery.ports import Clock, Entropy
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue, Template
+from chancery.services.pretence import PretendVault
 from chancery.services.requested import (
     custom_extensions,
     lasting,
@@ -35,6 +37,14 @@ from chancery.services.requested import (
 from chancery.wire import documents, pkcs10
 from chancery.wire.pkcs10 import CertificationRequest
 from chancery.wire.tbs import content_hash
+
+
+class KeyMaker(Protocol):
+    """What is needed of a ``KeyVault`` here."""
+
+    def generate(
+        self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
+    ) -> KeyInfo: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,7 @@ class Preparation:
     def __init__(
         self,
         catalogue: Catalogue,
-        vault: KeyVault,
+        vault: KeyMaker,
         clock: Clock,
         entropy: Entropy,
         debian: Callable[[bytes], bool] | None = None,
@@ -120,6 +130,11 @@ class Preparation:
         self._clock = clock
         self._entropy = entropy
         self._debian = debian
+
+    def pretending(self) -> "Preparation":
+        """The same rules, with keys that nobody has: for looking ahead, never for the record."""
+        vault = PretendVault(self._clock)
+        return Preparation(self._catalogue, vault, self._clock, self._entropy, self._debian)
 
     def prepare(
         self,
@@ -253,7 +268,7 @@ class Preparation:
                 rule="ra.disabled",
                 remedy="submit through another one, or ask an administrator to enable it",
             )
-        if not _open_to(ra, principal):
+        if not open_to(ra, principal):
             raise NotPermitted(
                 f"only members of {' or '.join(ra.submit_groups)} submit to {ra.name}",
                 field="ra",
@@ -276,7 +291,7 @@ class Preparation:
         offers = [
             ra
             for ra in self._catalogue.ras_for(profile)
-            if not ra.disabled and _open_to(ra, principal)
+            if not ra.disabled and open_to(ra, principal)
         ]
         if len(offers) != 1:
             raise BadRequest(
@@ -330,7 +345,8 @@ def submission_of(request: CertificateRequest) -> Submission:
     return replace(sent, csr=request.csr)
 
 
-def _open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
+def open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
+    """Whether the RA takes what *principal* submits, as far as groups go."""
     if principal.method is AuthMethod.NONE:
         return ra.anonymous and not ra.submit_groups
     return (

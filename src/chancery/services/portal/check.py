@@ -90,8 +90,14 @@ class CheckService:
         self._admission = admission
 
     def check(self, principal: Principal, submission: Submission) -> Checked:
-        """Look at one submission with a CSR; its faults are findings and never raised."""
+        """Look at one submission; its faults are findings and never raised.
+
+        Where the key is to be made here none is made yet: what is shown has a
+        key of that kind which nobody has.
+        """
         self._admission.looks(principal)
+        if submission.csr is None and submission.server_key is not None:
+            return self._foreseen(principal, submission)
         if submission.csr is None:
             raise BadRequest("there is no CSR to look at", field="csr", rule="csr.missing")
         try:
@@ -107,12 +113,25 @@ class CheckService:
         except CAError as error:
             faults.append(error)
             return replace(checked, findings=(*_each_once(faults), *checked.findings))
+        return self._becomes(checked, prepared, faults)
+
+    def _foreseen(self, principal: Principal, submission: Submission) -> Checked:
+        nothing = Checked(None, None, None, (), ())
+        try:
+            prepared = self._preparation.pretending().prepare(principal, submission)
+        except CAError as error:
+            return replace(nothing, findings=(fault(error),))
+        return self._becomes(nothing, prepared, [*self._late_faults(prepared)])
+
+    def _becomes(
+        self, checked: Checked, prepared: CertificateRequest, faults: list[CAError]
+    ) -> Checked:
         content = describe(prepared.tbs)
         del content["serial"]  # a submission gets another one
         return replace(
             checked,
             certificate=content,
-            lines=compare(request, content),
+            lines=compare(checked.request, content) if checked.request else (),
             findings=(*_each_once(faults), *checked.findings),
             ra=prepared.ra,
             authority=prepared.authority,

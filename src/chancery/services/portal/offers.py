@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from chancery.domain.authority import LEVELS, Authority, AuthorityState
 from chancery.domain.dn_profile import AttributeRule, DnProfile, ValueSource
 from chancery.domain.errors import CAError, NotFound
+from chancery.domain.identity import Permission, Principal
 from chancery.domain.profile import ExtensionProfile
 from chancery.domain.registration import RegistrationAuthority
+from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
+from chancery.services.preparation import open_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ class Offers:
             offer
             for ra in self._catalogue.ras()
             if ra.public
+            for name in ra.profiles
+            if (offer := self._offer(ra, name)) is not None
+        ]
+
+    def open_to(self, principal: Principal) -> list[Offer]:
+        """What *principal*, who has an account, can ask for; by registration authority."""
+        demand(principal, Permission.REQUEST_SUBMIT)
+        return [
+            offer
+            for ra in self._catalogue.ras()
+            if not ra.disabled and open_to(ra, principal)
             for name in ra.profiles
             if (offer := self._offer(ra, name)) is not None
         ]
