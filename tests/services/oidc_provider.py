@@ -57,7 +57,7 @@ class Provider:
 
     directory: Path
     authority: Authority
-    redirect_uri: str
+    redirect_uri: str = ""
     port: int = field(default_factory=free_port)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     home: Path = field(default_factory=installed)
@@ -65,16 +65,27 @@ class Provider:
 
     @classmethod
     def create(cls, redirect_uri: str, authority: Authority | None = None) -> "Provider":
+        made = cls.prepare(authority)
+        made.open(redirect_uri)
+        return made
+
+    @classmethod
+    def prepare(cls, authority: Authority | None = None) -> "Provider":
+        """One that does not run yet: whoever needs its issuer first can have it."""
         directory = Path(tempfile.mkdtemp(prefix="chancery-oidc-"))
-        made = cls(directory, authority or Authority.create("Provider Root"), redirect_uri)
+        made = cls(directory, authority or Authority.create("Provider Root"))
         made.authority.server("localhost", "127.0.0.1").write(
             directory / "server.pem", directory / "server.key"
         )
         (directory / "ca.pem").write_bytes(made.authority.pem)
-        (directory / "settings.json").write_text(json.dumps(made._settings()))
         made.knows("alice", groups=["ra-officers"])
-        made.start()
         return made
+
+    def open(self, redirect_uri: str) -> None:
+        """Begin to serve a client there."""
+        self.redirect_uri = redirect_uri
+        (self.directory / "settings.json").write_text(json.dumps(self._settings()))
+        self.start()
 
     @property
     def issuer(self) -> str:
