@@ -37,6 +37,10 @@ class Jobs(Protocol):
         """
         ...
 
+    def reclaim(self, prefix: str, now: int) -> int:
+        """Make due what holders of that prefix have: they are known to be dead.  How many."""
+        ...
+
     def extend(self, holders: Sequence[str], until: int) -> list[str]:
         """Hold on; the holders that still have their job."""
         ...

@@ -28,6 +28,9 @@ from pathlib import Path
 from chancery.app.presence import Presence
 here = Presence(Path(sys.argv[1]))
 here.take()
+print("held", flush=True)
+sys.stdin.readline()
+here.ready()
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -42,8 +45,13 @@ def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
         text=True,
     )
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdin is not None
     try:
+        assert process.stdout.readline() == "held\n"
+        assert Presence(path).missing() == "not running"
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "ready\n"
         yield process
     finally:
         process.kill()

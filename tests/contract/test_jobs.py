@@ -101,6 +101,14 @@ def test_failed_jobs_wait_for_a_person(store: SqlStore) -> None:
         assert session.jobs.get("a") is None
 
 
+def test_what_a_dead_process_of_the_same_place_held_is_due_at_once(store: SqlStore) -> None:
+    put(store, job("a"), job("b"), job("c"))
+    claim(store, NOW, "here-1/old", 1)
+    claim(store, NOW, "here-10/other", 1)
+    assert store.write(lambda s: s.jobs.reclaim("here-1/", NOW)) == 1
+    assert {one.id for one in claim(store, NOW, "here-1/new")} == {"a", "c"}
+
+
 class Doing:
     """A handler that does what the test says."""
 

@@ -95,6 +95,8 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with open_office(load(Path(sys.argv[1]))) as office:
+            here = Presence(presence_file(office.settings))
+            here.take()
             linting = threading.Thread(target=LintWalk(office, stop).run, name="lint")
             linting.start()
             chores = (chores_of(office, stop), stop)
@@ -102,9 +104,8 @@ def main() -> int:
             working.start()
             runner = office.work.runner()
             runner.start()
-            here = Presence(presence_file(office.settings))
-            here.take()
             print("ready", flush=True)
+            here.ready()
             run_forever(jobs_of(office), stop, here.beat)
             runner.stop()
             linting.join(timeout=10)

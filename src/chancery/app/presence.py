@@ -29,9 +29,13 @@ class Presence:
         self._seen = float("-inf")
 
     def take(self) -> None:
-        """Say "I am here", until this process ends; waits for another one that still is."""
+        """Say "this place is mine", until this process ends; waits for another that holds it."""
         fcntl.flock(self._file, fcntl.LOCK_EX)
-        self.beat()
+        os.ftruncate(self._file, 0)
+
+    def ready(self) -> None:
+        """Say "I am up"."""
+        os.pwrite(self._file, b"ready\n", 0)
 
     def beat(self) -> None:
         """Say "and I am at work"."""
@@ -42,8 +46,11 @@ class Presence:
         try:
             fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            self._seen = time.monotonic()
-            idle_s = time.time() - os.fstat(self._file).st_mtime
-            return f"has not moved for {idle_s:.0f} s" if idle_s > _STUCK_S else None
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+            facts = os.fstat(self._file)
+            idle_s = time.time() - facts.st_mtime
+            if facts.st_size:
+                self._seen = time.monotonic()
+                return f"has not moved for {idle_s:.0f} s" if idle_s > _STUCK_S else None
+        else:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
         return None if time.monotonic() - self._seen < _GONE_S else "not running"

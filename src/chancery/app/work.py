@@ -1,6 +1,6 @@
 """What goes on in the background, put together from the settings."""
 
-import os
+import hashlib
 import secrets
 import socket
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from chancery.adapters.mail import SmtpAccount, SmtpMailer
 from chancery.adapters.storage import SqlStore
 from chancery.adapters.templates import JinjaRenderer
 from chancery.adapters.webhook import Endpoint, WebhookSender
+from chancery.app.presence import presence_file
 from chancery.domain.errors import NotFound
 from chancery.domain.notification import Event, Webhook
 from chancery.domain.registration import RegistrationAuthority
@@ -100,11 +101,17 @@ def background(
             clock,
             entropy,
             handlers,
-            node=f"{socket.gethostname()}/{os.getpid()}",
+            node=_node(settings),
             at_once=settings.work.at_once,
             given_up=lambda session, job, error, _: _tell_failed(telling, session, job, error),
         ),
     )
+
+
+def _node(settings: Settings) -> str:
+    """This instance on this machine: one jobs process at a time (``presence``)."""
+    place = str(presence_file(settings).resolve())
+    return f"{socket.gethostname()}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
 
 
 def _tidy(store: SqlStore, clock: SystemClock, keep_s: int) -> int:

@@ -63,6 +63,10 @@ class SqlJobs:
         rows = self._link.driver(sql, (holder, now + lease_s, now, *kinds, limit)).fetchall()
         return sorted((_job(row) for row in rows), key=lambda job: job.id)
 
+    def reclaim(self, prefix: str, now: int) -> int:
+        sql = "UPDATE job SET due_at = ? WHERE substr(leased_by, 1, ?) = ?"
+        return self._link.driver(sql, (now, len(prefix), prefix)).rowcount
+
     def extend(self, holders: Sequence[str], until: int) -> list[str]:
         sql = "UPDATE job SET due_at = ? WHERE id = ? AND leased_by = ?"
         kept = []

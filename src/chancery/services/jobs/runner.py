@@ -44,7 +44,7 @@ class Runner:
         given_up: GivenUp = lambda *_: None,
         idle_s: float = _IDLE_S,
     ) -> None:
-        """*node* names this process to people; *at_once* bounds the jobs of each kind."""
+        """*node* names where this runs, the only one there; *at_once* bounds each kind."""
         self._store = store
         self._clock = clock
         self._entropy = entropy
@@ -63,6 +63,11 @@ class Runner:
         ]
 
     def start(self) -> None:
+        """Take up at once what a runner before us left behind here; the rest as it comes."""
+        now = self._clock.s()
+        left = self._store.write(lambda session: session.jobs.reclaim(f"{self._node}/", now))
+        if left:
+            _log.info("taking up %d jobs that a process before us left", left)
         for thread in self._threads:
             thread.start()
 

@@ -83,7 +83,8 @@ class OperationHandler:
             operation = _at_work(session, lease, now // 1000)
             if operation is None:
                 return True
-            items = session.operations.next_items(operation.id, operation.position, _REVOKED)
+            found = session.operations.next_items(operation.id, operation.position, _REVOKED + 1)
+            items, last = found[:_REVOKED], len(found) <= _REVOKED
             if not items:
                 self._close(session, principal, operation, now)
                 return True
@@ -93,7 +94,6 @@ class OperationHandler:
                 parameters.get("invalidity_date"),
                 operation=operation.id,
             )
-            last = len(items) < _REVOKED
             done = revoke_all(
                 session,
                 principal,
