@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, certificate_view, files, output
+from chancery.cli import arguments, certificate_view, estate, files, output
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, ReasonName, Serial, Time
 from chancery.cli.client import Json
@@ -15,6 +15,7 @@ from chancery.cli.submit import read_csr
 
 app = group("certificate")
 app.command(revoke_matching, name="revoke-matching")
+app.command(estate.import_, name="import")
 
 _COLUMNS: Final = ("serial", "status", "authority", "subject", "profile", "not_after")
 Comment = Annotated[str, Parameter(help="For the audit log; it is not published.")]

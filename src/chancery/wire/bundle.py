@@ -69,14 +69,22 @@ def _text(block: re.Match[bytes], line: int) -> Iterator[Found]:
         yield from _pkcs7(octets, line)
 
 
-def _binary(data: bytes, line: int, passphrase: str | None) -> Iterator[Found]:
-    """The first element tells a certificate, a ContentInfo and a PFX apart."""
+def is_pkcs12(data: bytes) -> bool:
+    """Whether this is a PFX (RFC 7292), whose first element is its version."""
+    return pem.is_der(data) and _first(data) == der.INTEGER
+
+
+def _first(data: bytes) -> int:
+    """The tag of the first element: it tells a certificate, a ContentInfo and a PFX apart."""
     try:
         _, at, end = der.header(data, 0, len(data))
-        tag = data[at] if at < end else 0
     except BadRequest:
-        tag = 0
-    match tag:
+        return 0
+    return data[at] if at < end else 0
+
+
+def _binary(data: bytes, line: int, passphrase: str | None) -> Iterator[Found]:
+    match _first(data):
         case der.OID:
             yield from _pkcs7(data, line)
         case der.INTEGER:

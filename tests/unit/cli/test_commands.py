@@ -577,7 +577,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
     here = {" ".join(case[0].split()[:2]) for case in CASES} | {"whoami"}
     elsewhere = {
         "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
-        "audit show", "database upgrade",
+        "audit show", "database upgrade", "certificate import",
     }  # fmt: skip
     # Those of the ceremony, and those of test_work.py.
     apart = ("ceremony ", "operation ", "notification ", "job ", "figures ", "certificate revoke-m")
