@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.adapters.storage.engine import parse_url, writing_engine
-from chancery.adapters.storage.migrate import configuration
+from chancery.adapters.storage.upgrading import configuration
 from chancery.domain.errors import AlreadyExists
 from chancery.domain.ids import new_id
 from chancery.domain.policy import AcceptedRisk, PolicyKind, PolicyVersion

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chancery.adapters.publication import DirectoryPublisher
-from chancery.adapters.storage.migrate import migrate
+from chancery.adapters.storage import migrate
 from chancery.adapters.storage.store import SqlStore, open_store
 from chancery.domain.authority import CRL_URLS
 from chancery.domain.certificate import (

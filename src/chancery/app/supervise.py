@@ -50,7 +50,7 @@ def supervise(config: Path) -> NoReturn:
             "signer", tuple(signer_command(settings.signer)), pulse=signer_pulse(settings.signer)
         ),
         *(_worker(path, number, pair) for number, pair in enumerate(sockets, start=1)),
-        Child("jobs", (sys.executable, "-m", "chancery.app.jobs", path)),
+        Child("jobs", (sys.executable, "-m", "chancery.app.jobs", path), alongside=True),
     ]
     for one in (one for pair in sockets for one in pair):
         one.set_inheritable(True)  # through the exec; each child then gets its own alone
@@ -71,6 +71,7 @@ def _planned(child: Child) -> dict[str, object]:
         "first": child.first,
         "fds": child.fds,
         "pulse": pulse,
+        "alongside": child.alongside,
     }
 
 
@@ -88,4 +89,4 @@ def _worker(config: str, number: int, sockets: Sequence[socket.socket]) -> Child
     name = f"worker-{number}"
     command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds), name)
     first = ("--cold",) if number == 1 else ()
-    return Child(name, command, first=first, fds=fds)
+    return Child(name, command, first=first, fds=fds, alongside=number > 2)

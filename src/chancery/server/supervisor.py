@@ -50,7 +50,8 @@ class Child:
 
     It says that it is ready by a line on standard output that begins with
     *ready*; everything else it prints is passed on.  *first* are words added to
-    its command the first time only, *fds* descriptors it inherits.
+    its command the first time only, *fds* descriptors it inherits.  One that
+    starts *alongside* does not wait until the one before it is ready.
     """
 
     name: str
@@ -60,10 +61,11 @@ class Child:
     first: tuple[str, ...] = ()
     fds: tuple[int, ...] = ()
     pulse: Pulse | None = None
+    alongside: bool = False
 
 
 class Supervisor:
-    """Starts *children* in order, each after the one before is ready; stops them in reverse."""
+    """Starts *children* in order, each after the ones before are ready; stops them in reverse."""
 
     def __init__(
         self,
@@ -95,11 +97,14 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         guards: list[asyncio.Task[None]] = []
         try:
-            for child in self._children:
+            for group in _groups(self._children):
                 if self._stopping.is_set():
                     return 0
-                process = await self._start(child, child.first)
-                guards.append(asyncio.create_task(self._keep(child, process)))
+                started = await asyncio.gather(*(self._start(one, one.first) for one in group))
+                guards += [
+                    asyncio.create_task(self._keep(child, process))
+                    for child, process in zip(group, started, strict=True)
+                ]
             stop = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({stop, *guards}, return_when=asyncio.FIRST_COMPLETED)
             for guard in guards:
@@ -228,6 +233,17 @@ class Supervisor:
         self._out.flush()
 
 
+def _groups(children: Sequence[Child]) -> list[list[Child]]:
+    """Children that start at the same time, in order."""
+    groups: list[list[Child]] = []
+    for child in children:
+        if child.alongside and groups:
+            groups[-1].append(child)
+        else:
+            groups.append([child])
+    return groups
+
+
 async def _beats(pulse: Pulse) -> bool:
     """Whether there is an answer in time; one that takes nobody in may be busy, so try again."""
     with contextlib.suppress(TimeoutError):
@@ -282,6 +298,7 @@ def main() -> int:
             first=tuple(child["first"]),
             fds=tuple(child["fds"]),
             pulse=_pulse(child["pulse"]),
+            alongside=child["alongside"],
         )
         for child in plan["children"]
     ]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chancery.adapters.storage.engine import parse_url, reading_engine, writing_engine
 from chancery.adapters.storage.faults import translate
 from chancery.adapters.storage.link import Link
-from chancery.adapters.storage.migrate import check_revision
+from chancery.adapters.storage.revision import check_revision
 from chancery.adapters.storage.session import SqlSession
 from chancery.adapters.storage.turn import turn_of
 from chancery.adapters.storage.writer import Writer

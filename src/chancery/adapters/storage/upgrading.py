@@ -1,4 +1,4 @@
-"""Schema revisions: bring a database to the newest, or refuse one that is not."""
+"""Schema revisions: bring a database to the newest."""
 
 import io
 import os
@@ -7,16 +7,12 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from chancery.adapters.storage.engine import parse_url, writing_engine
 from chancery.adapters.storage.faults import translate
-from chancery.domain.errors import Unavailable
 
-COMMAND: Final = "chancery database upgrade"
 _LOCK: Final = 0x63687972  # any fixed number: two nodes that start at once must take turns
 
 
@@ -44,24 +40,6 @@ def configuration(connection: Connection) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
-
-
-def check_revision(engine: Engine) -> None:
-    """Raise Unavailable unless the database has exactly the revision this release needs."""
-    try:
-        with engine.connect() as connection:
-            script = ScriptDirectory.from_config(configuration(connection))
-            found = set(MigrationContext.configure(connection).get_current_heads())
-    except SQLAlchemyError as error:
-        raise translate(error) from error
-    if found != set(script.get_heads()):
-        have = ", ".join(sorted(found)) or "none"
-        raise Unavailable(
-            f"the database schema is at revision {have}, this release needs"
-            f" {', '.join(script.get_heads())}",
-            rule="storage.revision",
-            remedy=f"run: {COMMAND}",
-        )
 
 
 def _create_private(url: URL) -> None:
