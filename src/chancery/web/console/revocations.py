@@ -29,7 +29,10 @@ def wishes(visit: Visit) -> Response:
         block="results",
         page=paging.paged("/console/revocations", visit.query, found, key=lambda wish: wish.id),
         state=state.value if state else "any",
-        states=[(one.value, one.value.capitalize()) for one in RevocationRequestState],
+        records={
+            wish.id: visit.services.certificates.show(visit.principal, wish.serial, wish.authority)
+            for wish in found[: paging.SIZE]
+        },
         said=reasons.said,
     )
 
