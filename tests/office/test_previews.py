@@ -9,6 +9,7 @@ from cryptography import x509
 
 from chancery.app.office import Office
 from chancery.domain import errors
+from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.dn_profile import AttributeRule, DnProfile, ValueSource
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.names import NameKind, Syntax
@@ -82,6 +83,13 @@ def test_every_kind_of_name_and_open_extensions_have_a_sample(office: Office) ->
     assert (seen.faults, seen.lint) == ((), ())
     office.profiles.put(SYSTEM, everything)  # the linter's sample has the extension too
     office.profiles.retire(SYSTEM, "everything")
+
+
+@pytest.mark.parametrize("key", ["rsa", *KeyAlgorithm])
+def test_every_kind_of_key_has_a_sample(office: Office, key: str) -> None:
+    tls = office.profiles.show(SYSTEM, "tls-server").profile
+    seen = office.policy.previews.profile(SYSTEM, replace(tls, key_algorithms=(key,)), full=True)
+    assert (seen.faults, seen.lint) == ((), ())
 
 
 def test_a_preview_is_fast_enough_to_type_against(office: Office) -> None:

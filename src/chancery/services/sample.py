@@ -1,13 +1,17 @@
 """A sample certificate of a profile, for linters and people to judge before the profile counts."""
 
+import hashlib
 import ipaddress
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import count
+from math import gcd, prod
 from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.dn_profile import AttributeRule, DnProfile, ValueSource
@@ -137,30 +141,40 @@ def _sample_value(rule: AttributeRule, common_name: str) -> str:
     return value[: rule.max_length].ljust(rule.min_length, "x")
 
 
+_MAKE: Final[dict[str, Callable[[], PublicKeyTypes]]] = {
+    "rsa": lambda: _rsa(2048),
+    KeyAlgorithm.RSA_2048: lambda: _rsa(2048),
+    KeyAlgorithm.RSA_3072: lambda: _rsa(3072),
+    KeyAlgorithm.RSA_4096: lambda: _rsa(4096),
+    KeyAlgorithm.EC_P256: lambda: ec.generate_private_key(ec.SECP256R1()).public_key(),
+    KeyAlgorithm.EC_P384: lambda: ec.generate_private_key(ec.SECP384R1()).public_key(),
+    KeyAlgorithm.EC_P521: lambda: ec.generate_private_key(ec.SECP521R1()).public_key(),
+    KeyAlgorithm.ED25519: lambda: ed25519.Ed25519PrivateKey.generate().public_key(),
+    KeyAlgorithm.ML_DSA_44: lambda: mldsa.MLDSA44PrivateKey.generate().public_key(),
+    KeyAlgorithm.ML_DSA_65: lambda: mldsa.MLDSA65PrivateKey.generate().public_key(),
+    KeyAlgorithm.ML_DSA_87: lambda: mldsa.MLDSA87PrivateKey.generate().public_key(),
+}
+
+
 @cache
 def _key(name: str) -> bytes:
-    """A public key of the kind *name*, DER; made once, for an RSA key takes its time."""
-    made: (
-        rsa.RSAPrivateKey
-        | ec.EllipticCurvePrivateKey
-        | ed25519.Ed25519PrivateKey
-        | mldsa.MLDSA44PrivateKey
-        | mldsa.MLDSA65PrivateKey
-        | mldsa.MLDSA87PrivateKey
-    )
-    match name:
-        case "rsa" | KeyAlgorithm.RSA_2048 | KeyAlgorithm.RSA_3072 | KeyAlgorithm.RSA_4096:
-            made = rsa.generate_private_key(65537, 2048)
-        case KeyAlgorithm.ED25519:
-            made = ed25519.Ed25519PrivateKey.generate()
-        case KeyAlgorithm.ML_DSA_44:
-            made = mldsa.MLDSA44PrivateKey.generate()
-        case KeyAlgorithm.ML_DSA_65:
-            made = mldsa.MLDSA65PrivateKey.generate()
-        case KeyAlgorithm.ML_DSA_87:
-            made = mldsa.MLDSA87PrivateKey.generate()
-        case _:
-            made = ec.generate_private_key(ec.SECP256R1())
-    return made.public_key().public_bytes(
+    """A public key of the kind *name*, DER; nobody has the private one."""
+    return _MAKE[name]().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+
+
+def _rsa(bits: int) -> rsa.RSAPublicKey:
+    """A number of that size without small factors, as good a modulus as any to look at.
+
+    Making a real key takes a second, and somebody is typing.
+    """
+    for attempt in count():
+        octets = hashlib.shake_256(f"sample {bits} {attempt}".encode()).digest(bits // 8)
+        modulus = int.from_bytes(octets) | 1 << (bits - 1) | 1
+        if gcd(modulus, _SMALL_PRIMES) == 1:
+            return rsa.RSAPublicNumbers(65537, modulus).public_key()
+    raise AssertionError("unreachable: one number in six will do")
+
+
+_SMALL_PRIMES: Final = prod(n for n in range(2, 1000) if all(n % d for d in range(2, min(n, 32))))
