@@ -27,6 +27,7 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     ),
     "/console/people/groups/{name}": lambda _: "/console/people/groups/officers",
     "/console/people/groups/{name}/edit": lambda _: "/console/people/groups/officers/edit",
+    "/console/imports/{id}": lambda made: f"/console/imports/{made['import']}",
     "/console/revocations/{id}": lambda made: f"/console/revocations/{made['wish']}",
 }
 """Path template -> address."""

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 
 from services.csr import p256_csr
 from services.instance import Instance
+from services.rest import Rest
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
@@ -133,7 +134,23 @@ def furnish(instance: Instance) -> dict[str, str]:
     revoked = made["revoked-serial"]
     instance.json("certificate", "revoke", revoked, "--reason", "superseded", user="officer1")
     made["wish"] = wished(instance, work / "wished.csr")
+    made["import"] = previewed(instance)
     return made
+
+
+INVENTORY = """\
+Serial Number,Issuer,Common Name,Expires,Status
+0A:1B:2C,CN=Regional CA,shop.example.org,2031-05-01,active
+0A:1B:2D,CN=Regional CA,mail.example.org,2031-06-15,active
+0A:1B:2E,CN=Regional CA,old.example.org,2031-02-01,revoked
+0A:1B:2F,CN=Regional CA,wiki.example.org,soon,active
+"""
+
+
+def previewed(instance: Instance) -> str:
+    """Bring a list of somebody else's certificates, and leave it at the preview."""
+    body = {"files": [{"name": "inventory.csv", "text": INVENTORY}]}
+    return str(Rest(instance, "operator")("POST", "/imports", body).body["id"])
 
 
 def wished(instance: Instance, csr: Path) -> str:

@@ -5,17 +5,17 @@ from typing import Final
 TONES: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("valid", "active", "issued", "approved", "good", "ok", "success", "done", "sent",
-         "completed", "enabled", "open", "present", "ready", "verified"),
+         "completed", "enabled", "open", "present", "ready", "verified", "imported", "updated"),
         "good",
     ),
     **dict.fromkeys(
         ("pending", "waiting", "held", "hold", "on-hold", "expiring", "warning", "late", "retrying",
-         "locked", "partial", "uncertain", "queued", "generated", "signing"),
+         "locked", "partial", "uncertain", "queued", "generated", "signing", "update"),
         "warn",
     ),
     **dict.fromkeys(
         ("revoked", "denied", "failed", "failure", "error", "blocked", "rejected", "danger",
-         "compromised", "dead", "lost"),
+         "compromised", "dead", "lost", "problem"),
         "bad",
     ),
     **dict.fromkeys(("running", "info", "new", "draft", "notice", "joint", "leased"), "info"),
