@@ -131,8 +131,8 @@ def of_request(
     subject, names = [], []
     for line in lines:
         if line.what.startswith("subject."):
-            attribute = line.what.removeprefix("subject.")
-            subject.append(_line(line, _attribute(attribute), given=attribute in given))
+            short = line.what.removeprefix("subject.")
+            subject.append(_line(line, attribute(short), given=short in given))
         elif line.what == "name":
             text = line.becomes or line.asked or ""
             names.append(_line(line, _kind(text), _name, given=text in typed))
@@ -173,10 +173,11 @@ def _extension_groups(rows: Sequence[Row], oids: Sequence[str]) -> Iterator[Grou
 def _said(attributes: Iterable[str]) -> Iterator[Row]:
     for text in attributes:
         name, _, value = text.partition("=")
-        yield Row(_attribute(name), None, (Value(value),))
+        yield Row(attribute(name), None, (Value(value),))
 
 
-def _attribute(name: str) -> str:
+def attribute(name: str) -> str:
+    """What people call an attribute of a subject."""
     return _ATTRIBUTES.get(name, name if name in ATTRIBUTES else f"Attribute {name}")
 
 
