@@ -33,13 +33,14 @@ def _path(told: Notification) -> str:
             return f"/console/requests/{_part(told.data['request']['id'])}"
         case Event.CERTIFICATE_ISSUED:
             found = told.data["certificate"]
-            serial, authority = _part(found["serial"]), _part(found["authority"])
-            return f"/console/certificates/{serial}?authority={authority}"
+            return f"/console/certificates/{_part(found['authority'])}/{_part(found['serial'])}"
         case Event.CERTIFICATE_EXPIRING:
             return "/console/certificates"
         case Event.CRL_LATE | Event.CA_EXPIRING:
             return f"/console/authorities/{_part(told.data['authority'])}"
-        case Event.JOB_FAILED | Event.TEST:
+        case Event.JOB_FAILED:
+            return "/console/operations/jobs?state=failed"
+        case Event.TEST:
             return "/console/notifications"
 
 
