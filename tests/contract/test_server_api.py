@@ -25,13 +25,13 @@ from chancery.services.identity import IdentityService
 
 
 class Reached:
-    """A service that knows nothing."""
+    """A service, or a part of one, that knows nothing."""
 
-    def __getattr__(self, name: str) -> Any:
-        def method(*_: object, **__: object) -> NoReturn:
-            raise NotFound("reached")
+    def __getattr__(self, name: str) -> "Reached":
+        return Reached()
 
-        return method
+    def __call__(self, *_: object, **__: object) -> NoReturn:
+        raise NotFound("reached")
 
 
 @dataclass

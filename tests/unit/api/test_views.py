@@ -208,7 +208,9 @@ def test_requests(house: Any) -> None:
     one = who.get(f"{V1}/requests/r-1?code=ABCD").json
     assert house.services.registration.last == ("show", "r-1", "ABCD")
     assert one["content"] == {"subject": "CN=x"}
-    assert one["approvals"] == [{"approver": "oscar", "content_sha256": "2" * 64, "approved_at": 5}]
+    assert one["approvals"] == [
+        {"approver": "oscar", "partner": None, "content_sha256": "2" * 64, "approved_at": 5}
+    ]
     assert one["notes"] == [{"author": "rita", "written_at": 4, "text": "hi"}]
 
 

@@ -578,6 +578,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
     elsewhere = {
         "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
         "audit show", "database upgrade", "certificate import",
+        "directory list", "directory check", "provider list", "provider check",
     }  # fmt: skip
     # Those of the ceremony, and those of test_work.py.
     apart = ("ceremony ", "operation ", "notification ", "job ", "figures ", "certificate revoke-m")
