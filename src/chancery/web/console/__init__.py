@@ -10,6 +10,7 @@ from chancery.web.console import (
     authority_succession,
     certificate,
     certificates,
+    decide_many,
     directories,
     dn_profile_editor,
     dn_profiles,
@@ -31,6 +32,7 @@ from chancery.web.console import (
     request_new,
     requests,
     revocations,
+    revoke_many,
     saved_filters,
     second_factor,
     sign_in,
@@ -43,10 +45,12 @@ PAGES: Final[tuple[Pages, ...]] = (
     home.pages,
     requests.pages,
     saved_filters.pages,
+    decide_many.pages,  # before request, too
     request_new.pages,  # before request: no request is called new
     request.pages,
     request_edit.pages,
     certificates.pages,
+    revoke_many.pages,
     certificate.pages,
     revocations.pages,
     imports.pages,

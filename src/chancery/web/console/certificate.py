@@ -40,6 +40,7 @@ def one(visit: Visit) -> Response:
     return visit.render(
         "console/certificates/one.html",
         record=record,
+        named=content.called(record.subject, record.names, record.serial),
         groups=_said(record),
         chain=_chain(visit, record) if record.der else [],
         lint=services.certificates.lint(who, record.serial, record.authority),
@@ -72,6 +73,7 @@ def revocation(visit: Visit) -> Response:
     return visit.render(
         "console/certificates/revoke.html",
         record=record,
+        named=content.called(record.subject, record.names, record.serial),
         options=[(name, title, text) for name, (title, text) in reasons.REASONS.items()],
     )
 

@@ -12,6 +12,7 @@ from chancery.domain.identity import Permission
 from chancery.domain.saved_filter import ListName
 from chancery.ports import CertificateFilter, Sorting
 from chancery.web import paging
+from chancery.web.console.content import called
 from chancery.web.console.requests import options
 from chancery.web.console.saved_filters import shelf
 from chancery.web.fields import Fields
@@ -77,6 +78,7 @@ def found(visit: Visit) -> Response:
         page=page,
         meaning=asked.meaning,
         standing=standing,
+        called=called,
         windows=WINDOWS,
         chips=_chips(visit.query),
         kept={name: visit.query.text(name) for name in _chip_names(visit.query)},

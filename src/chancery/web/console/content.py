@@ -1,10 +1,11 @@
 """What a certificate says, or would say, arranged for reading: beside what was asked, if it was."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from chancery.domain.names import ATTRIBUTES
+from chancery.domain.names import ATTRIBUTES, GeneralName
 from chancery.domain.request import Submission
 from chancery.services.portal.comparison import Fate, Line, plain
 
@@ -70,6 +71,8 @@ _PURPOSES: Final = {
     "smartcardLogon": "Smart card logon",
     "anyExtendedKeyUsage": "Any purpose",
 }
+_COMMON_NAME: Final = re.compile(r"CN=((?:[^\\,+]|\\[^0-9a-fA-F])+)(?:,|$)")
+"""First in RFC 4514 text, and without hex escapes; a multi-valued RDN is read as a whole."""
 _DAY_S: Final = 86_400
 
 
@@ -101,6 +104,14 @@ class Group:
     title: str
     icon: str
     rows: tuple[Row, ...]
+
+
+def called(subject: str, names: Sequence[GeneralName], otherwise: str) -> str:
+    """How people call a certificate: its common name, a name of it, or the whole subject."""
+    common = _COMMON_NAME.match(subject)
+    if common is not None:
+        return common[1]
+    return names[0].value if names else subject or otherwise
 
 
 def of_certificate(content: Mapping[str, Any]) -> list[Group]:

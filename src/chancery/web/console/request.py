@@ -19,6 +19,7 @@ def one(visit: Visit) -> Response:
         "console/requests/one.html",
         review=review,
         request=review.request,
+        named=content.called(review.request.subject, review.request.names, review.request.id),
         groups=content.of_request(review.content, review.asked, review.lines, review.submission),
         findings=findings,
         refusals={act.value: review.refusals.get(act) for act in Act},

@@ -6,7 +6,7 @@ from chancery.domain.errors import BadRequest, WrongState
 from chancery.domain.identity import Permission
 from chancery.services.review import Act, Review
 from chancery.web import step_up
-from chancery.web.console import drafts, request_form
+from chancery.web.console import content, drafts, request_form
 from chancery.web.console.request_form import Open
 from chancery.web.console.request_new import draw
 from chancery.web.pages import Pages
@@ -69,7 +69,10 @@ def passphrase(visit: Visit) -> Response:
     review = visit.services.reviews.show(visit.principal, visit.path["id"])
     fetched = [one for one in review.history if one.action == "key.exported"]
     return visit.render(
-        "console/requests/key.html", request=review.request, fetched=fetched, review=review
+        "console/requests/key.html",
+        request=review.request,
+        named=content.called(review.request.subject, review.request.names, review.request.id),
+        fetched=fetched,
     )
 
 

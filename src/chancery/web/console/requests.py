@@ -10,6 +10,7 @@ from chancery.domain.request import RequestState
 from chancery.domain.saved_filter import ListName
 from chancery.ports import RequestFilter
 from chancery.web import paging
+from chancery.web.console.content import called
 from chancery.web.console.saved_filters import shelf
 from chancery.web.fields import Fields
 from chancery.web.pages import Nav, Pages
@@ -35,6 +36,8 @@ def found(visit: Visit) -> Response:
         given=services.reviews.given(page.items),
         queues=services.reviews.queues(who) if everybodys else [],
         everybodys=everybodys,
+        called=called,
+        decides=visit.may(Permission.REQUEST_DECIDE),
         state=visit.query.text("state", RequestState.PENDING.value),
         filtered=any(visit.query.text(name) for name in _TEXTS),
         states=[(state.value, state.value.capitalize()) for state in RequestState],
