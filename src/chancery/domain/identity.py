@@ -139,6 +139,7 @@ class Principal:
     partner: str = ""  # who is signed in together with *name*, in a joint session
     away: str = ""  # the directory that vouches for it and does not answer
     suspended: frozenset[Permission] = frozenset()  # what therefore has to wait
+    owes: str = ""  # what it must do before it may do anything else
 
     @property
     def people(self) -> frozenset[str]:

@@ -22,6 +22,13 @@ def demand(principal: Principal, permission: Permission) -> None:
             rule="directory.away",
             remedy="try again later, or let somebody with a local account do it",
         )
+    if principal.owes:
+        raise NotPermitted(
+            f"{principal.name} must {principal.owes} before anything else",
+            field="principal",
+            rule="account.unfinished",
+            remedy="sign in on the web and do so; a password also by `chancery account password`",
+        )
     raise NotPermitted(
         f"{principal.name} may not do this",
         field="principal",

@@ -286,6 +286,8 @@ def test_it_holds_for_basic_authentication_too(identity: IdentityService) -> Non
     )
     principal = identity.authenticate_password("newcomer", PASSWORD, ORIGIN)
     assert principal.permissions == {Permission.PUBLIC, Permission.AUTHENTICATED}
+    with refused(NotPermitted, "account.unfinished"):
+        identity.tokens.create(principal)
     identity.users.set_password(principal, "newcomer", NEW, PASSWORD)
     principal = identity.authenticate_password("newcomer", NEW, ORIGIN)
     assert principal.roles == {Role.RA_OFFICER}

@@ -102,4 +102,5 @@ def principal_of(
 
 def restricted(user: User, method: AuthMethod, origin: str, *, fresh: bool) -> Principal:
     """Somebody known who must set their own credentials right before anything else."""
-    return Principal(user.name, frozenset(), frozenset(), _ALWAYS, method, origin, fresh)
+    owes = "change the password" if user.must_change_password else "enrol a second factor"
+    return Principal(user.name, frozenset(), frozenset(), _ALWAYS, method, origin, fresh, owes=owes)
