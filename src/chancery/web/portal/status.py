@@ -1,6 +1,5 @@
 """Coming back with a code: what it opens, one request, its certificate and its key."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -135,7 +134,7 @@ def _followed(visit: Visit) -> tuple[str, Followed]:
     return visit.services.portal.following.open(stranger(visit), visit.path["id"], codes(visit))
 
 
-def _opened(visit: Visit) -> list[tuple[str, Sequence[CertificateRequest]]]:
+def _opened(visit: Visit) -> list[tuple[str, list[CertificateRequest]]]:
     """What each remembered code opens; one that opens nothing any more is passed over."""
     found = []
     for code in codes(visit):
