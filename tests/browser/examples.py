@@ -27,7 +27,26 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     ),
     "/console/people/groups/{name}": lambda _: "/console/people/groups/officers",
     "/console/people/groups/{name}/edit": lambda _: "/console/people/groups/officers/edit",
+    "/console/profiles/{name}": lambda _: "/console/profiles/tls-client",
+    "/console/profiles/{name}/edit": lambda _: "/console/profiles/tls-client/edit",
+    "/console/profiles/{name}/versions": lambda _: "/console/profiles/tls-client/versions",
+    "/console/profiles/{name}/json": lambda _: "/console/profiles/tls-client/json",
+    "/console/profiles/{name}/export": lambda _: "/console/profiles/tls-client/export",
+    "/console/dn-profiles/{name}": lambda _: "/console/dn-profiles/person",
+    "/console/dn-profiles/{name}/edit": lambda _: "/console/dn-profiles/person/edit",
+    "/console/dn-profiles/{name}/versions": lambda _: "/console/dn-profiles/person/versions",
+    "/console/dn-profiles/{name}/json": lambda _: "/console/dn-profiles/person/json",
+    "/console/dn-profiles/{name}/export": lambda _: "/console/dn-profiles/person/export",
+    "/console/registrations/{name}": lambda _: "/console/registrations/main",
+    "/console/registrations/{name}/edit": lambda _: "/console/registrations/main/edit",
+    "/console/registrations/{name}/versions": lambda _: "/console/registrations/main/versions",
+    "/console/registrations/{name}/json": lambda _: "/console/registrations/main/json",
+    "/console/registrations/{name}/export": lambda _: "/console/registrations/main/export",
     "/console/imports/{id}": lambda made: f"/console/imports/{made['import']}",
+    "/console/operations/{id}": lambda made: f"/console/operations/{made['operation']}",
+    "/console/notifications/templates/{event}": (
+        lambda _: "/console/notifications/templates/request.waiting"
+    ),
     "/console/revocations/{id}": lambda made: f"/console/revocations/{made['wish']}",
 }
 """Path template -> address."""

@@ -133,6 +133,7 @@ def furnish(instance: Instance) -> dict[str, str]:
         made[f"{state}-serial"] = done["serial"]
     revoked = made["revoked-serial"]
     instance.json("certificate", "revoke", revoked, "--reason", "superseded", user="officer1")
+    made["operation"] = revoked_together(instance)
     made["wish"] = wished(instance, work / "wished.csr")
     made["import"] = previewed(instance)
     return made
@@ -151,6 +152,20 @@ def previewed(instance: Instance) -> str:
     """Bring a list of somebody else's certificates, and leave it at the preview."""
     body = {"files": [{"name": "inventory.csv", "text": INVENTORY}]}
     return str(Rest(instance, "operator")("POST", "/imports", body).body["id"])
+
+
+def revoked_together(instance: Instance) -> str:
+    """Certificates revoked by one order."""
+    instance.automatic_ra("robots")
+    work = instance.directory.parent
+    for number in range(3):
+        csr = work / f"old-{number}.csr"
+        csr.write_text(p256_csr(f"old-{number}.example.org"))
+        asked = ("--profile", "tls-server", "--ra", "robots")
+        instance.json("request", "submit", str(csr), *asked, user="requester")
+    order = ("--subject", "CN=old-*", "--reason", "cessationOfOperation", "--comment", "rack 12")
+    done = instance.json("certificate", "revoke-matching", *order, "--yes", user="officer1")
+    return str(done["id"])
 
 
 def wished(instance: Instance, csr: Path) -> str:
