@@ -31,7 +31,8 @@ def take(world: World, folder: Path, word: str) -> list[str]:
                 if visitor:
                     world.sign_in(page, visitor)
                 for stop in wanted:
-                    page.goto(stop.address)
+                    if look(page, stop) is None:
+                        continue
                     page.wait_for_load_state("networkidle")
                     page.screenshot(path=folder / f"{stop.name}.{look}.png", full_page=True)
     return seen.complaints

@@ -2,7 +2,7 @@
 
 import pytest
 
-from browser.tour import PEOPLE, stops
+from browser.tour import PEOPLE, look, stops, unseen
 from browser.world import PHONE, THEMES, Seen, World, accessible, too_wide
 
 
@@ -17,11 +17,11 @@ def test_every_page(world: World, visitor: str) -> None:
         for stop in stops(world.made):
             if stop.visitor != visitor:
                 continue
-            answer = page.goto(stop.address)
-            if answer is not None and "download" in str(answer.headers.get("content-disposition")):
+            status = look(page, stop)
+            if status is None:
                 continue
-            if answer is None or answer.status != 200:
-                wrong.append(f"{stop.address}: {answer.status if answer else 'no answer'}")
+            if status != 200:
+                wrong.append(f"{stop.address}: {status}")
                 continue
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme, reduced_motion="reduce")
@@ -31,3 +31,8 @@ def test_every_page(world: World, visitor: str) -> None:
             wrong += filter(None, [too_wide(page)])
             page.set_viewport_size({"width": 1366, "height": 768})
     assert not wrong + seen.complaints, "\n".join(wrong + seen.complaints)
+
+
+def test_no_page_is_unseen(world: World) -> None:
+    """A new page with parameters gets an example, or a reason in ``SKIPPED``."""
+    assert unseen(world.made) == []

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from playwright.sync_api import Error
+from playwright.sync_api import Page as BrowserPage
+
 from browser.examples import EXAMPLES, SKIPPED, VISITORS, Made
 from chancery.domain.identity import GRANTS, Permission, Role
 from chancery.web.application import SECTIONS
@@ -32,6 +35,29 @@ class Stop:
             self.template.strip("/").replace("/", "-").translate(str.maketrans("", "", "{}"))
             or "start"
         )
+
+
+def look(page: BrowserPage, stop: Stop) -> int | None:
+    """Go there; return the status, None for what is a file to keep."""
+    try:
+        answer = page.goto(stop.address)
+    except Error as error:
+        if "Download is starting" in str(error):
+            return None
+        raise
+    assert answer is not None
+    return answer.status
+
+
+def unseen(made: Made) -> list[str]:
+    """Pages that nobody has given an address for."""
+    shown = {stop.template for stop in stops(made)}
+    return [
+        page.path
+        for section in SECTIONS
+        for page in section.routes
+        if page.method == "GET" and page.path not in shown and page.path not in SKIPPED
+    ]
 
 
 def stops(made: Made) -> Iterator[Stop]:
