@@ -55,9 +55,12 @@ demo-stop: ## stop what `make demo` started
 	scripts/test-packages
 	@touch $@
 
+PYTEST := CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile --durations=15
+
 test: check ## everything, on services that the tests start themselves
-	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile -m "not fault" --durations=15
-	CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -m fault --durations=15
+	$(PYTEST) -m "not fault" --ignore tests/browser
+	$(PYTEST) tests/browser
+	$(PYTEST) -m fault
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
