@@ -59,8 +59,8 @@ PYTEST := CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile -
 
 test: check ## everything, on services that the tests start themselves
 	$(PYTEST) -m "not fault" --ignore tests/browser
-	$(PYTEST) tests/browser
-	$(PYTEST) -m fault
+	$(PYTEST) --no-loadscope-reorder tests/browser
+	$(PYTEST) --no-loadscope-reorder -m fault
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
