@@ -9,7 +9,6 @@ from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
 from chancery.app.directories import directory_sources, provider_sources
 from chancery.domain.errors import CAError
-from chancery.services.identity.sources import DirectorySource
 from chancery.settings import Settings, load
 
 
@@ -60,15 +59,14 @@ def _sources(settings: Settings, *, connect: bool) -> Iterator[str]:
     except CAError as error:
         yield str(error)
         return
-    if connect:
-        for source in (*directories, *providers):
-            name = source.source.name
-            trials = (
-                source.directory.examine()
-                if isinstance(source, DirectorySource)
-                else source.provider.examine()
-            )
-            yield from (f"{name}: {trial}" for trial in trials if not trial.well)
+    if not connect:
+        return
+    examined = [
+        *((one.source.name, one.directory.examine) for one in directories),
+        *((one.source.name, one.provider.examine) for one in providers),
+    ]
+    for name, examine in examined:
+        yield from (f"{name}: {trial}" for trial in examine() if not trial.well)
 
 
 def _source_files(settings: Settings) -> Iterator[tuple[str, Path, bool]]:

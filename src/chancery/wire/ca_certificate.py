@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.errors import BadCSR, BadRequest
@@ -154,7 +155,7 @@ def purposes(data: bytes) -> frozenset[str] | None:
     except x509.ExtensionNotFound:
         return None
     found = frozenset(oid.dotted_string for oid in listed.value)
-    return None if x509.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE.dotted_string in found else found
+    return None if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE.dotted_string in found else found
 
 
 def requested_identifier(requested: Iterable[tuple[str, bool, bytes]]) -> bytes | None:

@@ -4,6 +4,7 @@ Each answer that moves the session on sets its new cookie.  What changes
 anything carries the session's *csrf* in the field X-CSRF-Token.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request, Response
@@ -184,6 +185,7 @@ async def step_up(browser: From, using: Using, response: Response, body: StepUpI
         raise BadRequest(
             "give one of password, code and answer", field="password", rule="step-up.method"
         )
+    work: Callable[[str, str, str, str], Opened]
     if body.password is not None:
         work, shown = sessions.step_up_password, body.password
     elif body.code is not None:

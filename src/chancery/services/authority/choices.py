@@ -62,7 +62,7 @@ class Choices(AuthorityBase):
             session.authorities.update(changed)
             if any(field.startswith("crl_") for field in given):
                 session.crls.mark_due(name, self._clock.s())
-            told = {
+            told: dict[str, Any] = {
                 field: [_plain(getattr(authority, field)), _plain(value)]
                 for field, value in given.items()
             }
