@@ -11,7 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from browser.tour import PEOPLE, stops
+from browser.tour import PEOPLE, look, stops
 from browser.world import DESKTOP, PHONE, Seen, World, served
 
 LOOKS = (("light", DESKTOP), ("dark", DESKTOP), ("light", PHONE))
@@ -21,7 +21,7 @@ def take(world: World, folder: Path, word: str) -> list[str]:
     """Take every picture; return what the browser complained about."""
     seen = Seen()
     for theme, size in LOOKS:
-        look = "phone" if size == PHONE else theme
+        suffix = "phone" if size == PHONE else theme
         for visitor in ("", *PEOPLE):
             wanted = [s for s in stops(world.made) if s.visitor == visitor and word in s.address]
             if not wanted:
@@ -34,7 +34,7 @@ def take(world: World, folder: Path, word: str) -> list[str]:
                     if look(page, stop) is None:
                         continue
                     page.wait_for_load_state("networkidle")
-                    page.screenshot(path=folder / f"{stop.name}.{look}.png", full_page=True)
+                    page.screenshot(path=folder / f"{stop.name}.{suffix}.png", full_page=True)
     return seen.complaints
 
 
