@@ -18,6 +18,27 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/authorities/{name}/certificate": lambda _: (
         "/console/authorities/issuing-ca/certificate"
     ),
+    "/console/requests/new": lambda _: "/console/requests/new?ra=main&profile=tls-server",
+    "/console/requests/decide": (
+        lambda made: f"/console/requests/decide?id={made['pending-request']}"
+    ),
+    "/console/requests/{id}": lambda made: f"/console/requests/{made['pending-request']}",
+    "/console/requests/{id}/findings": (
+        lambda made: f"/console/requests/{made['pending-request']}/findings"
+    ),
+    "/console/requests/{id}/edit": (
+        lambda made: f"/console/requests/{made['pending-request']}/edit"
+    ),
+    "/console/requests/{id}/key": lambda made: f"/console/requests/{made['issued-request']}/key",
+    "/console/certificates/{authority}/{serial}": (
+        lambda made: f"/console/certificates/issuing-ca/{made['issued-serial']}"
+    ),
+    "/console/certificates/{authority}/{serial}/revoke": (
+        lambda made: f"/console/certificates/issuing-ca/{made['issued-serial']}/revoke"
+    ),
+    "/console/certificates/revoke-many": (
+        lambda _: "/console/certificates/revoke-many?profile=tls-server&name=issued*"
+    ),
     "/console/audit/{seq}": lambda _: "/console/audit/3",
     "/console/people/users/{name}": lambda _: "/console/people/users/officer1",
     "/console/people/users/{name}/edit": lambda _: "/console/people/users/officer1/edit",
@@ -56,8 +77,41 @@ SKIPPED = {
     "/console/sign-in/enrol": "only in the middle of signing in",
     "/console/step-up": "only when a proof is stale",
     "/console/audit/export": "a file",
+    "/console/notifications/outbox/{id}": "nothing is sent without a mail server",
+    "/console/certificates/{authority}/{serial}/download": "a file",
+    "/console/certificates/{authority}/{serial}/renew": "only near the end of a certificate",
+    "/requests/{id}/download/{form}": "a file",
+    "/authorities/bundle/{form}": "a file",
+    "/authorities/{name}/{form}": "a file",
+    "/console/authorities/{name}/csr": "a file",
+    "/requests/{id}": "only with the code of the request",
+    "/console/sign-in/provider/{name}": "leads to the provider",
+    "/console/sign-in/provider/{name}/return": "where the provider leads back to",
 }
 """Pages that show nothing by themselves, and why; they have tests of their own."""
 
-VISITORS = {"/console/sign-in/password": "officer1"}
+VISITORS = {
+    "/console/sign-in/password": "officer1",
+    "/console/requests/{id}/edit": "requester",
+    "/console/requests/{id}/key": "requester",
+}
 """Who looks at a page, where the first of ``tour.PEOPLE`` with the permission is not the one."""
+
+ALSO: list[tuple[str, str, Callable[[Made], str]]] = [
+    (
+        "/console/requests/{id}",
+        "issued",
+        lambda made: f"/console/requests/{made['issued-request']}",
+    ),
+    (
+        "/console/requests/{id}",
+        "denied",
+        lambda made: f"/console/requests/{made['denied-request']}",
+    ),
+    (
+        "/console/certificates/{authority}/{serial}",
+        "revoked",
+        lambda made: f"/console/certificates/issuing-ca/{made['revoked-serial']}",
+    ),
+]
+"""The same page in another state: path template, a word for it, its address."""
