@@ -36,7 +36,9 @@ def revoke_matching(
         str | None, Parameter(help="With this name: www.example.org, dns:www.*, ip:10.0.0.1.")
     ] = None,
     serial: Annotated[str | None, Parameter(help="With this serial; * matches any end.")] = None,
+    sha256: Annotated[str | None, Parameter(help="With this fingerprint.")] = None,
     key_sha256: Annotated[str | None, Parameter(help="With this key: SHA-256 of its SPKI.")] = None,
+    request_id: Annotated[str | None, Parameter(help="Issued for this request.")] = None,
     status: Annotated[
         Literal["valid", "held"] | None, Parameter(help="Only valid ones, or only held ones.")
     ] = None,
@@ -65,6 +67,8 @@ def revoke_matching(
             "subject": subject,
             "name": name,
             "serial": serial,
+            "sha256": sha256.lower() if sha256 is not None else None,
+            "request_id": request_id,
             "key_sha256": key_sha256.lower() if key_sha256 is not None else None,
             "status": status,
             "expires_before": arguments.when(expires_before, now, "--expires-before"),

@@ -95,9 +95,9 @@ def select(
 
 
 def to_plain(where: CertificateFilter) -> dict[str, Any]:
-    """The conditions that are given, as plain JSON."""
+    """The conditions that are given, as plain JSON; an order is none."""
     return {
         field.name: value
         for field in fields(where)
-        if (value := getattr(where, field.name)) is not None
+        if field.name != "order" and (value := getattr(where, field.name)) is not None
     }
