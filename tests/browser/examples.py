@@ -87,6 +87,7 @@ SKIPPED = {
     "/requests/{id}": "only with the code of the request",
     "/console/sign-in/provider/{name}": "leads to the provider",
     "/console/sign-in/provider/{name}/return": "where the provider leads back to",
+    "/console/sign-in/provider/{name}/end": "where the provider leads back to",
 }
 """Pages that show nothing by themselves, and why; they have tests of their own."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Error
 from playwright.sync_api import Page as BrowserPage
 
-from browser.examples import EXAMPLES, SKIPPED, VISITORS, Made
+from browser.examples import ALSO, EXAMPLES, SKIPPED, VISITORS, Made
 from chancery.domain.identity import GRANTS, Permission, Role
 from chancery.web.application import SECTIONS
 from chancery.web.pages import Page
@@ -27,14 +27,13 @@ class Stop:
     template: str
     address: str
     visitor: str
+    state: str = ""  # where there are several of one template
 
     @property
     def name(self) -> str:
         """A file name for it."""
-        return (
-            self.template.strip("/").replace("/", "-").translate(str.maketrans("", "", "{}"))
-            or "start"
-        )
+        path = self.template.strip("/").translate(str.maketrans("/", "-", "{}")) or "start"
+        return f"{path}.{self.state}" if self.state else path
 
 
 def look(page: BrowserPage, stop: Stop) -> int | None:
@@ -68,6 +67,9 @@ def stops(made: Made) -> Iterator[Stop]:
                 address = _address(page, made)
                 if address is not None:
                     yield Stop(page.path, address, _visitor(page))
+                for template, state, where in ALSO:
+                    if template == page.path:
+                        yield Stop(template, where(made), _visitor(page), state)
 
 
 def _address(page: Page, made: Made) -> str | None:
