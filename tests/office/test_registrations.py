@@ -7,6 +7,7 @@ import pytest
 from chancery.app.office import Office
 from chancery.domain import errors
 from chancery.domain.identity import SYSTEM
+from chancery.domain.registration import RaFilter
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,26 @@ def test_what_could_never_issue_is_refused(
         office.ras.put(SYSTEM, ra)
     assert (refusal.value.field, refusal.value.rule) == (field, rule)
     assert refusal.value.remedy
+
+
+def test_they_are_found_by_what_they_do(office: Office) -> None:
+    def names(**conditions: object) -> set[str]:
+        where = RaFilter(**conditions)  # type: ignore[arg-type]
+        return {ra.name for ra in office.ras.find(SYSTEM, where)} & {"main", "service", "automatic"}
+
+    assert names() == {"main", "service", "automatic"}
+    assert names(text="STRANGER") == set()
+    assert names(text="own TLS") == {"service"}
+    assert names(profile="user") == {"main", "automatic"}
+    assert names(authority="root-ca") == set()
+    assert names(public=True, disabled=False) == {"main"}
+    assert names(disabled=True) == set()
+
+
+def test_a_group_that_may_submit_somewhere_stays(office: Office) -> None:
+    with pytest.raises(errors.Conflict) as refusal:
+        office.identity.groups.delete(SYSTEM, "testers")
+    assert refusal.value.rule == "identity.group-in-use"
 
 
 def test_not_found_says_where_to_look(office: Office) -> None:

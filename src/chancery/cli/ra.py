@@ -18,10 +18,30 @@ Version = Annotated[int | None, Parameter(help="An older version.")]
 
 
 @app.command(name="list")
-def list_(*, api: Connection = DEFAULT) -> None:
+def list_(
+    *,
+    text: Annotated[str | None, Parameter(help="In name or description.")] = None,
+    profile: Annotated[str | None, Parameter(help="Which offer this profile.")] = None,
+    authority: Annotated[str | None, Parameter(help="Which issue from this CA.")] = None,
+    public: Annotated[
+        bool | None, Parameter(negative="--closed", help="Open without an account, or not.")
+    ] = None,
+    disabled: Annotated[
+        bool | None, Parameter(negative="--enabled", help="Which take nothing in, or which do.")
+    ] = None,
+    api: Connection = DEFAULT,
+) -> None:
     """List the registration authorities."""
+    where = {
+        "text": text,
+        "profile": profile,
+        "authority": authority,
+        "public": public,
+        "disabled": disabled,
+    }
     with api.open() as server:
-        output.listing(server.items("ras", limit=None), _COLUMNS, as_json=api.as_json)
+        found = server.items("ras", limit=None, **where)
+        output.listing(found, _COLUMNS, as_json=api.as_json)
 
 
 @app.command

@@ -68,6 +68,26 @@ class RegistrationAuthority:
         return self.daily_per_requester is not None or self.open_per_requester is not None
 
 
+@dataclass(frozen=True, slots=True)
+class RaFilter:
+    """Conditions on registration authorities.  *text* stands in name or description."""
+
+    text: str = ""
+    profile: str | None = None
+    authority: str | None = None
+    public: bool | None = None
+    disabled: bool | None = None
+
+    def fits(self, ra: RegistrationAuthority) -> bool:
+        return (
+            self.text.lower() in f"{ra.name} {ra.description}".lower()
+            and self.profile in (None, *ra.profiles)
+            and self.authority in (None, *ra.authorities)
+            and self.public in (None, ra.public)
+            and self.disabled in (None, ra.disabled)
+        )
+
+
 def check_ra(ra: RegistrationAuthority) -> None:
     """Raise BadRequest for the first fault that *ra* has by itself."""
     if not _NAME.fullmatch(ra.name):

@@ -51,6 +51,7 @@ class Preview:
     der: bytes | None = None
     lint: tuple[str, ...] = ()
     changes: tuple[Change, ...] | None = None
+    full: bool = False  # the full linter was asked, too
 
 
 class PreviewService:
@@ -133,7 +134,7 @@ class PreviewService:
         findings = list(lint(der))
         if full and not found:
             findings += self._linter(sample(profile, dn_profile))
-        return Preview(found, tuple(risks), decoded, der, tuple(findings), changes)
+        return Preview(found, tuple(risks), decoded, der, tuple(findings), changes, full)
 
 
 def _decoded(der: bytes) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from chancery.domain.errors import BadRequest, Conflict, NotFound
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.policy import PolicyKind, PolicyVersion
-from chancery.domain.registration import RegistrationAuthority, check_ra
+from chancery.domain.registration import RaFilter, RegistrationAuthority, check_ra
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
 from chancery.services.audit import event
@@ -23,9 +23,13 @@ class RaService:
 
     def all(self, principal: Principal) -> list[RegistrationAuthority]:
         """By name."""
+        return self.find(principal, RaFilter())
+
+    def find(self, principal: Principal, where: RaFilter) -> list[RegistrationAuthority]:
+        """Those that meet every condition given, by name; there are few, so they come whole."""
         demand(principal, Permission.RA_READ)
         with self._store.read() as session:
-            return session.registrations.all()
+            return [ra for ra in session.registrations.all() if where.fits(ra)]
 
     def show(self, principal: Principal, name: str) -> RegistrationAuthority:
         demand(principal, Permission.RA_READ)

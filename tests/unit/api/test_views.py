@@ -28,7 +28,7 @@ from chancery.domain.dn_profile import DnProfile
 from chancery.domain.errors import BadRequest
 from chancery.domain.names import Attribute, DistinguishedName, GeneralName, NameKind, Syntax
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
-from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.registration import RaFilter, RegistrationAuthority
 from chancery.domain.request import (
     Approval,
     CertificateRequest,
@@ -181,7 +181,7 @@ def behind() -> dict[str, Any]:
             all=[PROFILE], show=PROFILE, versions=[PROFILE], put=PROFILE, retire=None,
             dn_all=[DnProfile("tls", ())], dn_show=DnProfile("tls", ()), dn_put=DnProfile("tls", ()), dn_delete=None,
         ),
-        "ras": Told(all=[RA], show=RA, put=RA, delete=None),
+        "ras": Told(find=[RA], show=RA, put=RA, delete=None),
         "audit": Told(search=[RECORD], inclusion={"seq": 7}, published_checkpoint=b"origin\n7\n"),
         "audit_files": Told(published=b"\x01" * 32),
     }  # fmt: skip
@@ -287,7 +287,7 @@ def test_revocation(house: Any) -> None:
     assert who.post(f"{V1}/certificates/5a/release", {"authority": "issuing"}).status == 200
     renewed = who.post(f"{V1}/certificates/5a/renew", {"csr": "MAA="})
     assert (renewed.status, renewed.json["state"]) == (201, "pending")
-    assert house.services.delivery.last == ("renew", "5a", None, b"0\x00")
+    assert house.services.delivery.last == ("renew", "5a", None, b"0\x00", {"server_key": False})
 
 
 def test_authorities(house: Any) -> None:
@@ -384,6 +384,8 @@ def test_profiles_and_ras(house: Any) -> None:
     assert who("PUT", f"{V1}/dn-profiles/tls", {"attributes": []}).status == 200
     assert who("DELETE", f"{V1}/dn-profiles/tls").status == 204
 
+    assert who.get(f"{V1}/ras?profile=tls-server&disabled=false").json[0]["name"] == RA.name
+    assert house.services.ras.last == ("find", RaFilter(profile="tls-server", disabled=False))
     ra = who.get(f"{V1}/ras/default").json
     assert who("PUT", f"{V1}/ras/default", ra).json == ra
     assert house.services.ras.last == ("put", RA, {"accept_risks": {}})

@@ -134,6 +134,13 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     (f"certificate release {SERIAL}", "POST", "/certificates/abcd/release", {}, {}),
     (f"certificate renew {SERIAL}", "POST", "/certificates/abcd/renew", {}, {}),
     (f"certificate renew {SERIAL} {{csr}}", "POST", "/certificates/abcd/renew", {}, {"csr": CSR}),
+    (
+        f"certificate renew {SERIAL} --server-key",
+        "POST",
+        "/certificates/abcd/renew",
+        {},
+        {"server_key": True},
+    ),
     (f"certificate lint {SERIAL}", "GET", "/certificates/abcd/lint", {}, None),
     # revocation lists
     ("portal profiles", "GET", "/portal/profiles", {"limit": "500"}, None),
@@ -339,6 +346,13 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ),
     ("dn-profile try {rule}", "POST", "/dn-profiles/mine/dry-run", {"last": "100"}, MINE),
     ("ra list", "GET", "/ras", {"limit": "500"}, None),
+    (
+        "ra list --profile p --enabled --public",
+        "GET",
+        "/ras",
+        {"limit": "500", "profile": "p", "disabled": "false", "public": "true"},
+        None,
+    ),
     ("ra show r", "GET", "/ras/r", {}, None),
     ("ra put {rule}", "PUT", "/ras/mine", {}, {"name": "mine"}),
     ("ra diff r --file {rule}", "POST", "/ras/r/preview", {}, {"name": "r"}),

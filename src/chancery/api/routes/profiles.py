@@ -14,7 +14,7 @@ from chancery.api.routing import Door, Who
 from chancery.domain.dn_profile import DnProfile
 from chancery.domain.identity import Permission
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
-from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.registration import RaFilter, RegistrationAuthority
 from chancery.wire import documents
 
 profiles = Door("/profiles", "profiles")
@@ -22,6 +22,9 @@ dn_profiles = Door("/dn-profiles", "profiles")
 ras = Door("/ras", "registration authorities")
 
 Document = dict[str, Any]
+Text = Annotated[str, Query(max_length=128, description="In name or description.")]
+Slug = Annotated[str | None, Query(max_length=128, description="Exactly this one.")]
+Public = Annotated[bool | None, Query(description="Whether people without an account may submit.")]
 
 
 class ProfileOut(Out):
@@ -124,9 +127,18 @@ def delete_dn_profile(who: Who, using: Using, name: str) -> None:
 
 
 @ras.route("GET", "", Permission.RA_READ)
-def list_ras(who: Who, using: Using) -> list[Document]:
-    """List the registration authorities."""
-    return [_document(ra) for ra in using.ras.all(who)]
+def list_ras(
+    who: Who,
+    using: Using,
+    text: Text = "",
+    profile: Slug = None,
+    authority: Slug = None,
+    public: Public = None,
+    disabled: bool | None = None,
+) -> list[Document]:
+    """List the registration authorities that meet every condition given."""
+    where = RaFilter(text, profile, authority, public, disabled)
+    return [_document(ra) for ra in using.ras.find(who, where)]
 
 
 @ras.route("GET", "/{name}", Permission.RA_READ)

@@ -89,7 +89,11 @@ class Groups:
 
         def work(session: Session) -> None:
             group_of(session, name)
-            ras = [ra.name for ra in session.registrations.all() if ra.approval_group == name]
+            ras = [
+                ra.name
+                for ra in session.registrations.all()
+                if name in (ra.approval_group, *ra.submit_groups)
+            ]
             owned = [c.name for c in session.authorities.containers() if c.owner_group == name]
             if ras or owned:
                 raise Conflict(

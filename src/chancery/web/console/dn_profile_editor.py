@@ -128,7 +128,7 @@ def _editor(
     within = values.text("within") or None
     policy = visit.services.policy
     preview = None
-    if block != "trial":
+    if block != "trial" or not visit.partial:
         preview = judging.preview_of(
             read, lambda p: policy.previews.dn_profile(visit.principal, p, within=within)
         )

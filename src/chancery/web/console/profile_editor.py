@@ -8,6 +8,7 @@ from chancery.domain.errors import BadRequest
 from chancery.domain.profile import ExtensionProfile
 from chancery.domain.validity import LeafAfterIssuer
 from chancery.services.dry_run import DEFAULT_LAST, MAX_LAST
+from chancery.services.preview import Preview
 from chancery.services.profile_diff import said
 from chancery.web.console import drafts, judging, profile_form
 from chancery.web.console.profiles import HOME, MANAGE
@@ -110,8 +111,8 @@ def draft(visit: Visit) -> Response:
     """What a button of the form does that saves nothing: rows, preview, dry run."""
     what = visit.form.text("do")
     editing = visit.form.text("editing")
-    if what == "preview":
-        return _editor(visit, visit.form, editing=editing, block="preview")
+    if what in ("preview", "full"):
+        return _editor(visit, visit.form, editing=editing, block="preview", full=what == "full")
     if what == "try":
         return _editor(visit, visit.form, editing=editing, block="trial", tried=True)
     visit.form, focus = drafts.with_rows_changed(visit.form, what, profile_form.FRESH)
@@ -149,15 +150,17 @@ def _editor(
     block: str | None = None,
     focus: str = "",
     tried: bool = False,
+    full: bool = False,
 ) -> Response:
     def read() -> ExtensionProfile:
         return profile_form.profile_of(values)
 
+    def judge(profile: ExtensionProfile) -> Preview:
+        return visit.services.policy.previews.profile(visit.principal, profile, full=full)
+
     preview = None
-    if block != "trial":
-        preview = judging.preview_of(
-            read, lambda p: visit.services.policy.previews.profile(visit.principal, p)
-        )
+    if block != "trial" or not visit.partial:
+        preview = judging.preview_of(read, judge)
     run, why_not = None, None
     if tried:
         last = values.number("last", DEFAULT_LAST, least=1, most=MAX_LAST) or DEFAULT_LAST

@@ -112,7 +112,8 @@ def export(visit: Visit) -> Response:
 def retire(visit: Visit) -> Response:
     name = visit.path["name"]
     visit.services.profiles.retire(visit.principal, name)
-    return visit.redirect(HOME, f"{name} is retired; its versions stay on record.")
+    notice = f"{name} is retired. To bring it back, edit from one of its versions and save."
+    return visit.redirect(f"{HOME}/{name}/versions", notice)
 
 
 def tabs(name: str, active: str) -> list[tuple[str, str, bool]]:

@@ -130,7 +130,7 @@ def _editor(
 
     policy = visit.services.policy
     preview = None
-    if block != "trial":
+    if block != "trial" or not visit.partial:
         preview = judging.preview_of(read, lambda ra: policy.previews.ra(visit.principal, ra))
     run, why_not = None, None
     if tried:

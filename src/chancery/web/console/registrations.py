@@ -6,7 +6,7 @@ The form is in ``registration_editor``.
 from starlette.responses import Response
 
 from chancery.domain.identity import Permission
-from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.registration import RaFilter
 from chancery.services.profile_diff import Change, differences, said
 from chancery.web.console import judging
 from chancery.web.console.judging import as_json
@@ -27,9 +27,17 @@ pages = Pages(
 
 @pages.get("", READ)
 def found(visit: Visit) -> Response:
-    """Every registration authority; filtered here, for there are few."""
+    """Every registration authority that meets the filters."""
     every = visit.services.ras.all(visit.principal)
-    shown = [ra for ra in every if _wanted(visit, ra)]
+    query, state = visit.query, visit.query.text("state")
+    where = RaFilter(
+        query.text("q"),
+        query.text("profile") or None,
+        query.text("authority") or None,
+        True if state == "public" else None,
+        {"open": False, "closed": True}.get(state),
+    )
+    shown = visit.services.ras.find(visit.principal, where)
     return visit.render(
         "console/registrations/list.html",
         block="results",
@@ -38,18 +46,6 @@ def found(visit: Visit) -> Response:
         profiles=[(p, p) for p in sorted({p for ra in every for p in ra.profiles})],
         authorities=[(a, a) for a in sorted({a for ra in every for a in ra.authorities})],
         states=STATES,
-    )
-
-
-def _wanted(visit: Visit, ra: RegistrationAuthority) -> bool:
-    query = visit.query
-    profile, authority = query.text("profile"), query.text("authority")
-    state = {"": True, "open": not ra.disabled, "public": ra.public, "closed": ra.disabled}
-    return (
-        query.text("q").lower() in f"{ra.name} {ra.description}".lower()
-        and (not profile or profile in ra.profiles)
-        and (not authority or authority in ra.authorities)
-        and state.get(query.text("state"), True)
     )
 
 
