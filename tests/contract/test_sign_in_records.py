@@ -1,10 +1,14 @@
 """Sessions and second factors on record, on either engine."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from alembic import command
 
-from chancery.adapters.storage import SqlStore
+from chancery.adapters.storage import SqlStore, migrate, open_store
+from chancery.adapters.storage.engine import parse_url, writing_engine
+from chancery.adapters.storage.upgrading import configuration
 from chancery.domain.errors import AlreadyExists, Conflict, NotFound, WrongState
 from chancery.domain.identity import Group, Role, RoleClass, User
 from chancery.domain.request import Approval
@@ -188,9 +192,7 @@ def test_recovery_codes(store: SqlStore) -> None:
 def test_factors_go_with_the_account(store: SqlStore) -> None:
     store.write(lambda s: s.factors.put_totp(TotpSecret("rita", b"x", True, NOW)))
     store.write(lambda s: s.factors.set_recovery_codes("rita", ["a" * 64]))
-    store.write(
-        lambda s: s.factors.add_passkey(Passkey("A", "rita", "k", b"", 0, (), False, NOW))
-    )
+    store.write(lambda s: s.factors.add_passkey(Passkey("A", "rita", "k", b"", 0, (), False, NOW)))
     store.write(lambda s: s.identities.delete_user("rita"))
     with store.read() as read:
         assert read.factors.totp("rita") is None
@@ -232,3 +234,32 @@ def test_approvals_of_two(store: SqlStore) -> None:
     with store.read() as read:
         assert read.requests.approvals(request.id) == [yes, alone]
     assert yes.people == {"rita", "oscar"}
+
+
+def test_accounts_and_groups_of_before_are_as_they_were(empty_url: str) -> None:
+    if empty_url.startswith("sqlite"):
+        Path(empty_url.removeprefix("sqlite:///")).touch()
+    engine = writing_engine(parse_url(empty_url))
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO user_account (name, display_name, email, role_class, disabled,"
+            f" failed_logins, created_at) VALUES ('rita', 'Rita', '', 'general', false, 0, {NOW})"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO user_group (name, description, role_class) VALUES ('old', '', 'general')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO group_member (user_name, group_name, role_class)"
+            " VALUES ('rita', 'old', 'general')"
+        )
+    engine.dispose()
+    migrate(empty_url)
+    opened = open_store(empty_url, clock=None)  # type: ignore[arg-type]
+    with opened.read() as read:
+        found, group = read.identities.user("rita"), read.identities.group("old")
+    opened.close()
+    assert found is not None
+    assert (found.must_change_password, found.groups) == (False, {"old"})
+    assert group is not None
+    assert (group.logins_required, group.members) == (1, {"rita"})
