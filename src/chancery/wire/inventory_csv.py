@@ -83,7 +83,11 @@ def layout(data: bytes, wanted: Mapping[str, str], *, decimal: bool = False) -> 
     """Read the header.  *wanted* maps what a column holds to its heading, where it is no guess."""
     head = _decode(data).partition("\n")[0]
     delimiter = max(",;\t|", key=head.count)
-    headings = [cell.strip() for cell in next(csv.reader([head], delimiter=delimiter), [])]
+    try:
+        cells = next(csv.reader([head], delimiter=delimiter), [])
+    except csv.Error as error:
+        raise _bad(f"is no heading of a CSV: {error}", "csv.syntax") from error
+    headings = [cell.strip() for cell in cells]
     lowered = [re.sub(r"[\s_]+", " ", heading.lower()) for heading in headings]
     found = {
         kind: lowered.index(alias)
@@ -148,7 +152,8 @@ def _row(line: int, cells: list[str], how: Layout) -> InventoryRow:
             reason=None if stands else _reason(given.get("reason", ""), status),
         )
     except BadRequest as error:
-        return InventoryRow(line, serial=given.get("serial", "")[:64], error=error)
+        serial, subject = given.get("serial", "")[:64], _subject(given)
+        return InventoryRow(line, serial=serial, subject=subject, error=error)
 
 
 def _certificate(text: str) -> bytes:

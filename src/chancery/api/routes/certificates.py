@@ -43,8 +43,10 @@ class CertificateOut(Out):
     invalidity_date: int | None
     profile: str
     profile_sha256: str
-    key_sha256: str
-    sha256: str
+    key_sha256: str | None
+    sha256: str | None = Field(
+        description="Null, as the one before, where only an entry in an imported list is known."
+    )
     request_id: str
     requester: str
     issued_at: int
@@ -93,6 +95,9 @@ class RenewIn(In):
     csr: Annotated[str, Field(max_length=100_000)] | None = Field(
         default=None, description="For a new key: PKCS#10 as PEM, or base64 of its DER."
     )
+    server_key: bool = Field(
+        default=False, description="For another key made here, where the first one was."
+    )
     authority: Name | None = None
 
 
@@ -116,6 +121,8 @@ def _fields(record: CertificateRecord) -> dict[str, object]:
     return fields | {
         "names": [name.text for name in record.names],
         "reason": record.reason.name if record.reason is not None else None,
+        "key_sha256": record.key_sha256 or None,
+        "sha256": record.sha256 if record.der else None,
     }
 
 
@@ -247,7 +254,9 @@ def renew_certificate(
     """Ask for the successor of one's own certificate, with the same key or a new one."""
     body = body or RenewIn()
     csr = csr_octets(body.csr) if body.csr is not None else None
-    answer = answer_of(using.delivery.renew(who, serial, body.authority, csr))
+    answer = answer_of(
+        using.delivery.renew(who, serial, body.authority, csr, server_key=body.server_key)
+    )
     return SubmittedOut.model_validate(answer, from_attributes=True)
 
 

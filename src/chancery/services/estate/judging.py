@@ -1,6 +1,7 @@
 """What is to become of each certificate of an import: whose it is, and whether it is known."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -16,6 +17,7 @@ from chancery.services.issuers import find
 from chancery.wire import foreign_certificate
 from chancery.wire.foreign_certificate import ForeignCertificate
 
+_COMMON_NAME = re.compile(r"(?:^|[,+])CN=((?:[^,+\\]|\\.)+)")
 _V, _H, _R = CertificateStatus.VALID, CertificateStatus.HELD, CertificateStatus.REVOKED
 MOVES: Final = frozenset({(_V, _H), (_V, _R), (_H, _R), (_H, _V)})
 """How the status of an imported certificate may change when its list is read again."""
@@ -85,8 +87,7 @@ class Judge:
     def _issuer(self, item: Item) -> tuple[Issuer, str]:
         known = self._signer(item.certificate) if item.certificate else self._named_in(item)
         if known is None:
-            digest = hashlib.sha256(item.issuer.encode()).hexdigest()
-            return Issuer.FOREIGN, FOREIGN + digest[:16]
+            return Issuer.FOREIGN, mark_of(item.issuer)
         if known.closed is not None:
             raise _bad(known.closed, "container.owner", "ask a member of that group")
         if known.kind is Issuer.OWN and item.certificate is None and item.status is _V:
@@ -140,6 +141,14 @@ class Judge:
             return replace(row, outcome=Outcome.KNOWN, note=f"also in {other}")
         self._seen[row.authority, row.serial] = place
         return standing(self._session, row)
+
+
+def mark_of(issuer: str) -> str:
+    """Under what the certificates of a stranger stand: readable, and one of a kind."""
+    common = _COMMON_NAME.search(issuer)
+    words = re.sub(r"[^a-z0-9]+", "-", (common[1] if common else issuer).lower()).strip("-")
+    digest = hashlib.sha256(issuer.encode()).hexdigest()
+    return f"{FOREIGN}{words[:40].strip('-') or 'issuer'}-{digest[:8]}"
 
 
 def standing(session: Session, row: EstateRow) -> EstateRow:
