@@ -67,9 +67,9 @@ class FollowingService:
         with self._admission.guess(principal, codes[0] if codes else None):
             with self._store.read() as session:
                 request = session.requests.get(request_id)
-                for code in codes[:_CODES] if request is not None else ():
-                    if hmac.compare_digest(request.code_sha256 or "", hash_code(code)):
-                        return code, _followed(session, request)
+                opening = _opening(request, codes[:_CODES])
+                if request is not None and opening is not None:
+                    return opening, _followed(session, request)
             raise NotFound(
                 "this browser does not know the code of this request",
                 field="code",
@@ -86,6 +86,13 @@ class FollowingService:
         """One request and what has come of it; NotFound for who may not know it exists."""
         with self._admission.guess(principal, code), self._store.read() as session:
             return _followed(session, visible(session, principal, request_id, code))
+
+
+def _opening(request: CertificateRequest | None, codes: Sequence[str]) -> str | None:
+    """The first of *codes* that is this request's."""
+    wanted = request.code_sha256 if request is not None else None
+    found = (code for code in codes if hmac.compare_digest(wanted or "", hash_code(code)))
+    return next(found, None)
 
 
 def _followed(session: Session, request: CertificateRequest) -> Followed:
