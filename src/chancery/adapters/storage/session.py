@@ -6,8 +6,8 @@ from chancery.adapters.storage.audit import SqlAuditTrail
 from chancery.adapters.storage.authorities import SqlAuthorities
 from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crls import SqlCrls
-from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.estate import SqlEstates
+from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.idempotency import SqlIdempotency
 from chancery.adapters.storage.identities import SqlIdentities
 from chancery.adapters.storage.jobs import SqlJobs
