@@ -170,10 +170,13 @@ def renew(
     /,
     *,
     authority: Authority = None,
+    server_key: Annotated[
+        bool, Parameter(help="Have another key made by the server, where the first one was.")
+    ] = False,
     api: Connection = DEFAULT,
 ) -> None:
-    """Ask for a successor: with the same key, or with the new key of a CSR file."""
-    body: Json = read_csr(csr_file)
+    """Ask for a successor: with the same key, the new key of a CSR file, or one made here."""
+    body: Json = read_csr(csr_file) | ({"server_key": True} if server_key else {})
     _change(serial, "renew", body, authority, api)
 
 

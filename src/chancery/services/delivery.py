@@ -141,8 +141,12 @@ class DeliveryService:
         serial: str,
         authority: str | None = None,
         csr: bytes | None = None,
+        *,
+        server_key: bool = False,
     ) -> Submitted:
         """Ask for the successor of a certificate: the same key, or that of a new *csr*.
+
+        Of a key that was made here, with *server_key*, another of its kind.
 
         The renewal is a request like any other: the whole policy applies
         again, as it stands today (incident I13).
@@ -150,7 +154,9 @@ class DeliveryService:
         record, original = self.renewable(principal, serial, authority)
         if csr is not None:
             _same_names(pkcs10.decode(csr), original, record)
-        return self._registration.submit(principal, _renewal(original, record, csr))
+        return self._registration.submit(
+            principal, _renewal(original, record, csr, server_key=server_key)
+        )
 
     def renewable(
         self, principal: Principal, serial: str, authority: str | None = None
@@ -243,23 +249,35 @@ def _same_names(
 
 
 def _renewal(
-    original: CertificateRequest, record: CertificateRecord, csr: bytes | None
+    original: CertificateRequest,
+    record: CertificateRecord,
+    csr: bytes | None,
+    *,
+    server_key: bool,
 ) -> Submission:
     first = submission_of(original)
-    if csr is None and first.csr is None:
+    if server_key and (csr is not None or first.server_key is None):
+        raise BadRequest(
+            "only a key that was made here is followed by another one made here",
+            field="server_key",
+            rule="renewal.key",
+            remedy="send a CSR with a new key",
+        )
+    if csr is None and first.csr is None and not server_key:
         raise BadRequest(
             "the key was made here and is not used twice",
             field="csr",
             rule="renewal.key",
             remedy="send a CSR with a new key, or ask for a new server-side key",
         )
-    kind = RequestKind.RENEW_SAME_KEY if csr is None else RequestKind.RENEW_NEW_KEY
+    same = csr is None and not server_key
+    kind = RequestKind.RENEW_SAME_KEY if same else RequestKind.RENEW_NEW_KEY
     return replace(
         first,
         ra=original.ra,
         authority=original.authority,
         csr=first.csr if csr is None else csr,
-        server_key=None,
+        server_key=first.server_key if server_key else None,
         kind=kind,
         renews=record.id,
     )

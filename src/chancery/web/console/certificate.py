@@ -112,6 +112,43 @@ def release(visit: Visit) -> Response:
     return visit.redirect(address(record), "Released: it is good again.")
 
 
+@pages.get("/{authority}/{serial}/renew", Permission.REQUEST_SUBMIT)
+def renewal(visit: Visit) -> Response:
+    """Asks with which key; raises why it is not renewed now."""
+    record, original = visit.services.delivery.renewable(
+        visit.principal, visit.path["serial"], visit.path["authority"]
+    )
+    here = original.server_key_id is not None
+    return visit.render(
+        "console/certificates/renew.html",
+        record=record,
+        named=content.called(record.subject, record.names, record.serial),
+        here=here,
+        ways=[
+            ("server", "Another key made here", "You fetch it as a PKCS#12 file when issued.")
+            if here
+            else ("same", "The same key", "Nothing changes but the dates and the serial number."),
+            ("csr", "A new key of mine", "Send a CSR with the same names, made with a new key."),
+        ],
+    )
+
+
+@pages.post("/{authority}/{serial}/renew", Permission.REQUEST_SUBMIT)
+def renew(visit: Visit) -> Response:
+    """Ask for the successor; the whole policy applies again."""
+    way = visit.form.required("way", "the key")
+    csr = visit.form.required("csr", "the CSR") if way == "csr" else None
+    made = visit.services.delivery.renew(
+        visit.principal,
+        visit.path["serial"],
+        visit.path["authority"],
+        csr.encode(errors="replace") if csr is not None else None,
+        server_key=way == "server",
+    )
+    said = "Renewed." if made.certificate is not None else "Submitted; it waits for approval."
+    return visit.redirect(f"/console/requests/{made.request.id}", said)
+
+
 def address(record: CertificateRecord) -> str:
     """Where its page is."""
     return f"/console/certificates/{record.authority}/{record.serial}"

@@ -162,14 +162,12 @@ def _attributes(offer: Offer, *, by_server: bool) -> Iterator[Attribute]:
             short,
             content.attribute(short),
             rule.required and rule.value is None and (by_server or not from_csr),
-            _help(rule, instead=from_csr and not by_server),
+            _help(rule),
             rule.value or "",
         )
 
 
-def _help(rule: AttributeRule, *, instead: bool) -> str:
-    if instead:
-        return "Instead of what the CSR says; leave it empty to keep that."
+def _help(rule: AttributeRule) -> str:
     if rule.value is not None:
         return f"{rule.value} if you leave it empty."
     return f"It must match {rule.regex}" if rule.regex else ""
