@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from chancery.domain.dn_profile import AttributeRule, DnProfile, Uniqueness, ValueSource
 from chancery.domain.errors import BadRequest
-from chancery.domain.names import NameKind
+from chancery.domain.names import NameKind, Syntax
 from chancery.domain.profile import (
     BasicConstraints,
     CertificatePolicy,
@@ -17,9 +18,10 @@ from chancery.domain.profile import (
     Override,
     SanRule,
 )
-from chancery.domain.shipped import PROFILES
+from chancery.domain.registration import RaEvent, RegistrationAuthority
+from chancery.domain.shipped import DN_PROFILES, PROFILES
 from chancery.domain.validity import LeafAfterIssuer
-from chancery.web.console import drafts, profile_form
+from chancery.web.console import dn_profile_form, drafts, profile_form, registration_form
 
 EVERYTHING = ExtensionProfile(
     name="everything",
@@ -62,6 +64,57 @@ EVERYTHING = ExtensionProfile(
 @pytest.mark.parametrize("profile", [*PROFILES, EVERYTHING], ids=lambda profile: profile.name)
 def test_a_profile_comes_back_as_it_was(profile: ExtensionProfile) -> None:
     assert profile_form.profile_of(drafts.draft(profile_form.pairs_of(profile))) == profile
+
+
+SUBJECT = DnProfile(
+    "subject",
+    (
+        AttributeRule("2.5.4.6", Syntax.PRINTABLE, ValueSource.FIXED, "DE", max_length=2),
+        AttributeRule(
+            "2.5.4.3", Syntax.BMP, ValueSource.DEFAULT, "www", True, min_length=2, rdn=0,
+            regex="[a-z]+",
+        ),
+        AttributeRule("1.2.3.4", Syntax.NUMERIC, ValueSource.REQUESTER, max_length=9, rdn=0),
+    ),
+    Uniqueness.SUBJECT_AND_KEY,
+    "Each field has something else",
+)  # fmt: skip
+OFFICE = RegistrationAuthority(
+    name="office",
+    profiles=("a", "b"),
+    authorities=("second", "first"),
+    approval_group="officers",
+    approvals=2,
+    anonymous=True,
+    request_lifetime_s=90_000,
+    max_pending=7,
+    submit_groups=("staff", "robots"),
+    description="Each field has something else",
+    daily_per_requester=3,
+    open_per_requester=1,
+    notify=("a@example.org", "b@example.org"),
+    notify_events=(RaEvent.WAITING, RaEvent.EXPIRING),
+    disabled=True,
+)
+
+
+@pytest.mark.parametrize("profile", [*DN_PROFILES, SUBJECT], ids=lambda profile: profile.name)
+def test_a_dn_profile_comes_back_as_it_was(profile: DnProfile) -> None:
+    assert dn_profile_form.profile_of(drafts.draft(dn_profile_form.pairs_of(profile))) == profile
+
+
+@pytest.mark.parametrize(
+    "ra", [OFFICE, replace(OFFICE, submit_groups=(), notify=(), open_per_requester=None)]
+)
+def test_a_registration_authority_comes_back_as_it_was(ra: RegistrationAuthority) -> None:
+    assert registration_form.ra_of(drafts.draft(registration_form.pairs_of(ra))) == ra
+
+
+def test_an_issuer_that_is_not_ticked_is_no_default() -> None:
+    pairs = [
+        pair for pair in registration_form.pairs_of(OFFICE) if pair != ("ra.authorities", "second")
+    ]
+    assert registration_form.ra_of(drafts.draft(pairs)).authorities == ("first",)
 
 
 @pytest.mark.parametrize(
