@@ -352,6 +352,45 @@ def test_a_directory_that_left_the_settings_vouches_for_nobody(
         fewer.authenticate_password("alice@corp", password_of("alice"), ORIGIN)
 
 
+def test_idle_accounts_are_asked_about_as_well(
+    directory_server: Slapd, house: House, newcomer: str
+) -> None:
+    names = [house.signs_in(name).name for name in ("alice", "bob", newcomer)]
+    directory_server.remove_entry(dn_of(newcomer.capitalize()))
+    house.later(60)
+    assert [house.identity.directories.review(2) for _ in range(3)] == [0, 1, 0]
+    assert not house.identity.users.show(SYSTEM, names[2]).roles
+    assert house.identity.users.show(SYSTEM, names[0]).roles
+
+
+class Counting(LdapDirectory):
+    """Notes what it is asked."""
+
+    def __init__(self, plan: LdapPlan) -> None:
+        super().__init__(plan)
+        self.asked: list[str] = []
+
+    def _somewhere(self, work: Any, *, own: bool = True) -> Any:
+        self.asked.append("search" if own else "bind")
+        return super()._somewhere(work, own=own)
+
+
+def test_every_failure_asks_the_same_questions(
+    directory_server: Slapd, open_house: Callable[..., House]
+) -> None:
+    """What takes time in a sign-in: a hash, a search, a bind.  No name saves or costs one."""
+    directory = Counting(plan_of(directory_server))
+    house = open_house(DirectorySource(Source("corp", "corp", "@corp", MAPPING), directory))
+    house.signs_in("bob")
+    seen = {}
+    for name in ("ada", "bob", "bob@corp", "alice", "nobody", "nobody@corp", "twin", "A*)("):
+        directory.asked.clear()
+        with refused(NotAuthenticated, "password"):
+            house.signs_in(name, "wrong")
+        seen[name] = list(directory.asked)
+    assert set(map(tuple, seen.values())) == {("search", "bind")}, seen
+
+
 def test_administrators_see_directories_and_try_them(house: House) -> None:
     ada = house.identity.authenticate_password("ada", PASSWORD, ORIGIN)
     house.signs_in("alice")

@@ -68,6 +68,7 @@ def source_of(plan: ProviderPlan, redirect_uri: str, **changes: Any) -> Provider
         issuer=plan.issuer,
         client_id=plan.client_id,
         redirect_uri=redirect_uri,
+        signed_out_uri="https://ca.example.org/console/sign-in",
     )
     return replace(made, **changes)
 
@@ -277,7 +278,7 @@ def test_the_word_of_a_provider_grows_old(openid_provider: Provider, house: Hous
 def test_where_sessions_end_and_who_is_asked(
     openid_provider: Provider, house: House, plan: ProviderPlan
 ) -> None:
-    url = house.identity.providers.end_session_url("op", "https://ca.example.org/")
+    url = house.identity.providers.end_session_url("op")
     assert url is not None
     assert url.startswith(openid_provider.issuer)
     (view,) = house.identity.providers.list(SYSTEM)

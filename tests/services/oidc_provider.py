@@ -170,7 +170,9 @@ class Provider:
             "client_id": f"chancery-{algorithm}",
             "client_secret": SECRET,
             "redirect_uris": [self.redirect_uri],
-            "post_logout_redirect_uris": [self.redirect_uri.partition("/console")[0] + "/"],
+            "post_logout_redirect_uris": [
+                self.redirect_uri.partition("/console")[0] + "/console/sign-in"
+            ],
             "response_types": ["code"],
             "grant_types": ["authorization_code"],
             "id_token_signed_response_alg": algorithm,

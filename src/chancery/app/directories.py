@@ -86,6 +86,7 @@ def provider_sources(given: tuple[ProviderSettings, ...], https: str) -> list[Pr
             issuer=one.issuer,
             client_id=one.client_id,
             redirect_uri=f"{https}/console/sign-in/provider/{one.name}/return",
+            signed_out_uri=f"{https}/console/sign-in",
             login_claim=one.login_claim,
             group_claim=one.group_claim,
             acr_values=one.acr_values,

@@ -66,6 +66,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("authorities", 60, work.sweeps.authorities),
         Job("outbox", 3600, work.tidy),
         Job("sessions", 300, office.identity.sessions.sweep),
+        Job("directories", 60, office.identity.directories.review),
     ]
 
 

@@ -19,6 +19,8 @@ MAX_ANSWER: Final = 1024 * 1024  # octets
 _FRESH_S: Final = 3600
 _STALE_S: Final = 24 * 3600  # how long what was fetched is used while the provider is away
 _UNKNOWN_KEY_S: Final = 60  # how often an unknown key may send us to fetch again
+_PAUSE_S: Final = 5
+_AT_ONCE: Final = 8  # a slow provider holds no more threads than this
 _REQUIRED: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ENDPOINTS: Final = (*_REQUIRED, "userinfo_endpoint", "end_session_endpoint")
 
@@ -42,6 +44,8 @@ class Documents:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._context = context
         self._lock = threading.RLock()
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._away_until = 0.0
         self._metadata: tuple[float, dict[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
 
@@ -85,7 +89,35 @@ class Documents:
         form: Mapping[str, str] | None = None,
         accept: frozenset[int] = frozenset({200}),
     ) -> tuple[int, dict[str, Any]]:
-        """Ask, and return status and JSON object; Away for any other status or answer."""
+        """Ask, and return status and JSON object; Away for any other status or answer.
+
+        After a time-out nobody waits for the provider again for a few seconds.
+        """
+        if time.monotonic() < self._away_until:
+            raise Away("it did not answer a moment ago")
+        if not self._slots.acquire(timeout=self._plan.timeout_s):
+            raise Away("too many sign-ins wait for it")
+        try:
+            status, body = self._asked(method, url, headers, form)
+        finally:
+            self._slots.release()
+        if status not in accept:
+            raise Away(f"{url} answers {status}")
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise Away(f"{url} answers something that is not JSON") from error
+        if not isinstance(document, dict):
+            raise Away(f"{url} answers JSON that is no object")
+        return status, document
+
+    def _asked(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        form: Mapping[str, str] | None,
+    ) -> tuple[int, bytes]:
         try:
             with (
                 self._client() as client,
@@ -96,18 +128,10 @@ class Documents:
                     body += part
                     if len(body) > MAX_ANSWER:
                         raise Away(f"{url} answers more than {MAX_ANSWER} octets")
-                status = answer.status_code
+                return answer.status_code, body
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            self._away_until = time.monotonic() + _PAUSE_S
             raise Away(f"{url}: {error or type(error).__name__}") from error
-        if status not in accept:
-            raise Away(f"{url} answers {status}")
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise Away(f"{url} answers something that is not JSON") from error
-        if not isinstance(document, dict):
-            raise Away(f"{url} answers JSON that is no object")
-        return status, document
 
     def _client(self) -> httpx2.Client:
         """One for each question: sign-ins are rare, and a connection kept for later may be dead."""

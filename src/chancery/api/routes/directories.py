@@ -67,13 +67,18 @@ class CheckOut(Out):
 
 
 class ProviderOut(Out):
-    """An OpenID provider.  *redirect_uri* is what it must be told to send browsers to."""
+    """An OpenID provider.
+
+    *redirect_uri* is where it must be told to send browsers after a sign-in,
+    *signed_out_uri* after a sign-out.
+    """
 
     name: str
     title: str
     issuer: str
     client_id: str
     redirect_uri: str
+    signed_out_uri: str
     suffix: str
     standing_s: int
     mapping: list[MappedOut]
@@ -116,6 +121,7 @@ def list_providers(who: Who, using: Using) -> list[ProviderOut]:
             issuer=one.issuer,
             client_id=one.client_id,
             redirect_uri=one.redirect_uri,
+            signed_out_uri=one.signed_out_uri,
             suffix=one.suffix,
             standing_s=one.standing_s,
             mapping=_mapping(one.mapping),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from chancery.domain import directory_names
 from chancery.domain.directory import Mapped, Person, Trial
-from chancery.domain.errors import Conflict, NotFound, Unavailable
+from chancery.domain.errors import Conflict, NotAuthenticated, NotFound, Unavailable
 from chancery.domain.identity import Permission, Principal, User
 from chancery.ports import Store
 from chancery.services.access import demand
@@ -90,6 +90,7 @@ class Directories:
         self._vouching = vouching
         self._standing = standing
         self._sources = {source.source.name: source for source in sources}
+        self._reviewed = ""  # the last account of the latest round
         self._searched = [source for source in sources if source.searched]
 
     @property
@@ -133,6 +134,30 @@ class Directories:
         except Unavailable:
             return self._searched[-1].source.name
         return candidate.away
+
+    def review(self, most: int = 200) -> int:
+        """Ask about the next *most* accounts, so that the record is true of idle ones as well.
+
+        Return how many of them nobody vouches for any more.
+        """
+        with self._store.read() as session:
+            known = sorted(
+                vouched.user
+                for source in self._sources.values()
+                for vouched in session.vouched.all(source.source.key)
+            )
+            later = [name for name in known if name > self._reviewed][:most]
+            users = [user for name in later if (user := session.identities.user(name))]
+        self._reviewed = later[-1] if len(later) == most else ""
+        away: set[str | None] = set()
+        gone = 0
+        for user in users:
+            try:
+                if user.directory not in away and self._standing.current(user):
+                    away.add(user.directory)
+            except NotAuthenticated:
+                gone += 1
+        return gone
 
     # For administrators
 

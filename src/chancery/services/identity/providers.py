@@ -68,6 +68,7 @@ class ProviderView:
     issuer: str
     client_id: str
     redirect_uri: str
+    signed_out_uri: str
     suffix: str
     standing_s: int
     mapping: tuple[Mapped, ...]
@@ -151,9 +152,10 @@ class Providers:
         account = self._vouching.admit(source.source, person, origin)
         return Finished(account, flow.return_to, flow.purpose)
 
-    def end_session_url(self, name: str, return_to: str) -> str | None:
+    def end_session_url(self, name: str) -> str | None:
         """Where a browser ends its session at the provider, if it has such a place."""
-        return self._known(name).provider.end_session_url(return_to)
+        source = self._known(name)
+        return source.provider.end_session_url(source.signed_out_uri)
 
     # For administrators
 
@@ -171,6 +173,7 @@ class Providers:
                 issuer=one.issuer,
                 client_id=one.client_id,
                 redirect_uri=one.redirect_uri,
+                signed_out_uri=one.signed_out_uri,
                 suffix=one.source.suffix,
                 standing_s=one.standing_s,
                 mapping=one.source.mapping.rows,

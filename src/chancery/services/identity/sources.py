@@ -61,6 +61,7 @@ class ProviderSource:
     issuer: str
     client_id: str
     redirect_uri: str
+    signed_out_uri: str
     login_claim: str = "preferred_username"
     group_claim: str = "groups"
     acr_values: tuple[str, ...] = ()  # one of these is demanded, if there are any

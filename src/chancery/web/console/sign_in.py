@@ -22,7 +22,8 @@ def sign_in(visit: Visit) -> Response:
     return visit.render(
         "sign_in/password.html",
         onward=onward(visit),
-        offers=visit.services.identity.providers.offers(),
+        offers=(offers := visit.services.identity.providers.offers()),
+        left=next((one for one in offers if one.name == visit.query.text("left")), None),
     )
 
 
@@ -73,10 +74,13 @@ def change_password(visit: Visit) -> Response:
 
 @pages.post("/sign-out", Permission.PUBLIC)
 def sign_out(visit: Visit) -> Response:
+    providers = visit.services.identity.providers
+    left = providers.of(visit.session.user) if visit.session else None
     if visit.session_cookie:
         visit.services.identity.sessions.end(visit.session_cookie, visit.origin)
         visit.drop_session()
-    return visit.redirect("/console/sign-in", "You are signed out.")
+    where = "/console/sign-in" + (f"?left={left.name}" if left else "")
+    return visit.redirect(where, "You are signed out.")
 
 
 def go_on(visit: Visit, opened: Opened, notice: str | None = None) -> Response:

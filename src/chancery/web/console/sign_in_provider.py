@@ -53,6 +53,13 @@ def back(visit: Visit) -> Response:
     return visit.redirect(finished.return_to if is_local(finished.return_to) else "/console")
 
 
+@pages.get("/{name}/end", Permission.PUBLIC)
+def end(visit: Visit) -> Response:
+    """Sign out at the provider as well; it asks whether that is meant."""
+    url = visit.services.identity.providers.end_session_url(visit.path["name"])
+    return visit.leave(url) if url else visit.redirect("/console/sign-in")
+
+
 def _opened(visit: Visit, finished: Finished) -> Opened:
     sessions, account = visit.services.identity.sessions, finished.account
     match finished.purpose:
