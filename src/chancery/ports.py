@@ -403,9 +403,7 @@ class Certificates(Protocol):
         """Revoked and held certificates of one issuer that had not expired then, by serial."""
         ...
 
-    def count_valid(
-        self, after: int, before: int | None, most: int, look: int
-    ) -> tuple[int, bool]:
+    def count_valid(self, after: int, before: int | None, most: int, look: int) -> tuple[int, bool]:
         """Valid ones that expire in between, at most *most*; looks at no more than *look*.
 
         The flag says whether those were all there was to look at.

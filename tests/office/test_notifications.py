@@ -74,7 +74,7 @@ class House:
 
     def due(self) -> bool:
         with self.office.store.read() as session:
-            return session.jobs.waits(["message"], self.office.clock.s())
+            return session.jobs.waits(["mail", "webhook"], self.office.clock.s())
 
     def mails(self) -> list[EmailMessage]:
         self.send()

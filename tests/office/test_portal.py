@@ -146,6 +146,11 @@ def test_every_fault_is_told_with_its_remedy(office: Office, tmp_path: Path) -> 
     assert len(checked.findings) == len(set(checked.findings))
 
 
+def test_a_bad_key_hides_no_fault_of_the_names(office: Office, tmp_path: Path) -> None:
+    checked = look(office, csr_of(tmp_path, "-subj", "/OU=Web", key="rsa:1024"))
+    assert rules(checked) == {("error", "rsa.size"), ("error", "name.server-identity")}
+
+
 @pytest.mark.parametrize(
     ("content", "rule"),
     [

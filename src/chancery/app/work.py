@@ -24,7 +24,7 @@ from chancery.services.figures import FigureCounter, FigureService
 from chancery.services.gauges import Gauges
 from chancery.services.jobs import Handler, JobService, Runner
 from chancery.services.notifications import Announcer, NotificationService, Plan
-from chancery.services.notifications.outbox import KIND, Expansion, Sending
+from chancery.services.notifications.outbox import KINDS, Expansion, Sending
 from chancery.services.notifications.sweeps import Sweeps
 from chancery.services.operations import OperationHandler, OperationService
 from chancery.services.operations.running import close_unbegun
@@ -72,13 +72,12 @@ def background(
     """Build everything; nothing runs yet."""
     plan, renderer, entropy = _plan(settings), JinjaRenderer(), secrets.token_bytes
     mail = settings.mail
-    sending = Sending(
-        store,
-        _mailer(mail) if mail is not None else None,
-        WebhookSender([_endpoint(one) for one in settings.webhooks]),
-        clock,
-    )
-    handlers: list[Handler] = [sending, OperationHandler(store, decisions, clock)]
+    mailer = _mailer(mail) if mail is not None else None
+    hooks = WebhookSender([_endpoint(one) for one in settings.webhooks])
+    handlers: list[Handler] = [
+        OperationHandler(store, decisions, clock),
+        *(Sending(kind, store, mailer, hooks, clock) for kind in KINDS),
+    ]
     return Background(
         jobs=JobService(store, clock),
         figures=FigureService(store, clock),
@@ -124,7 +123,7 @@ def _tidy(store: SqlStore, clock: SystemClock, keep_s: int) -> int:
 
 def _tell_failed(telling: Announcer, session: Session, job: Job, error: str) -> None:
     """Mail about mail that failed would go the same way: the outbox shows it."""
-    if job.kind != KIND:
+    if job.kind not in KINDS:
         data = {"job": {"id": job.id, "kind": job.kind, "error": error}}
         telling.tell(session, Event.JOB_FAILED, job.id, data)
 

@@ -21,7 +21,7 @@ def list_(
     state: Annotated[
         Literal["waiting", "running", "failed"] | None, Parameter(help="Only this state.")
     ] = None,
-    kind: Annotated[str | None, Parameter(help="Only this kind: message, operation.")] = None,
+    kind: Annotated[str | None, Parameter(help="Only this kind: mail, webhook, operation.")] = None,
     limit: Limit = 100,
     all_: All = False,
     api: Connection = DEFAULT,

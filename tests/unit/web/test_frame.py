@@ -1,5 +1,6 @@
 """What every page gets from the frame: addresses, forms, errors, step-up, headers."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ pages = Pages("/console/probe", section="probe")
 
 @pages.get("", Permission.AUTHENTICATED)
 def show(visit: Visit) -> Any:
-    return visit.render("sign_in/password.html", onward="/console")
+    return visit.render("probe.html", block="results")
 
 
 @pages.post("", Permission.AUTHENTICATED)
@@ -74,7 +75,8 @@ def files(visit: Visit) -> Any:
 
 @pytest.fixture
 def visitor(services) -> Browser:  # type: ignore[no-untyped-def]
-    browser = Browser(Web(services, (*SECTIONS, pages)))
+    folder = Path(__file__).parent / "templates"
+    browser = Browser(Web(services, (*SECTIONS, pages), [folder]))
     browser.sign_in("auditor", PASSWORD)
     browser.get("/console")
     return browser
@@ -166,6 +168,18 @@ def test_a_nul_is_refused(visitor: Browser) -> None:
     assert visitor.get("/console?x=%00").status == 422
     visitor.get("/console")
     assert visitor.post("/console/probe", {"name": "a\0b"}).status == 422
+
+
+# Pieces
+
+
+def test_htmx_gets_the_piece_it_asked_for(visitor: Browser) -> None:
+    whole = visitor.get("/console/probe", headers={"hx-request": "true", "hx-request-type": "full"})
+    assert "<html" in whole.text
+    headers = {"hx-request": "true", "hx-request-type": "partial"}
+    assert (
+        visitor.get("/console/probe", headers=headers).text == '<p id="results">/console/probe</p>'
+    )
 
 
 # Forms

@@ -33,7 +33,9 @@ from chancery.wire import documents
 
 _log = logging.getLogger(__name__)
 
-KIND: Final = "message"
+KINDS: Final = ("mail", "webhook")
+"""Of jobs: apart, so that a receiver that hangs does not hold up the mail."""
+
 _BATCH: Final = 100
 
 
@@ -121,7 +123,7 @@ def delivery_of(
         subject, body = message.subject, {"text": message.text, "html": message.html}
     else:
         data = {key: one for key, one in values.items() if key not in {"event", "at", "base_url"}}
-        subject = told.event.value
+        subject = f"{told.event.value} {told.about}"
         body = {
             "type": told.event.value,
             "timestamp": datetime.fromtimestamp(told.created_at, UTC).isoformat(),
@@ -148,17 +150,19 @@ def put(session: Session, deliveries: Sequence[Delivery]) -> None:
 
 def job_of(delivery: Delivery, now: int) -> Job:
     """What sends it: the job of the same id."""
-    return Job(delivery.id, KIND, delivery.channel, now, 0, now)
+    return Job(delivery.id, delivery.channel.partition(":")[0], delivery.channel, now, 0, now)
 
 
 class Sending:
-    """The job that sends one message (``services.jobs.Handler``)."""
+    """The job that sends one message (``services.jobs.Handler``), of one of ``KINDS``."""
 
-    kind = KIND
     # An hour between the later tries: about three days in all.
     policy = RetryPolicy(lease_s=120, attempts=80, first_s=10, longest_s=3600)
 
-    def __init__(self, store: Store, mailer: Mailer | None, hooks: Hooks, clock: Clock) -> None:
+    def __init__(
+        self, kind: str, store: Store, mailer: Mailer | None, hooks: Hooks, clock: Clock
+    ) -> None:
+        self.kind = kind
         self._store = store
         self._mailer = mailer
         self._hooks = hooks

@@ -11,9 +11,11 @@ from typing import Final
 from chancery.domain.errors import BadRequest, CAError
 from chancery.domain.identity import Principal
 from chancery.domain.names import GeneralName, NameKind
+from chancery.domain.profile import Override
 from chancery.domain.request import CertificateRequest, Submission
-from chancery.domain.san_rules import name_faults
+from chancery.domain.san_rules import name_faults, select_names
 from chancery.domain.shown import suspicious
+from chancery.domain.subject import build_subject
 from chancery.ports import Clock, Store
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance_records import refuse_blocked
@@ -21,6 +23,7 @@ from chancery.services.portal.admission import Admission
 from chancery.services.portal.comparison import Line, compare
 from chancery.services.preparation import Preparation
 from chancery.services.request_access import refuse_duplicates
+from chancery.services.requested import requested_names
 from chancery.wire import pkcs10
 from chancery.wire.describe import describe, describe_request
 from chancery.wire.pkcs10 import CertificationRequest
@@ -139,7 +142,7 @@ class CheckService:
         )
 
     def _faults(self, csr: CertificationRequest, submission: Submission) -> Iterator[CAError]:
-        """All that is wrong with key and names, where preparation stops at the first."""
+        """What is wrong with key, names and subject, where preparation stops at the first."""
         try:
             profile = self._catalogue.profile(submission.profile).profile
         except CAError as error:
@@ -147,6 +150,16 @@ class CheckService:
             return
         yield from self._preparation.key_faults(csr, profile)
         yield from name_faults(profile, csr.names)
+        try:
+            subject = build_subject(
+                self._catalogue.dn_profile(profile.dn_profile),
+                csr.subject,
+                submission.subject,
+                may_override=Override.SUBJECT in profile.overrides,
+            )
+            select_names(profile, csr.names, requested_names(submission, profile), subject)
+        except CAError as error:
+            yield error
 
     def _late_faults(self, prepared: CertificateRequest) -> Iterator[CAError]:
         """What only the record knows, and the linter's word on the finished content."""

@@ -25,6 +25,7 @@ pages = Pages(
 )
 
 PATH: Final = "/console/operations"
+_TELLING: Final = 100  # items, from which a speed says something
 S = TypeVar("S", bound=StrEnum)
 _SIZE: Final = 50
 VERBS: Final = {
@@ -76,7 +77,7 @@ def jobs(visit: Visit) -> Response:
         block="results",
         page=page,
         states=[(one.value, one.value.capitalize()) for one in JobState],
-        kinds=[("message", "Messages"), ("operation", "Operations")],
+        kinds=[("mail", "Mail"), ("webhook", "Webhooks"), ("operation", "Operations")],
         filtered=bool(state or kind),
     )
 
@@ -138,7 +139,7 @@ def _state(text: str, kind: type[S]) -> S | None:
 
 def _rate(operation: Operation, now: int) -> int:
     """Items a second, so far."""
-    if operation.started_at is None:
+    if operation.started_at is None or operation.handled < _TELLING:
         return 0
     took = (operation.finished_at or now) - operation.started_at
     return operation.handled // max(1, took)
