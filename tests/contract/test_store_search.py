@@ -81,7 +81,10 @@ def _text(value: str, wanted: str) -> bool:
 
 def _meets(c: CertificateRecord, where: CertificateFilter) -> bool:
     """The contract in plain Python: what the database is held against."""
-    plain = ("authority", "serial", "subject", "key_sha256", "profile", "requester", "request_id")
+    plain = (
+        "authority", "serial", "subject", "sha256", "key_sha256", "profile", "requester",
+        "request_id",
+    )  # fmt: skip
     named = where.name is None or any(
         _text(t.lower(), where.name.lower()) for n in c.names for t in (n.text, n.value)
     )
@@ -107,6 +110,7 @@ def test_certificates_are_found_by_what_they_are(store: SqlStore) -> None:
         CertificateFilter(name="H3.example.org"), CertificateFilter(name="dns:h3.*"),
         CertificateFilter(name="email:a7@x.org"), CertificateFilter(name="a1*"),
         CertificateFilter(name="h3.example.org", authority="issuing", status=CertificateStatus.VALID),
+        CertificateFilter(sha256=one.sha256), CertificateFilter(sha256=one.sha256[:3] + "*"),
         CertificateFilter(key_sha256=one.key_sha256), CertificateFilter(request_id=one.request_id),
         CertificateFilter(profile="user", requester="ralf"), CertificateFilter(requester="R*"),
         CertificateFilter(expires_after=records.NOW + 3000, expires_before=records.NOW + 6000),

@@ -1,13 +1,18 @@
 """General names: canonical forms, refusals, and pyca's encoding as the yardstick."""
 
 import ipaddress
+from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from chancery.domain.errors import BadName, BadRequest
 from chancery.domain.names import GeneralName, NameKind
 from chancery.wire import der, general_names
+from chancery.wire.describe import describe_certificate
 from chancery.wire.general_names import decode_san, encode, encode_san, normalise, parse
 
 CANONICAL = {
@@ -133,3 +138,26 @@ def test_refuses_other_san_values(data: str) -> None:
 def test_refuses_a_san_without_end() -> None:
     with pytest.raises(BadName):
         decode_san(bytes(general_names.MAX_SAN + 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "upn:user@example.org", "other:1.2.3.4;0c0161", "registered-id:1.2.3", "ip:2001:db8::1",
+        "directory:CN=a+emailAddress=b@c.d,O=Ex\\, ample,street=Road", "uri:https://a.example/",
+        "email:a@b.example", "dns:a.example",
+    ],
+)  # fmt: skip
+def test_what_a_certificate_is_said_to_name_is_what_was_asked(text: str) -> None:
+    """Two decoders, one text: a request is held against the certificate made of it."""
+    key = ec.derive_private_key(1, ec.SECP256R1())
+    name, day = x509.Name([]), datetime(2026, 5, 1, tzinfo=UTC)
+    san = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.17"), encode_san([parse(text)]))
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, day, day)
+        .add_extension(san, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    parsed = x509.load_der_x509_certificate(made.public_bytes(Encoding.DER))
+    (said,) = describe_certificate(parsed)["extensions"]  # type: ignore[misc]
+    assert said["value"] == [text]

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from chancery.domain.algorithms import SignatureAlgorithm, key_family
 from chancery.domain.errors import BadRequest
+from chancery.domain.name_syntax import UPN_OID
 from chancery.domain.names import SHORT_NAMES, DistinguishedName
 from chancery.domain.profile import EKU_NAMES
 from chancery.domain.request import ToBeSigned
@@ -20,6 +21,7 @@ from chancery.wire.der import OID, SEQUENCE, Reader, decode_oid
 from chancery.wire.tbs import assemble, certificate
 
 _EPOCH: Final = (0, 1)
+_SHORT: Final = {x509.ObjectIdentifier(oid): name for oid, name in SHORT_NAMES.items()}
 _OUTER: Final = SignatureAlgorithm.ED25519  # never verified: only the TBS is read
 
 
@@ -122,10 +124,13 @@ def _value(value: x509.ExtensionType) -> object:
 
 
 def _general_name(name: x509.GeneralName) -> str:
+    """A name in the words of ``GeneralName.text``: to be held against what was asked."""
     if isinstance(name, x509.DirectoryName):
-        return "directory:" + name.value.rfc4514_string()
+        return "directory:" + name.value.rfc4514_string(_SHORT)
     if isinstance(name, x509.OtherName):
-        return f"other:{name.type_id.dotted_string};{_other_text(name.value)}"
+        if name.type_id.dotted_string == UPN_OID and (upn := _text(name.value)) is not None:
+            return f"upn:{upn}"
+        return f"other:{name.type_id.dotted_string};{name.value.hex()}"
     kinds = {
         x509.DNSName: "dns",
         x509.RFC822Name: "email",
@@ -138,13 +143,13 @@ def _general_name(name: x509.GeneralName) -> str:
     return f"{kinds[type(name)]}:{shown}"
 
 
-def _other_text(der: bytes) -> str:
-    """The text of a string value (a UPN, say), the hex of anything else."""
-    tag, content, _ = Reader(der).read()
+def _text(der: bytes) -> str | None:
+    """The text of a string value; None for anything else."""
     try:
-        return content.decode() if tag in (0x0C, 0x13, 0x16) else der.hex()
-    except UnicodeDecodeError:
-        return der.hex()
+        tag, content, _ = Reader(der).read()
+        return content.decode() if tag in (0x0C, 0x13, 0x16) else None
+    except (BadRequest, UnicodeDecodeError):
+        return None
 
 
 def _key_usage(value: x509.KeyUsage) -> list[str]:
