@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -72,6 +73,7 @@ def test_a_list_of_anything(heading: list[str], rows: list[list[str]], decimal: 
         assert one.line > 1
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # refused right after
 @given(
     st.binary(max_size=200)
     | st.integers(0, len(DER) - 1).map(lambda at: DER[:at] + b"\xff" + DER[at + 1 :])

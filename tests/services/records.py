@@ -38,7 +38,7 @@ def request(**changes: Any) -> CertificateRequest:
         names=(GeneralName(NameKind.DNS, f"host-{seed[:12]}.example.org"),),
         key_sha256=_hex("key", n),
         key_algorithm="ec-p256",
-        serial=_hex("serial", n)[:40],
+        serial="5" + _hex("serial", n)[:39],  # a serial in hex never begins with 0
         tbs=ToBeSigned(
             filler * 4, filler * 18, ValidityRule(86_400, 60, 2**31, LeafAfterIssuer.TRUNCATE)
         ),
