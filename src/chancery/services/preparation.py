@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chancery.domain import key_quality
 from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.errors import BadRequest, CAError, NotPermitted, WrongState
-from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.errors import BadRequest, CAError
+from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id, new_serial
 from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.profile import ExtensionProfile, Override, ProfileVersion
@@ -25,9 +25,9 @@ from chancery.domain.request import CertificateRequest, RequestState, Submission
 from chancery.domain.san_rules import select_names
 from chancery.domain.subject import build_subject
 from chancery.ports import Clock, Entropy
-from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue, Template
 from chancery.services.pretence import PretendVault
+from chancery.services.reception import issuer, registration_authority
 from chancery.services.requested import (
     custom_extensions,
     lasting,
@@ -169,9 +169,9 @@ class Preparation:
 
     def read(self, principal: Principal, submission: Submission) -> "Reading":
         """Who may ask whom for what, and what the CSR says."""
-        ra = self._ra(principal, submission)
+        ra = registration_authority(self._catalogue, principal, submission)
         version = self._catalogue.profile(submission.profile)
-        authority = self._authority(ra, submission)
+        authority = issuer(self._catalogue, ra, submission)
         csr = self._csr(submission, version.profile)
         return Reading(ra, version, authority, self._catalogue.template(authority, version), csr)
 
@@ -254,65 +254,6 @@ class Preparation:
             except CAError as error:
                 yield error
 
-    def _ra(self, principal: Principal, submission: Submission) -> RegistrationAuthority:
-        if submission.ra is not None:
-            ra = self._catalogue.ra(submission.ra)
-        else:
-            ra = self._only_ra(principal, submission.profile)
-        if not (principal.method is AuthMethod.NONE and ra.anonymous):
-            demand(principal, Permission.REQUEST_SUBMIT)
-        if ra.disabled:
-            raise WrongState(
-                f"{ra.name} takes no requests now",
-                field="ra",
-                rule="ra.disabled",
-                remedy="submit through another one, or ask an administrator to enable it",
-            )
-        if not open_to(ra, principal):
-            raise NotPermitted(
-                f"only members of {' or '.join(ra.submit_groups)} submit to {ra.name}",
-                field="ra",
-                rule="ra.submit-group",
-                remedy="ask an administrator to put you into one of these groups",
-            )
-        if submission.profile not in ra.profiles:
-            self._catalogue.profile(submission.profile)  # an unknown one is the clearer error
-            raise NotPermitted(
-                f"{ra.name} does not offer profile {submission.profile!r}",
-                field="profile",
-                rule="ra.profiles",
-                remedy="it offers: " + ", ".join(ra.profiles),
-            )
-        return ra
-
-    def _only_ra(self, principal: Principal, profile: str) -> RegistrationAuthority:
-        """The registration authority meant by someone who named none."""
-        self._catalogue.profile(profile)
-        offers = [
-            ra
-            for ra in self._catalogue.ras_for(profile)
-            if not ra.disabled and open_to(ra, principal)
-        ]
-        if len(offers) != 1:
-            raise BadRequest(
-                f"{len(offers)} registration authorities offer profile {profile!r} to you",
-                field="ra",
-                rule="ra.unambiguous",
-                remedy="name one: " + (", ".join(offer.name for offer in offers) or "none does"),
-            )
-        return offers[0]
-
-    def _authority(self, ra: RegistrationAuthority, submission: Submission) -> Authority:
-        name = submission.authority or ra.authorities[0]
-        if name not in ra.authorities:
-            raise NotPermitted(
-                f"{ra.name} does not issue from {name!r}",
-                field="authority",
-                rule="ra.authorities",
-                remedy="it issues from: " + ", ".join(ra.authorities),
-            )
-        return self._catalogue.authority(name)
-
     def _csr(
         self, submission: Submission, profile: ExtensionProfile
     ) -> CertificationRequest | None:
@@ -343,14 +284,3 @@ def submission_of(request: CertificateRequest) -> Submission:
     """What its requester sent; the CSR is kept once, beside it."""
     sent = documents.decode(Submission, json.loads(request.submission), "submission")
     return replace(sent, csr=request.csr)
-
-
-def open_to(ra: RegistrationAuthority, principal: Principal) -> bool:
-    """Whether the RA takes what *principal* submits, as far as groups go."""
-    if principal.method is AuthMethod.NONE:
-        return ra.anonymous and not ra.submit_groups
-    return (
-        not ra.submit_groups
-        or not principal.groups.isdisjoint(ra.submit_groups)
-        or principal.method is AuthMethod.SYSTEM
-    )

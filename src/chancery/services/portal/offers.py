@@ -10,7 +10,7 @@ from chancery.domain.profile import ExtensionProfile
 from chancery.domain.registration import RegistrationAuthority
 from chancery.services.access import demand
 from chancery.services.catalogue import Catalogue
-from chancery.services.preparation import open_to
+from chancery.services.reception import open_to
 
 
 @dataclass(frozen=True, slots=True)

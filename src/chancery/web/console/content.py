@@ -8,6 +8,7 @@ from typing import Any, Final
 from chancery.domain.names import ATTRIBUTES, GeneralName
 from chancery.domain.request import Submission
 from chancery.services.portal.comparison import Fate, Line, plain
+from chancery.web.console.extensions import SAN, Value, extension, octets, values
 
 _ATTRIBUTES: Final = {
     "CN": "Common name",
@@ -42,46 +43,11 @@ KINDS: Final = {
     "other": "Other name",
 }
 """What people call the kinds of names."""
-SAN: Final = "2.5.29.17"
-_EXTENSIONS: Final = {
-    "2.5.29.15": "Key usage",
-    "2.5.29.37": "Extended key usage",
-    "2.5.29.19": "Basic constraints",
-    SAN: "Subject alternative name",
-    "2.5.29.30": "Name constraints",
-    "2.5.29.32": "Certificate policies",
-    "2.5.29.14": "Subject key identifier",
-    "2.5.29.35": "Authority key identifier",
-    "2.5.29.31": "CRL distribution points",
-    "2.5.29.46": "Freshest CRL",
-    "1.3.6.1.5.5.7.1.1": "Authority information",
-    "1.3.6.1.5.5.7.48.1.5": "OCSP no check",
-    "1.3.6.1.5.5.7.1.24": "TLS feature",
-    "1.3.6.1.4.1.311.21.7": "Microsoft template",
-}
 _USAGE: Final = ("2.5.29.15", "2.5.29.37", "2.5.29.19", "2.5.29.30", "2.5.29.32")
 """What the certificate is good for; other extensions are where to find things, and ids."""
-_PURPOSES: Final = {
-    "serverAuth": "TLS server",
-    "clientAuth": "TLS client",
-    "codeSigning": "Code signing",
-    "emailProtection": "E-mail protection",
-    "timeStamping": "Time stamping",
-    "OCSPSigning": "OCSP signing",
-    "smartcardLogon": "Smart card logon",
-    "anyExtendedKeyUsage": "Any purpose",
-}
 _COMMON_NAME: Final = re.compile(r"CN=((?:[^\\,+]|\\[^0-9a-fA-F])+)(?:,|$)")
 """First in RFC 4514 text, and without hex escapes; a multi-valued RDN is read as a whole."""
 _DAY_S: Final = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One thing that is said; *code*: a number or an address, to be compared sign by sign."""
-
-    text: str
-    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +87,11 @@ def of_certificate(content: Mapping[str, Any]) -> list[Group]:
     rest = [one for one in extensions if one["oid"] != SAN]
     return _filled(
         Group("Subject", "id", tuple(_said(content["subject"]))),
-        Group("Names", "world", tuple(Row(_kind(name), None, (_name(name),)) for name in names)),
+        Group(
+            _names_title(extensions),
+            "world",
+            tuple(Row(_kind(name), None, (_name(name),)) for name in names),
+        ),
         Group("Key", "key", (Row("Algorithm", None, (Value(content["key"]["algorithm"]),)),)),
         *_extension_groups([_alone(one) for one in rest], [one["oid"] for one in rest]),
         Group("Issuer and serial number", "building-bank", tuple(_issuer(content))),
@@ -154,12 +124,17 @@ def of_request(
     key = (Value(asked["key"]["algorithm"]),), (Value(content["key"]["algorithm"]),)
     return _filled(
         Group("Subject", "id", tuple(subject)),
-        Group("Names", "world", tuple(names)),
+        Group(_names_title(content["extensions"]), "world", tuple(names)),
         Group("Key", "key", (Row("Algorithm", *key, Fate.KEPT),)),
         Group("Validity", "calendar", tuple(_validity(content, submission))),
         *_extension_groups(extensions, oids),
         Group("Issuer and serial number", "building-bank", tuple(_issuer(content))),
     )
+
+
+def _names_title(extensions: Iterable[Mapping[str, Any]]) -> str:
+    critical = any(one["oid"] == SAN and one["critical"] for one in extensions)
+    return "Names (critical)" if critical else "Names"
 
 
 def _beside(groups: list[Group], content: Mapping[str, Any], submission: Submission) -> list[Group]:
@@ -240,14 +215,14 @@ def _issuer(content: Mapping[str, Any]) -> Iterator[Row]:
     issuer = ", ".join(reversed(content["issuer"]))
     yield Row("Issuer", None, (Value(issuer),))
     if "serial" in content:
-        yield Row("Serial number", None, (Value(_octets(content["serial"]), code=True),))
+        yield Row("Serial number", None, (Value(octets(content["serial"]), code=True),))
 
 
 # Extensions
 
 
 def _alone(one: Mapping[str, Any]) -> Row:
-    return Row(_extension(one), None, _values(one), note=_note(one))
+    return Row(extension(one), None, values(one), note=_note(one))
 
 
 def _both(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Row:
@@ -261,86 +236,9 @@ def _both(old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Row:
         fate, origin = Fate.KEPT, ""
     else:
         fate, origin = Fate.CHANGED, "set by the profile"
-    asked, becomes = (_values(side) if side else None for side in (old, new))
-    return Row(_extension(one), asked, becomes, fate, origin, _note(one))
-
-
-def _extension(one: Mapping[str, Any]) -> str:
-    return _EXTENSIONS.get(one["oid"], str(one["name"]))
+    asked, becomes = (values(side) if side else None for side in (old, new))
+    return Row(extension(one), asked, becomes, fate, origin, _note(one))
 
 
 def _note(one: Mapping[str, Any]) -> str:
     return "critical" if one["critical"] else ""
-
-
-def _values(one: Mapping[str, Any]) -> tuple[Value, ...]:
-    """Any extension's value as a few texts; of an unknown one, its DER."""
-    value = one["value"]
-    if isinstance(value, Mapping) and "der" in value:
-        return (Value(f"DER {_octets(value['der'])}", code=True),)
-    return tuple(_READ.get(one["oid"], _any)(value))
-
-
-def _any(value: object) -> Iterator[Value]:
-    for part in value if isinstance(value, list | tuple) else (value,):
-        yield Value(plain(part))
-
-
-def _constraints(value: Mapping[str, Any]) -> Iterator[Value]:
-    if not value["ca"]:
-        yield Value("not a CA")
-        return
-    length = value["path_length"]
-    yield Value("a CA" if length is None else f"a CA with at most {length} CAs below it")
-
-
-def _purposes(value: Iterable[str]) -> Iterator[Value]:
-    for name in value:
-        friendly = _PURPOSES.get(name)
-        yield Value(f"{friendly} ({name})") if friendly else Value(name, code=True)
-
-
-def _access(value: Iterable[Mapping[str, str]]) -> Iterator[Value]:
-    for one in value:
-        method = {"caIssuers": "Issuer"}.get(one["method"], one["method"])
-        yield Value(f"{method}: {one['location'].removeprefix('uri:')}", code=True)
-
-
-def _addresses(value: Iterable[str]) -> Iterator[Value]:
-    for one in value:
-        yield Value(one.removeprefix("uri:"), code=True)
-
-
-def _identifier(value: str) -> Iterator[Value]:
-    yield Value(_octets(value), code=True)
-
-
-def _policies(value: Iterable[Mapping[str, Any]]) -> Iterator[Value]:
-    for one in value:
-        yield Value(one["oid"], code=True)
-        for qualifier in one["qualifiers"]:
-            yield Value(str(qualifier))
-
-
-def _names(value: Mapping[str, Iterable[str]]) -> Iterator[Value]:
-    for kind, names in value.items():
-        for name in names:
-            yield Value(f"{kind} {name}")
-
-
-_READ: Final[Mapping[str, Callable[[Any], Iterator[Value]]]] = {
-    "2.5.29.19": _constraints,
-    "2.5.29.37": _purposes,
-    "2.5.29.30": _names,
-    "2.5.29.32": _policies,
-    "2.5.29.14": _identifier,
-    "2.5.29.35": _identifier,
-    "2.5.29.31": _addresses,
-    "2.5.29.46": _addresses,
-    "1.3.6.1.5.5.7.1.1": _access,
-}
-
-
-def _octets(text: str) -> str:
-    padded = text.zfill(len(text) + len(text) % 2).upper()
-    return ":".join(padded[i : i + 2] for i in range(0, len(padded), 2))

@@ -28,16 +28,17 @@ def found(visit: Visit) -> Response:
     everybodys = visit.may(Permission.REQUEST_READ_ALL)
     services, who = visit.services, visit.principal
     rows = services.registration.find(who, where(visit.query), paging.asked(visit.query))
+    queues = services.reviews.queues(who) if everybodys else []
     page = paging.paged("/console/requests", visit.query, rows, key=lambda row: row.id)
     return visit.render(
         "console/requests/list.html",
         block="results",
         page=page,
         given=services.reviews.given(page.items),
-        queues=services.reviews.queues(who) if everybodys else [],
+        queues=queues,
+        mine={queue.ra for queue in queues if queue.mine},
         everybodys=everybodys,
         called=called,
-        decides=visit.may(Permission.REQUEST_DECIDE),
         state=visit.query.text("state", RequestState.PENDING.value),
         filtered=any(visit.query.text(name) for name in _TEXTS),
         states=[(state.value, state.value.capitalize()) for state in RequestState],
