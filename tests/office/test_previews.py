@@ -177,7 +177,7 @@ def test_a_dry_run_of_a_dn_profile(office: Office, asked: RegistrationAuthority)
     )
     run = office.policy.dry_runs.dn_profile(SYSTEM, candidate)
     assert len(run.trials) >= 2
-    assert run.count(Outcome.CHANGED) == len(run.trials)
+    assert {trial.outcome for trial in run.trials} <= {Outcome.CHANGED, Outcome.ACCEPTED}
     assert all("subject" in {c.field for c in trial.changes} for trial in run.trials)
 
 
