@@ -99,6 +99,8 @@ def _inspect(node: nodes.Node, depth: int) -> None:
         raise _at(node, f"there is no filter {node.name!r} here: {', '.join(sorted(_FILTERS))}")
     if isinstance(node, nodes.Test) and node.name not in _TESTS:
         raise _at(node, f"there is no test {node.name!r} here: {', '.join(sorted(_TESTS))}")
+    if isinstance(node, nodes.Name) and node.name == "self":  # Jinja's own: the template
+        raise _at(node, "there is no value 'self'")
     if isinstance(node, nodes.For):
         depth += 1
         if depth > _MAX_DEPTH or node.recursive:
