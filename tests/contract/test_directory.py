@@ -131,6 +131,19 @@ def test_who_is_not_active_is_not_there(
     assert directory.again(found.subject) == found
 
 
+def test_who_is_locked_there_is_not_there(
+    directory_server: Slapd, plan: LdapPlan, newcomer: str
+) -> None:
+    directory = LdapDirectory(
+        replace(plan, active_filter="(!(pwdAccountLockedTime=000001010000Z))")
+    )
+    found = directory.find(newcomer)
+    assert found is not None
+    directory_server.attribute(found.dn, "pwdAccountLockedTime", "000001010000Z")
+    assert directory.again(found.subject) is None
+    assert not directory.proves(found, password_of(newcomer))
+
+
 def test_a_changed_name_is_still_the_same_person(
     directory_server: Slapd, directory: LdapDirectory, newcomer: str
 ) -> None:

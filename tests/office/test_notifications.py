@@ -19,12 +19,14 @@ from chancery.app.quickstart import quickstart
 from chancery.app.signer_process import running_signer
 from chancery.domain.certificate import RevocationReason
 from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
+from chancery.domain.estate import ImportChoices
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.notification import DeliveryState, Event, MessageTemplate
 from chancery.domain.registration import RaEvent, RegistrationAuthority
 from chancery.domain.request import RequestKind, RequestState, Submission
 from chancery.ports import Page, RequestFilter
 from chancery.ports_work import DeliveryFilter
+from chancery.services.estate import ImportFile
 from chancery.services.notifications import Announcer, Plan
 from chancery.services.notifications.sweeps import Sweeps
 from chancery.settings import load
@@ -419,6 +421,22 @@ def test_a_renewed_certificate_is_not_complained_about(house: House, who: Who) -
     texts = [text(mail) for mail in house.mails()]
     assert any("CN=r.example.org" in one for one in texts)  # the successor ends on the same day
     assert all(first.serial not in one for one in texts)
+
+
+def test_imported_certificates_are_told_of_to_the_operators(house: House) -> None:
+    office = house.office
+    end = datetime.fromtimestamp(office.clock.s() + 6 * DAY, UTC)
+    listed = f"serial,issuer,cn,expires\nab,CN=Stranger,shop.example.com,{end:%Y-%m-%d %H:%M:%S}\n"
+    found = office.estate.preview(
+        SYSTEM, [ImportFile("list.csv", listed.encode())], ImportChoices()
+    )
+    office.estate.step(SYSTEM, found.id)
+    clock = At(int(end.timestamp()) - 6 * DAY)
+    _move_lines(office, clock.now - 2 * DAY)
+    Sweeps(office.store, office.announcer, clock).expiring()
+    told = [mail for mail in house.mails() if "shop.example.com" in text(mail)]
+    assert "ops@example.org" in {str(mail["to"]) for mail in told}
+    assert all("within 7 days" in str(mail["subject"]) for mail in told)
 
 
 def test_crls_that_do_not_come_and_cas_that_end_are_told_once(house: House) -> None:

@@ -48,6 +48,7 @@ include {_SCHEMA}/inetorgperson.schema
 modulepath {_MODULES}
 moduleload back_mdb
 moduleload memberof
+moduleload ppolicy
 pidfile {directory}/pid
 TLSCACertificateFile {directory}/ca.pem
 TLSCertificateFile {directory}/server.pem
@@ -66,6 +67,7 @@ access to * by dn.exact="{READER}" read by * none
 overlay memberof
 memberof-dangling ignore
 memberof-refint TRUE
+overlay ppolicy
 """.replace("'", '"')
 
 

@@ -140,15 +140,21 @@ class Answering:
     def failed(self, request: Request, error: Exception) -> Response:
         """Answer for what went wrong before or outside a handler; a bug's own text stays inside."""
         if isinstance(error, CAError):
-            return self.report(self._stranger(request), error)
+            return self.report(self._whoever(request), error)
         return self.missing(request, 500)
 
     def missing(self, request: Request, status: int) -> Response:
-        """Answer 404, 405 or 500, to somebody whom nobody looked up."""
+        """Answer 404, 405 or 500."""
         title, text = errors.HTTP[status]
-        return self._stranger(request).render(
-            "parts/failed.html", status=status, title=title, text=text, remedy=None
-        )
+        visit = self._stranger(request) if status == 500 else self._whoever(request)
+        return visit.render("parts/failed.html", status=status, title=title, text=text, remedy=None)
+
+    def _whoever(self, request: Request) -> Visit:
+        """Who it is, so that the page looks like theirs; a stranger if that cannot be found out."""
+        try:
+            return self.visit(_NOWHERE, request, Fields(()))
+        except CAError:
+            return self._stranger(request)
 
     def _stranger(self, request: Request) -> Visit:
         """A visit that costs no look-up, and so cannot fail when the record is away."""

@@ -95,6 +95,10 @@ def test_what_is_not_there(house, path: str, status: int) -> None:  # type: igno
     assert "There is no page at this address" in answer.text
 
 
+def test_what_is_not_there_looks_like_the_rest(visitor: Browser) -> None:
+    assert 'class="sidebar"' in visitor.get("/console/nothing").text
+
+
 def test_a_method_that_is_not_possible(visitor: Browser) -> None:
     assert visitor.get("/console/probe/weighty").status == 405
 
