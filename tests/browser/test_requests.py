@@ -198,7 +198,7 @@ def test_issuing_by_hand_with_a_csr(
     world.sign_in(page, "requester")
     page.goto("/console/requests/new")
     check_accessibility(page)
-    page.get_by_role("link", name="tls-server TLS servers;").click()
+    page.get_by_role("link", name="tls-server TLS servers;").first.click()
     page.get_by_label("Certification request").fill("nonsense")
     preview = page.get_by_role("region", name="Preview")
     expect(preview.get_by_role("listitem").first).to_be_visible()

@@ -7,7 +7,7 @@ import pytest
 
 from chancery.app.office import Office
 from chancery.domain import errors
-from chancery.domain.identity import SYSTEM, Principal
+from chancery.domain.identity import Principal, anonymous
 from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.request import Submission
 from chancery.domain.saved_filter import MAX_NAME, MOST, ListName
@@ -84,9 +84,11 @@ def test_queues_of_one_s_own_group_come_first(office: Office, who: Who) -> None:
 
 
 def test_findings_of_key_content_and_linters(office: Office, who: Who) -> None:
-    request = office.registration.submit(who("requester"), submission("*.example.org")).request
+    request = office.registration.submit(
+        who("requester"), submission("xn--bcher-kva.example.org")
+    ).request
     found = office.reviews.findings(who("officer1"), request.id, full=True)
-    assert [(one.severity, one.rule) for one in found] == [(Severity.NOTE, "name.wildcard")]
+    assert [(one.severity, one.rule) for one in found] == [(Severity.NOTE, "name.idn")]
     now = office.clock.s()
     office.store.write(
         lambda session: session.certificates.block_key(request.key_sha256, "found in a heap", now)
@@ -181,6 +183,4 @@ def test_searches_are_kept_in_one_form(office: Office, who: Who) -> None:
     with pytest.raises(errors.NotFound):
         office.filters.delete(me, ListName.REQUESTS, "my queue")
     with pytest.raises(errors.NotAuthenticated):
-        office.filters.all(
-            replace(SYSTEM, permissions=frozenset(), method="none"), ListName.REQUESTS
-        )  # type: ignore[arg-type]
+        office.filters.all(anonymous("192.0.2.7"), ListName.REQUESTS)
