@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
 
 from chancery.adapters.storage import schema_work
 from chancery.adapters.storage.link import Link, Record, insert_sql
@@ -22,6 +22,9 @@ _D: Final = schema_work.delivery
 _J: Final = schema_work.job
 _T: Final = schema_work.message_template
 _O: Final = schema_work.notification_opt_out
+_MARKED_S: Final = 400 * 86_400
+"""A mark is kept so much longer: what happened once must not be told again meanwhile."""
+
 _ADD: Final = insert_sql(_N, "ON CONFLICT DO NOTHING")
 _DELIVERY: Final = select(
     _D.c.id, _D.c.notification_id, _N.c.event, _N.c.about, _D.c.channel, _D.c.recipient,
@@ -116,7 +119,11 @@ class SqlNotifications:
         )
         old = (
             select(_N.c.id)
-            .where(_N.c.expanded_at < sent_before, ~exists().where(open_))
+            .where(
+                _N.c.expanded_at < sent_before,
+                or_(_N.c.mark.is_(None), _N.c.expanded_at < sent_before - _MARKED_S),
+                ~exists().where(open_),
+            )
             .order_by(_N.c.id)
             .limit(limit)
         )
