@@ -30,6 +30,7 @@ from chancery.api.routes import (
     portal,
     profiles,
     requests,
+    reviews,
     revocations,
     saved_filters,
     session,
@@ -48,6 +49,8 @@ DOORS: Final = (
     sign_in.door,
     account.door,
     account.others,
+    reviews.requests,  # before requests: no request is called queues
+    reviews.certificates,
     bulk.door,  # before requests: /requests/bulk is no request id
     requests.door,
     certificates.door,

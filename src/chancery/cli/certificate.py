@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, certificate_view, estate, files, output
+from chancery.cli import arguments, certificate_view, estate, files, looking, output
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, ReasonName, Serial, Time
 from chancery.cli.client import Json
@@ -14,6 +14,7 @@ from chancery.cli.mass_revocation import revoke_matching
 from chancery.cli.submit import read_csr
 
 app = group("certificate")
+app.command(looking.history)
 app.command(revoke_matching, name="revoke-matching")
 app.command(estate.import_, name="import")
 

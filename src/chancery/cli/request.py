@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, files, output, review, submit
+from chancery.cli import arguments, files, looking, output, review, submit
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Id, Limit, Texts
 from chancery.cli.client import Client, Json
@@ -18,6 +18,8 @@ from chancery.domain.errors import BadRequest, CAError
 app = group("request")
 app.command(submit.submit)
 app.command(submit.edit)
+app.command(looking.queues)
+app.command(looking.review)
 
 _COLUMNS: Final = (
     *("id", "state", "approvals_needed", "profile", "subject", "requester", "created_at"),

@@ -25,7 +25,7 @@ from chancery.domain.authority import (
 )
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.dn_profile import DnProfile
-from chancery.domain.errors import BadRequest
+from chancery.domain.errors import BadRequest, NotPermitted
 from chancery.domain.names import Attribute, DistinguishedName, GeneralName, NameKind, Syntax
 from chancery.domain.profile import ExtensionProfile, ProfileVersion
 from chancery.domain.registration import RaFilter, RegistrationAuthority
@@ -38,13 +38,18 @@ from chancery.domain.request import (
     Submission,
     ToBeSigned,
 )
+from chancery.domain.saved_filter import ListName, SavedFilter
 from chancery.domain.validity import LeafAfterIssuer, ValidityRule
 from chancery.ports import CertificateFilter, LintResult, Page, RequestFilter
 from chancery.services.authority import Extensions, PendingCertificate
 from chancery.services.certificates import LintState
 from chancery.services.downloads import Download
+from chancery.services.history import CertificateHistory, Entry, Logged
+from chancery.services.portal.check import Finding, Severity
+from chancery.services.portal.comparison import Fate, Line
 from chancery.services.registration import RequestView
 from chancery.services.rehearsal import Submitted
+from chancery.services.review import Act, Queue, Review
 from chancery.wire import documents
 
 V1 = "/api/v1"
@@ -135,6 +140,16 @@ RECORD = AuditRecord(
 )  # fmt: skip
 
 
+ENTRY = Entry(7, 5, "request.approved", "oscar", "olga", False, "")
+FINDING = Finding(Severity.WARNING, "odd", "csr", "text.hidden", "look")
+KEPT = SavedFilter("rita", ListName.REQUESTS, "mine", "ra=main", 4)
+REVIEW = Review(
+    REQUEST, {}, {"subject": ["CN=x"]}, (Line("subject.CN", "y", "x", Fate.CHANGED),),
+    Submission("tls-server"), [], [], [], "officers", {Act.EDIT: NotPermitted("no", rule="request.owner")},
+    [ENTRY], None,
+)  # fmt: skip
+
+
 @pytest.fixture
 def behind() -> dict[str, Any]:
     view = RequestView(
@@ -172,6 +187,11 @@ def behind() -> dict[str, Any]:
         "changes": Told(edit=REQUEST, withdraw=REQUEST, delete=None, add_note=REQUEST),
         "delivery": Told(download=FILE, renew=Submitted(REQUEST, None, None)),
         "certificates": certificates,
+        "reviews": Told(
+            show=REVIEW, findings=(FINDING,), queues=[Queue("default", "officers", 3, False, True)]
+        ),
+        "history": Told(of_certificate=CertificateHistory([ENTRY], Logged(7, "0f", 9, "1f", 3))),
+        "filters": Told(all=[KEPT], save=KEPT, delete=None),
         "authorities": authorities,
         "status": Told(
             issue_crl=CrlRecord("issuing", 8, 1, 2, 0, b""),
@@ -267,6 +287,42 @@ def test_certificates(house: Any) -> None:
         "waiting": ["other"],
     }
     assert who.get(f"{V1}/certificates?expires_before=-1").status == 400
+
+
+def test_reviews_and_queues(house: Any) -> None:
+    who = house.by("ra-officer")
+    assert who.get(f"{V1}/requests/queues").json == [
+        {"ra": "default", "group": "officers", "waiting": 3, "more": False, "mine": True}
+    ]
+    review = who.get(f"{V1}/requests/r-1/review?full=true").json
+    assert house.services.reviews.last == ("findings", "r-1", {"full": True})
+    assert review["changes"] == [
+        {"what": "subject.CN", "asked": "y", "becomes": "x", "fate": "changed"}
+    ]
+    assert (review["missing"], review["group"], review["asked"]) == (
+        1,
+        "officers",
+        {"subject": ["CN=x"]},
+    )
+    assert review["findings"][0]["severity"] == "warning"
+    assert review["refusals"] == [{"act": "edit", "why": "no", "rule": "request.owner"}]
+    assert review["history"][0]["partner"] == "olga"
+
+
+def test_the_history_of_a_certificate(house: Any) -> None:
+    told = house.by("auditor").get(f"{V1}/certificates/5a/history?authority=issuing").json
+    assert house.services.history.last == ("of_certificate", "5a", "issuing")
+    assert told["entries"][0]["action"] == "request.approved"
+    assert told["logged"] == {"seq": 7, "leaf_hash": "0f", "size": 9, "root": "1f", "steps": 3}
+
+
+def test_searches_that_are_kept(house: Any) -> None:
+    who, mine = house.by("auditor"), {"list": "requests", "name": "mine", "query": "ra=main"}
+    assert who.get(f"{V1}/filters/requests").json == [mine | {"created_at": 4}]
+    assert who("PUT", f"{V1}/filters/requests/mine", {"query": "ra=main"}).json["name"] == "mine"
+    assert house.services.filters.last == ("save", ListName.REQUESTS, "mine", "ra=main")
+    assert who("DELETE", f"{V1}/filters/requests/mine").status == 204
+    assert who.get(f"{V1}/filters/nothing").status == 422
 
 
 def test_revocation(house: Any) -> None:

@@ -101,6 +101,16 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"reason": "superseded", "comment": "why"},
     ),
+    # looking
+    ("request queues", "GET", "/requests/queues", {"limit": "500"}, None),
+    ("request review ID --full", "GET", "/requests/ID/review", {"full": "true"}, None),
+    (
+        f"certificate history {SERIAL} --authority a",
+        "GET",
+        "/certificates/abcd/history",
+        {"authority": "a"},
+        None,
+    ),
     # searches
     ("filter list requests", "GET", "/filters/requests", {"limit": "500"}, None),
     (
