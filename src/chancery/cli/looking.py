@@ -81,4 +81,4 @@ def _entries(entries: Iterable[Json]) -> None:
     for one in entries:
         who = one["actor"] + (f" with {one['partner']}" if one["partner"] else "")
         why = f": {one['why']}" if one["why"] else ""
-        output.line(f"{output.phrase('at', one['at'], now)} {one['action']} by {who}{why}")
+        output.line(f"{output.phrase('created_at', one['at'], now)} {one['action']} by {who}{why}")

@@ -36,7 +36,7 @@ def one(visit: Visit) -> Response:
     record = _record(visit)
     services, who = visit.services, visit.principal
     refusals = services.certificates.refusals(who, record) | _renewal(visit, record)
-    own = record.requester == who.name
+    history = services.history.of_certificate(who, record.serial, record.authority)
     return visit.render(
         "console/certificates/one.html",
         record=record,
@@ -44,12 +44,12 @@ def one(visit: Visit) -> Response:
         groups=_said(record),
         chain=_chain(visit, record) if record.der else [],
         lint=services.certificates.lint(who, record.serial, record.authority),
-        history=services.history.of_certificate(who, record.serial, record.authority),
+        history=history,
         refusals={what: refusals.get(what) for what in ("revoke", "hold", "release", "renew")},
         expired=record.not_after < visit.now,
         reason=reasons.said(record.reason) if record.reason is not None else "",
-        request_visible=own or visit.may(Permission.REQUEST_READ_ALL),
-        with_key=own and services.delivery.has_key(who, record),
+        asked=any(entry.action.startswith("request.") for entry in history.entries),
+        with_key=services.delivery.has_key(who, record),
     )
 
 
