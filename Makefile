@@ -55,7 +55,7 @@ demo-stop: ## stop what `make demo` started
 	scripts/test-packages
 	@touch $@
 
-PYTEST := CHANCERY_REQUIRE_POSTGRES=1 .venv/bin/pytest -q -n 2 --dist loadfile --durations=15
+PYTEST := CHANCERY_REQUIRE_POSTGRES=1 CHANCERY_REQUIRE_SLAPD=1 CHANCERY_REQUIRE_OIDC=1 .venv/bin/pytest -q -n 2 --dist loadfile --durations=15
 
 test: check ## everything, on services that the tests start themselves
 	$(PYTEST) -m "not fault" --ignore tests/browser

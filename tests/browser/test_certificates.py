@@ -27,20 +27,20 @@ def test_one_box_finds_it_by_whatever_is_at_hand(world: World, page: Page) -> No
     colons = ":".join(re.findall("..", shown["sha256"].upper()))
     world.sign_in(page, "officer1")
     for word, meaning in (
-        ("wanted.example.org", "name"),
-        ("wante", "beginning of a name"),
-        ("dns:wanted.example.org", "name"),
-        (serial, "serial number"),
-        (serial[:12].upper(), "beginning of a serial number"),
-        (shown["sha256"], "fingerprint"),
-        (colons, "fingerprint"),
-        (shown["key_sha256"], "hash of the key"),
-        ("CN=wanted", "subject"),
+        ("wanted.example.org", "a name"),
+        ("wante", "the beginning of a name"),
+        ("dns:wanted.example.org", "a name"),
+        (serial, "a serial number"),
+        (serial[:12].upper(), "the beginning of a serial number"),
+        (shown["sha256"], "a fingerprint"),
+        (colons, "a fingerprint"),
+        (shown["key_sha256"], "the hash of a key"),
+        ("CN=wanted", "a subject"),
     ):
         page.goto("/console/certificates")
         page.get_by_label("Search", exact=True).fill(word)
         page.get_by_role("button", name="Search").click()
-        expect(page.locator(".chips")).to_contain_text(f"Taken for a {meaning}.")
+        expect(page.locator(".chips")).to_contain_text(f"Taken for {meaning}.")
         expect(page.locator("tbody tr")).to_have_count(1)
         expect(page.locator("tbody tr")).to_contain_text("wanted.example.org")
     page.get_by_label("Search", exact=True).fill("nothing.like.it")

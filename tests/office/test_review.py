@@ -149,10 +149,10 @@ def test_a_word_means_what_finds_something(office: Office, who: Who) -> None:
     assert record is not None
     where = CertificateFilter(authority="issuing-ca")
     for word, what in (
-        (record.sha256.upper(), "fingerprint"),
-        (record.key_sha256, "hash of the key"),
-        (record.serial, "serial number"),
-        ("word.exam", "beginning of a name"),
+        (record.sha256.upper(), "a fingerprint"),
+        (record.key_sha256, "the hash of a key"),
+        (record.serial, "a serial number"),
+        ("word.exam", "the beginning of a name"),
     ):
         meaning = office.certificates.meant(who("auditor"), word, where)
         assert (meaning.what, meaning.where.authority) == (what, "issuing-ca")

@@ -26,17 +26,19 @@ def clean_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in bent and not k.startswith("CHANCERY_")}
 
 
+_RANGE = 1_500
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 _PORTS = itertools.count(97 * (os.getpid() % 100))
 
 
 def free_port() -> int:
-    """A port that nobody listens on, and that no outgoing connection will be given meanwhile.
+    """A port that nobody listens on, and that nobody else will be given meanwhile.
 
-    The kernel gives clients ports from 32768 on: an instance is made seconds
-    before it is served, and such a port could be gone by then.
+    An instance is made seconds before it is served.  So each worker of a run has a
+    range of its own, and all lie below 32768, where the kernel's for clients begin.
     """
     for number in _PORTS:
-        port = 20_000 + number % 12_000
+        port = 20_000 + _RANGE * _WORKER + number % _RANGE
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 continue
@@ -63,7 +65,8 @@ class Instance:
         ]  # fmt: skip
         if database is not None:
             command += ["--database", database]
-        subprocess.run(command, check=True, capture_output=True, env=clean_environment())
+        done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+        assert done.returncode == 0, done.stderr
         facts = json.loads((directory / "quickstart.json").read_text())
         return cls(directory, facts, log=directory.parent / f"{directory.name}.log")
 

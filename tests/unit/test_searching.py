@@ -31,34 +31,38 @@ def test_what_is_asked_beside_it_stays() -> None:
 
 def test_a_name_then_its_beginning_then_a_common_name() -> None:
     assert found("www.example.org") == [
-        ("name", {"name": "www.example.org"}),
-        ("beginning of a name", {"name": "www.example.org*"}),
-        ("common name", {"subject": "CN=www.example.org*"}),
+        ("a name", {"name": "www.example.org"}),
+        ("the beginning of a name", {"name": "www.example.org*"}),
+        ("a common name", {"subject": "CN=www.example.org*"}),
     ]
     assert found("www*") == [
-        ("beginning of a name", {"name": "www*"}),
-        ("common name", {"subject": "CN=www*"}),
+        ("the beginning of a name", {"name": "www*"}),
+        ("a common name", {"subject": "CN=www*"}),
     ]
 
 
 @pytest.mark.parametrize("word", [HASH, HASH.upper(), ":".join(["0A"] * 32), f" {HASH} "])
 def test_a_fingerprint_or_the_hash_of_a_key(word: str) -> None:
     assert found(word)[:2] == [
-        ("fingerprint", {"sha256": HASH}),
-        ("hash of the key", {"key_sha256": HASH}),
+        ("a fingerprint", {"sha256": HASH}),
+        ("the hash of a key", {"key_sha256": HASH}),
     ]
 
 
 @pytest.mark.parametrize("word", ["00ab12cd", "0xAB12CD", "AB:12:CD", "ab 12 cd"])
 def test_a_serial_number_or_its_beginning(word: str) -> None:
     assert found(word)[:2] == [
-        ("serial number", {"serial": "ab12cd"}),
-        ("beginning of a serial number", {"serial": "ab12cd*"}),
+        ("a serial number", {"serial": "ab12cd"}),
+        ("the beginning of a serial number", {"serial": "ab12cd*"}),
     ]
 
 
 def test_few_hex_digits_are_a_name() -> None:
-    assert [what for what, _ in found("abc")] == ["name", "beginning of a name", "common name"]
+    assert [what for what, _ in found("abc")] == [
+        "a name",
+        "the beginning of a name",
+        "a common name",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +74,12 @@ def test_few_hex_digits_are_a_name() -> None:
     ],
 )
 def test_a_subject(word: str, subject: str) -> None:
-    assert found(word) == [("subject", {"subject": subject})]
+    assert found(word) == [("a subject", {"subject": subject})]
 
 
 def test_a_kind_that_no_name_has() -> None:
-    assert found("host:www") == [("common name", {"subject": "CN=host:www*"})]
-    assert found("https://www.example.org/")[0] == ("name", {"name": "https://www.example.org/"})
+    assert found("host:www") == [("a common name", {"subject": "CN=host:www*"})]
+    assert found("https://www.example.org/")[0] == ("a name", {"name": "https://www.example.org/"})
     assert found("2001:db8::1")[-2][1] == {"name": "2001:db8::1*"}
 
 

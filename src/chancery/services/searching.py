@@ -28,7 +28,7 @@ _SHA256_DIGITS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One thing a word may mean.  *what* says it to a person: ``name``, ``serial number`` ..."""
+    """One thing a word may mean.  *what* says it to a person: ``a name``, ``a serial number``."""
 
     what: str
     where: CertificateFilter
@@ -91,24 +91,24 @@ def meanings(word: str, where: CertificateFilter) -> Iterator[Meaning]:
         yield from _numbers(hexadecimal[1], where)
     if _ATTRIBUTE.match(text):
         subject = text.replace(", ", ",")
-        yield Meaning("subject", replace(where, subject=_beginning(subject)))
+        yield Meaning("a subject", replace(where, subject=_beginning(subject)))
         return
     bare = text.removesuffix("*")
     if not _kind_unknown(text):
         if bare == text:
-            yield Meaning("name", replace(where, name=text))
-        yield Meaning("beginning of a name", replace(where, name=_beginning(text)))
-    yield Meaning("common name", replace(where, subject=_beginning(f"CN={bare}")))
+            yield Meaning("a name", replace(where, name=text))
+        yield Meaning("the beginning of a name", replace(where, name=_beginning(text)))
+    yield Meaning("a common name", replace(where, subject=_beginning(f"CN={bare}")))
 
 
 def _numbers(digits: str, where: CertificateFilter) -> Iterator[Meaning]:
     if len(digits) == _SHA256_DIGITS:
-        yield Meaning("fingerprint", replace(where, sha256=digits))
-        yield Meaning("hash of the key", replace(where, key_sha256=digits))
+        yield Meaning("a fingerprint", replace(where, sha256=digits))
+        yield Meaning("the hash of a key", replace(where, key_sha256=digits))
     elif _SHORTEST <= len(digits) <= _SERIAL_DIGITS:
         serial = digits.lstrip("0") or "0"
-        yield Meaning("serial number", replace(where, serial=serial))
-        yield Meaning("beginning of a serial number", replace(where, serial=f"{serial}*"))
+        yield Meaning("a serial number", replace(where, serial=serial))
+        yield Meaning("the beginning of a serial number", replace(where, serial=f"{serial}*"))
 
 
 def _beginning(text: str) -> str:
