@@ -65,7 +65,9 @@ class Instance:
         ]  # fmt: skip
         if database is not None:
             command += ["--database", database]
-        done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, env=clean_environment()
+        )
         assert done.returncode == 0, done.stderr
         facts = json.loads((directory / "quickstart.json").read_text())
         return cls(directory, facts, log=directory.parent / f"{directory.name}.log")
