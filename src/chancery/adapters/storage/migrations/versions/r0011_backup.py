@@ -1,0 +1,10 @@
+"""Backups and drills on record."""
+
+revision = "0011"
+down_revision = "0010"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,10 @@
+"""Deltas, shards and the state of publication."""
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
