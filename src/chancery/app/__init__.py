@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from chancery.app.roles import ServeRole
 
-def serve(config: Path) -> NoReturn:
-    """Run an instance in the foreground: this process becomes its supervisor."""
+
+def serve(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
+    """Run an instance or one role of it: this process becomes its supervisor."""
     from chancery.app.supervise import supervise  # noqa: PLC0415 - see the module
 
-    supervise(config)
+    supervise(config, role)
 
 
 def upgrade_database(config: Path) -> None:

@@ -1,4 +1,8 @@
-"""``chancery serve``: the processes of one machine, in their order."""
+"""``chancery serve``: the processes of one machine, in their order.
+
+One role alone runs the same processes, only fewer of them: whoever needs what
+another role gives (a worker the signer, say) waits for it and is not ready.
+"""
 
 import json
 import os
@@ -9,28 +13,62 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from chancery.app.roles import ServeRole
 from chancery.app.signer_process import signer_command, signer_pulse
 from chancery.domain.errors import Unavailable
 from chancery.server import supervisor
 from chancery.server.sockets import StartFailed, open_shared
 from chancery.server.supervisor import Child
-from chancery.settings import load
+from chancery.settings import Listen, Settings, load
+
+Words = tuple[str, ...]
 
 _BACK_OFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 """Short even at its longest: while the signer is away, nothing is issued."""
 
 
-def supervise(config: Path) -> NoReturn:
-    """Run signer, workers and jobs until told to stop.
+def supervise(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
+    """Run what *role* names until told to stop: signer, workers and jobs, or one of them.
 
     Never returns: this process becomes the supervisor.  BadRequest for a bad
     configuration, Unavailable where it cannot listen.
     """
     settings = load(config)
-    listen = settings.listen
+    children: list[Child] = []
+    sockets: list[tuple[socket.socket, ...]] = []
+    path = str(config.resolve())
+    if role in _WITH_WEB:
+        sockets = _open(settings.listen)
+    os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
+    # One heap for all threads of a process: each further one keeps what it once needed.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+    # What a password hash needs (19 MiB) goes back at once: glibc would raise this by itself.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
+    if role in _WITH_SIGNER:
+        children.append(_signer(settings))
+    if role in _WITH_WEB:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
+        cold = ("--cold",) if role is ServeRole.ALL else ("--cold", "--joined")
+        children += [
+            _worker(path, number, pair, cold) for number, pair in enumerate(sockets, start=1)
+        ]
+    if role in _WITH_JOBS:
+        command = (sys.executable, "-m", "chancery.app.jobs", path)
+        children.append(Child("jobs", command, alongside=True))
+    for one in (one for pair in sockets for one in pair):
+        one.set_inheritable(True)  # through the exec; each child then gets its own alone
+    _become(children)
+
+
+_WITH_SIGNER: Final = (ServeRole.ALL, ServeRole.SIGNER)
+_WITH_WEB: Final = (ServeRole.ALL, ServeRole.WEB)
+_WITH_JOBS: Final = (ServeRole.ALL, ServeRole.JOBS)
+
+
+def _open(listen: Listen) -> list[tuple[socket.socket, ...]]:
     places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
     try:
-        sockets = open_shared(places, listen.workers)
+        return [tuple(pair) for pair in open_shared(places, listen.workers)]
     except StartFailed as error:
         raise Unavailable(
             str(error),
@@ -38,23 +76,11 @@ def supervise(config: Path) -> NoReturn:
             rule="listen.free",
             remedy="end what listens there, or choose other ports in chancery.toml",
         ) from error
-    path = str(config.resolve())
-    os.chdir(config.resolve().parent)  # so that the socket's path can be short for all of them
-    # One heap for all threads of a process: each further one keeps what it once needed.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
-    # What a password hash needs (19 MiB) goes back at once: glibc would raise this by itself.
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
-    children = [
-        Child(
-            "signer", tuple(signer_command(settings.signer)), pulse=signer_pulse(settings.signer)
-        ),
-        *(_worker(path, number, pair) for number, pair in enumerate(sockets, start=1)),
-        Child("jobs", (sys.executable, "-m", "chancery.app.jobs", path), alongside=True),
-    ]
-    for one in (one for pair in sockets for one in pair):
-        one.set_inheritable(True)  # through the exec; each child then gets its own alone
-    _become(children)
+
+
+def _signer(settings: Settings) -> Child:
+    command = tuple(signer_command(settings.signer))
+    return Child("signer", command, pulse=signer_pulse(settings.signer))
 
 
 def _become(children: Sequence[Child]) -> NoReturn:
@@ -83,10 +109,10 @@ def _metrics(run: Path) -> Path:
     return directory
 
 
-def _worker(config: str, number: int, sockets: Sequence[socket.socket]) -> Child:
+def _worker(config: str, number: int, sockets: Sequence[socket.socket], cold: Words) -> Child:
     """The first one settles what a crash left, before anybody else touches the record."""
     fds = tuple(one.fileno() for one in sockets)
     name = f"worker-{number}"
     command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds), name)
-    first = ("--cold",) if number == 1 else ()
+    first = cold if number == 1 else ()
     return Child(name, command, first=first, fds=fds, alongside=number > 2)

@@ -1,7 +1,8 @@
 """A web worker: every door of one machine.
 
-``python -m chancery.app.worker CONFIG HTTP_FD HTTPS_FD NAME [--cold]``: on sockets that the
-supervisor opened; NAME is its name in the log, *--cold* says that nobody else is at work yet.
+``python -m chancery.app.worker CONFIG HTTP_FD HTTPS_FD NAME [--cold [--joined]]``: on sockets that
+the supervisor opened; NAME is its name in the log, *--cold* says that no other worker of it is at
+work yet, *--joined* that processes of another supervisor may be.
 """
 
 import gc
@@ -46,22 +47,22 @@ def main() -> int:
     try:
         with open_office(load(Path(config))) as office:
             if "--cold" in words:
-                _settle(office)
+                _settle(office, joined="--joined" in words)
             return _serve(office, http, https)
     except (CAError, StartFailed) as error:
         logs.start_failed(error)
         return 1
 
 
-def _settle(office: Office) -> None:
+def _settle(office: Office, *, joined: bool) -> None:
     """Settle what a crash left open.
 
     Nothing is begun on a record that was rolled back or rewritten (C11).
-    Another machine on the same PostgreSQL may be at work: there, only what is
-    too old to be under way is anybody's.
+    Another machine on the same PostgreSQL may be at work, or a role that runs
+    apart: there, only what is too old to be under way is anybody's.
     """
     office.audit.standing()  # raises if the record is not the one that was signed
-    alone = office.store.embedded
+    alone = office.store.embedded and not joined
     found = office.reconciliation.run(older_than_s=0 if alone else ORPHAN_S)
     recovered = office.authorities.recover()
     _log.info(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from chancery.app.roles import ServeRole
 from chancery.cli import output
 from chancery.cli.failures import OK, USAGE
 from chancery.domain.errors import Unavailable
@@ -53,14 +54,22 @@ def quickstart(
     output.show(paths | shown, as_json=as_json, human=_summary)
 
 
-def serve(*, config: Config) -> None:
+_ROLE = """What to run: all of it, or one role whose processes may stand alone.
+web: OCSP, CRLs, API and pages; signer: the keys; jobs: the schedule."""
+
+
+def serve(
+    *,
+    config: Config,
+    role: Annotated[ServeRole, Parameter(help=_ROLE)] = ServeRole.ALL,
+) -> None:
     """Run an instance in the foreground until it is told to stop.
 
     Exit code 7 if a part of it cannot start; the log says why.
     """
     from chancery.app import serve as run  # noqa: PLC0415 - loads the server
 
-    run(config)
+    run(config, role)
 
 
 def check(

@@ -1,0 +1,16 @@
+"""The parts of ``chancery serve`` that may run apart, each with its own supervisor.
+
+All of them but a validation authority belong to one instance: one
+configuration, and on one machine one run directory, where they meet.
+"""
+
+from enum import StrEnum
+
+
+class ServeRole(StrEnum):
+    """What one ``chancery serve`` runs."""
+
+    ALL = "all"  # signer, web and jobs
+    WEB = "web"  # the doors: OCSP, CRLs, API, console, portal
+    SIGNER = "signer"  # the keys
+    JOBS = "jobs"  # the schedule
