@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.certificate import RevocationReason, RevokedEntry
 from chancery.domain.errors import BadRequest
-from chancery.wire import algorithms, crl
+from chancery.wire import algorithms, crl, crl_entries
 from chancery.wire.names import encode_name, parse_text
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -28,7 +28,12 @@ entries = st.builds(
 )
 
 
-def signed(*revoked: RevokedEntry, scope: crl.Scope | None = None, number: int = 7) -> bytes:
+def signed(
+    *revoked: RevokedEntry,
+    scope: crl.Scope | None = None,
+    number: int = 7,
+    raw: tuple[bytes, ...] = (),
+) -> bytes:
     tbs = crl.tbs(
         issuer=encode_name(parse_text("CN=Issuing,O=Example")),
         key_identifier=b"k" * 20,
@@ -36,7 +41,7 @@ def signed(*revoked: RevokedEntry, scope: crl.Scope | None = None, number: int =
         number=number,
         this_update=NOW,
         next_update=NOW + 86_400,
-        entries=[crl.entry(item) for item in revoked],
+        entries=[*map(crl.entry, revoked), *raw],
         scope=scope,
     )
     return crl.join(tbs, ALGORITHM, KEY.sign(tbs, ec.ECDSA(hashes.SHA256())))
@@ -96,7 +101,6 @@ def test_the_scope_is_a_critical_extension(scope: crl.Scope, fields: set[str]) -
     "point",
     [
         x509.IssuingDistributionPoint(None, None, False, False, frozenset({x509.ReasonFlags.key_compromise}), False, False),
-        x509.IssuingDistributionPoint(None, None, False, False, None, True, False),
         x509.IssuingDistributionPoint(None, None, False, False, None, False, True),
         x509.IssuingDistributionPoint([x509.DNSName("a")], None, False, False, None, False, False),
         x509.IssuingDistributionPoint(None, x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")]), False, False, None, False, False),
@@ -155,3 +159,44 @@ def test_nor_for_a_damaged_crl(data: st.DataObject) -> None:
     except BadRequest:
         return
     assert bytes(damaged) == WHOLE
+
+
+def test_a_delta_says_what_it_adds_to_and_where_it_is() -> None:
+    url = "http://a.example/crl/x/delta.crl"
+    tbs = crl.tbs(
+        issuer=encode_name(parse_text("CN=Issuing,O=Example")),
+        key_identifier=b"k" * 20,
+        algorithm=ALGORITHM,
+        number=9,
+        this_update=NOW,
+        next_update=NOW + 60,
+        entries=[crl_entries.removal("a1", NOW - 60)],
+        base=7,
+        freshest=(url,),
+        expired_since=NOW - 86_400,
+    )
+    der = crl.join(tbs, ALGORITHM, KEY.sign(tbs, ec.ECDSA(hashes.SHA256())))
+    parsed = x509.load_der_x509_crl(der)
+    assert parsed.is_signature_valid(KEY.public_key())
+    (removed,) = parsed
+    reason = removed.extensions.get_extension_for_class(x509.CRLReason).value.reason
+    assert reason is x509.ReasonFlags.remove_from_crl
+    decoded = crl.decode(der)
+    assert (decoded.base, decoded.freshest, decoded.expired_since) == (7, (url,), NOW - 86_400)
+    assert not decoded.complete
+
+
+def test_an_indirect_crl_names_whose_certificates_follow() -> None:
+    other = encode_name(parse_text("CN=Other"))
+    mine, theirs, too = (
+        crl.entry(RevokedEntry(serial, NOW, RevocationReason.superseded, None))
+        for serial in ("1", "2", "3")
+    )
+    scope = crl.Scope(indirect=True)
+    der = signed(scope=scope, raw=(mine, crl_entries.issued_by(theirs, other), too))
+    found = asn1_crl.CertificateList.load(der)["tbs_cert_list"]["revoked_certificates"]
+    issuers = [None if e.issuer_name is None else e.issuer_name.native for e in found]
+    assert issuers[:2] == [None, {"common_name": "Other"}]
+    assert [len(e["crl_entry_extensions"]) for e in found] == [1, 2, 1]
+    assert crl.decode(der).scope == scope
+    assert not crl.decode(der).complete

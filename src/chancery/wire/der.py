@@ -53,6 +53,11 @@ def tlv(tag: int, content: bytes) -> bytes:
     return bytes((tag,)) + _length(size) + content
 
 
+def head(tag: int, size: int) -> bytes:
+    """Identifier octet and length of a value of *size* octets: for what is not copied lightly."""
+    return bytes((tag, size)) if size < 0x80 else bytes((tag,)) + _length(size)
+
+
 def sequence(*parts: bytes) -> bytes:
     """SEQUENCE of complete values."""
     return tlv(SEQUENCE, b"".join(parts))
