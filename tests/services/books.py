@@ -6,6 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Client:
                     self.refused.append(f"{error.code} {error.read()[:300]!r}")
                 self.stop.wait(0.02)
                 continue
-            except (OSError, ValueError):
+            except (OSError, ValueError, HTTPException):
                 self.stop.wait(0.02)  # killed while we spoke
                 continue
             if document["state"] == "issued":
