@@ -216,8 +216,14 @@ class Vault:
 
 def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
     """Unseal the vault in *directory*.  Unavailable says whether secret or file is wrong."""
-    files.check_directory(directory)
-    header = read_envelope(directory / HEADER, _VAULT_FORMAT)
+    metadata, master = open_master(directory, unseal)
+    files.sweep(directory)
+    return Vault(directory, master, metadata["vault"])
+
+
+def open_master(directory: Path, unseal: UnsealSource) -> tuple[dict[str, Any], bytearray]:
+    """The header's metadata and the master key, which the caller wipes.  Raises Unavailable."""
+    header = read_header(directory)
     metadata = header["metadata"]
     if metadata.get("unseal") != unseal.kind:
         raise Unavailable(
@@ -227,7 +233,7 @@ def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
         )
     wrapping = unseal.key(metadata["parameters"])
     try:
-        master = sealing.unwrap(wrapping, header["nonce"], header["wrapped"], metadata)
+        return metadata, sealing.unwrap(wrapping, header["nonce"], header["wrapped"], metadata)
     except sealing.Tampered:
         raise Unavailable(
             f"the {unseal.kind} does not open this vault",
@@ -237,8 +243,30 @@ def open_vault(directory: Path, unseal: UnsealSource) -> Vault:
         ) from None
     finally:
         files.wipe(wrapping)
-    files.sweep(directory)
-    return Vault(directory, master, metadata["vault"])
+
+
+def read_header(directory: Path) -> dict[str, Any]:
+    """``vault.json`` as it lies there: which secret opens the vault."""
+    files.check_directory(directory)
+    return read_envelope(directory / HEADER, _VAULT_FORMAT)
+
+
+def reseal(directory: Path, old: UnsealSource, new: UnsealSource) -> None:
+    """Have another secret open the vault from now on; its keys stay as they are.
+
+    A crash leaves the one seal or the other.  Copies of the old ``vault.json``
+    still open with the old secret: destroy them.
+    """
+    metadata, master = open_master(directory, old)
+    parameters = dict(new.new_parameters())
+    changed = metadata | {"unseal": new.kind, "parameters": parameters}
+    wrapping = new.key(parameters)
+    try:
+        header = {"metadata": changed} | sealing.wrap(wrapping, master, changed)
+        files.replace(directory / HEADER, pretty(header))
+    finally:
+        files.wipe(wrapping)
+        files.wipe(master)
 
 
 def _ready(
