@@ -36,6 +36,7 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 from chancery.domain.saved_filter import ListName, SavedFilter
+from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_directory import VouchedAccounts
 from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
@@ -148,6 +149,12 @@ class KeyVault(Protocol):
         """Sign an OCSP ResponseData (OCSP or AUTHORITY key)."""
         ...
 
+    def sign_ocsp_all(
+        self, key_id: str, algorithm: SignatureAlgorithm, tbss: Sequence[bytes]
+    ) -> list[bytes]:
+        """Sign several at once, in order: all, or none and raise."""
+        ...
+
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         """Sign the text of an audit checkpoint (Ed25519 AUDIT key)."""
         ...
@@ -198,6 +205,7 @@ class CertificateFilter:
     profile: str | None = None
     requester: str | None = None
     request_id: str | None = None
+    ra: str | None = None  # of the request it came of; never a prefix
     status: CertificateStatus | None = None
     expires_after: int | None = None
     expires_before: int | None = None
@@ -617,6 +625,10 @@ class Session(Protocol):
     def certificates(self) -> Certificates: ...
     @property
     def crls(self) -> Crls: ...
+    @property
+    def crl_lists(self) -> CrlLists: ...
+    @property
+    def publications(self) -> Publications: ...
     @property
     def identities(self) -> Identities: ...
     @property

@@ -61,7 +61,8 @@ def main() -> int:
         # After a failed fsync only reading the file again helps: end, and be started again.
         journal = Journal(options.journal, lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
         pair(vault, journal, options.vault)
-        server = Server(Signer(vault, journal), options.socket, uid=options.peer_uid, log=log)
+        signer = Signer(vault, journal)
+        server = Server(signer, options.socket, uid=options.peer_uid, log=log)
     except (CAError, OSError) as error:
         rule = error.rule if isinstance(error, CAError) else "os"
         remedy = error.remedy if isinstance(error, CAError) else None
@@ -78,6 +79,7 @@ def main() -> int:
     print("ready", flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     server.stop()
+    signer.close()
     journal.close()
     vault.close()
     log("stopped")

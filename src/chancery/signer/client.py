@@ -101,6 +101,12 @@ class SignerClient:
     def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
         return self._ask(protocol.SignOcsp(key_id, algorithm, tbs), protocol.Signed).data
 
+    def sign_ocsp_all(
+        self, key_id: str, algorithm: SignatureAlgorithm, tbss: Sequence[bytes]
+    ) -> list[bytes]:
+        answer = self._ask(protocol.SignOcspAll(key_id, algorithm, list(tbss)), protocol.Batch)
+        return [one for one in answer.results if isinstance(one, bytes)]
+
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         return self._ask(protocol.SignCheckpoint(key_id, text), protocol.Signed).data
 

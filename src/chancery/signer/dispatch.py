@@ -14,6 +14,8 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
             return p.Batch([r if isinstance(r, bytes) else p.Failure.of(r) for r in results])
         case p.SignOcsp(key_id, algorithm, tbs):
             return p.Signed(signer.sign_ocsp(key_id, algorithm, tbs))
+        case p.SignOcspAll(key_id, algorithm, tbss):
+            return p.Batch(list(signer.sign_ocsp_all(key_id, algorithm, tbss)))
         case p.SignCrl(key_id, algorithm, tbs):
             return p.Signed(signer.sign_crl(key_id, algorithm, tbs))
         case p.SignCheckpoint(key_id, text):

@@ -92,6 +92,12 @@ class SignOcsp(_Message, frozen=True):
     tbs: bytes
 
 
+class SignOcspAll(_Message, frozen=True):
+    key_id: str
+    algorithm: SignatureAlgorithm
+    tbss: list[bytes]
+
+
 class SignCheckpoint(_Message, frozen=True):
     key_id: str
     text: bytes
@@ -168,6 +174,7 @@ Request = (
     | SignCsr
     | SignCrl
     | SignOcsp
+    | SignOcspAll
     | SignCheckpoint
     | ExportPkcs12
     | Destroy

@@ -12,12 +12,14 @@ from chancery.domain.errors import CAError, SignerRefused
 from chancery.domain.keys import (
     CaAuthorisation,
     CertificateOrder,
+    KeyPurpose,
     SignatureOnRecord,
 )
 from chancery.signer import keypair, policy
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.journal_index import fingerprint
 from chancery.signer.keeper import KeyKeeper, refusal
+from chancery.signer.status_ledger import StatusLedger
 from chancery.signer.vault import Vault, VaultKey
 
 MAX_LOGS: Final = 32
@@ -46,6 +48,11 @@ class Signer(KeyKeeper):
         self._in_flight: set[int] = set()
         self._in_flight_lock = threading.Lock()
         self._checkpoint_lock = threading.Lock()
+        self._status = StatusLedger(journal)
+
+    def close(self) -> None:
+        """Put on record what waits for it; nothing may be asked afterwards."""
+        self._status.close()
 
     def sign_certificates(self, orders: Sequence[CertificateOrder]) -> list[bytes | CAError]:
         now = int(self._now())
@@ -135,11 +142,35 @@ class Signer(KeyKeeper):
         return self._one(key_id, algorithm, tbs, decide)
 
     def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
-        def decide(key: VaultKey) -> Draft:
-            policy.ocsp_response(key, tbs, int(self._now()))
-            return Draft(Operation.OCSP, key_id)
+        return self.sign_ocsp_all(key_id, algorithm, [tbs])[0]
 
-        return self._one(key_id, algorithm, tbs, decide)
+    def sign_ocsp_all(
+        self, key_id: str, algorithm: SignatureAlgorithm, tbss: Sequence[bytes]
+    ) -> list[bytes]:
+        """All or none.  A responder's own key need not wait for the disk: see ``status_ledger``."""
+        if not tbss:
+            return []
+        now = int(self._now())
+        key = self._vault.get(key_id)
+        try:
+            for tbs in tbss:
+                policy.ocsp_response(key, tbs, now)
+            way = keypair.pick(key.ways, algorithm)
+        except SignerRefused as error:
+            self._journal.append([refusal(key_id, error, data=tbss[0])])
+            raise
+        if way.by_batch:
+            signatures = [way.sign(tbs) for tbs in tbss]
+            way.check(signatures[-1], tbss[-1])
+        else:
+            signatures = [way(tbs) for tbs in tbss]
+        if key.info.purpose is KeyPurpose.OCSP:
+            self._status.note(key_id, tbss)
+        else:  # a CA's own key: nothing leaves that is not first on record
+            self._journal.append(
+                [_status_draft(key_id, *one) for one in zip(tbss, signatures, strict=True)]
+            )
+        return signatures
 
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         def decide(key: VaultKey) -> Draft:
@@ -212,3 +243,8 @@ class Signer(KeyKeeper):
     def _release(self, claimed: Sequence[int]) -> None:
         with self._in_flight_lock:
             self._in_flight.difference_update(claimed)
+
+
+def _status_draft(key_id: str, tbs: bytes, signature: bytes) -> Draft:
+    digest = hashlib.sha256(tbs).digest()
+    return Draft(Operation.OCSP, key_id, tbs_sha256=digest, signature=signature)
