@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.crl import CrlTrigger
 from chancery.domain.names import DistinguishedName
 
 
@@ -68,6 +69,9 @@ class Authority:
     certificates above it, nearest first.  *silo* and *region* are labels.
     *imported* authorities whose key we do not hold have ``key_id`` None.
     *crl_urls* are URL templates as in profiles, for the CRLs of *crl_idp*.
+    *crl_delta_every_s* 0: no deltas.  *crl_shards*: each partition there was, as
+    its number of shards, the last one for certificates to come (0: none).
+    *crl_indirect* names authorities whose certificates it lists too.
     """
 
     name: str
@@ -92,6 +96,13 @@ class Authority:
     ocsp_certificate: bytes | None = None
     crl_idp: CrlIdp = CrlIdp.NONE
     crl_urls: tuple[str, ...] = CRL_URLS
+    crl_delta_every_s: int = 0
+    crl_on_revocation: CrlTrigger = CrlTrigger.ALL
+    crl_jitter_s: int = 0
+    crl_shards: tuple[int, ...] = ()
+    crl_ca_list: bool = False
+    crl_keep_expired: bool = False
+    crl_indirect: tuple[str, ...] = ()
 
 
 class AuthorityCertificateKind(StrEnum):
@@ -126,4 +137,6 @@ class CrlRecord:
     this_update: int
     next_update: int
     entries: int
-    der: bytes
+    der: bytes  # empty where only the history is asked for
+    name: str | None = None  # label of its key
+    seq: int = 0  # see domain.crl.CrlList

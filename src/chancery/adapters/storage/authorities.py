@@ -18,6 +18,7 @@ from chancery.domain.authority import (
     CrlIdp,
     SecurityLevel,
 )
+from chancery.domain.crl import CrlTrigger
 from chancery.domain.errors import NotFound
 from chancery.domain.names import DistinguishedName
 
@@ -25,6 +26,19 @@ _A: Final = schema_policy.authority
 _K: Final = schema_policy.container
 _C: Final = schema_policy.authority_certificate
 _AUTHORITY_FIELDS: Final = [field.name for field in fields(Authority)]
+_LISTS: Final[dict[str, Any]] = {
+    "crl_urls": list[str],
+    "crl_shards": list[int],
+    "crl_indirect": list[str],
+}
+_WORDS: Final = (
+    "key_algorithm",
+    "signature_algorithm",
+    "state",
+    "security_level",
+    "crl_idp",
+    "crl_on_revocation",
+)
 _CERTIFICATE_FIELDS: Final = [field.name for field in fields(AuthorityCertificate)]
 
 
@@ -32,8 +46,9 @@ def _values(authority: Authority) -> dict[str, Any]:
     values = {name: getattr(authority, name) for name in _AUTHORITY_FIELDS}
     values["subject"] = documents.encode(authority.subject)
     values["chain"] = documents.encode([base64.b64encode(der).decode() for der in authority.chain])
-    values["crl_urls"] = documents.encode(list(authority.crl_urls))
-    for name in ("key_algorithm", "signature_algorithm", "state", "security_level", "crl_idp"):
+    for name in _LISTS:
+        values[name] = documents.encode(list(values[name]))
+    for name in _WORDS:
         values[name] = values[name].value
     return values
 
@@ -47,7 +62,9 @@ def _authority(row: Record) -> Authority:
     values["state"] = AuthorityState(row.state)
     values["security_level"] = SecurityLevel(row.security_level)
     values["crl_idp"] = CrlIdp(row.crl_idp)
-    values["crl_urls"] = tuple(documents.decode(list[str], row.crl_urls))
+    values["crl_on_revocation"] = CrlTrigger(row.crl_on_revocation)
+    for name, kind in _LISTS.items():
+        values[name] = tuple(documents.decode(kind, values[name]))
     return Authority(**values)
 
 

@@ -44,10 +44,13 @@ class SqlCrls:
                 rule="crl.number",
             )
         self._link.driver(
-            "INSERT INTO crl (authority, number, this_update, next_update, entries, der)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (crl.authority, crl.number, crl.this_update, crl.next_update, crl.entries, crl.der),
-        )
+            "INSERT INTO crl (authority, number, this_update, next_update, entries, der, name, seq)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                crl.authority, crl.number, crl.this_update, crl.next_update, crl.entries, crl.der,
+                crl.name, crl.seq,
+            ),
+        )  # fmt: skip
         self._link.driver(_LIFT, (crl.authority, crl.number))
 
     def mark_due(self, authority: str, at: int) -> None:

@@ -9,8 +9,9 @@ from chancery.adapters.storage import certificate_search, schema
 from chancery.adapters.storage.link import Grouped
 from chancery.adapters.storage.revocations import SqlRevocations
 from chancery.adapters.storage.search import count
-from chancery.domain.certificate import RevocationReason
+from chancery.domain.certificate import RevocationReason, RevokedEntry
 from chancery.ports import CertificateFilter, Revocable, Revoked
+from chancery.wire.crl_entries import entry
 
 _C: Final = schema.certificate
 _R: Final = schema.revocation
@@ -24,11 +25,12 @@ _CURRENT: Final = select(
 # Only a hold has a row that may change; the guard of the table sees to it as well.
 _REVOKE: Final = Grouped(
     "INSERT INTO revocation (authority, serial, certificate_id, status, revoked_at, reason,"
-    " invalidity_date, not_after) VALUES",
-    "(?, ?, ?, 'revoked', ?, ?, ?, ?)",
+    " invalidity_date, not_after, entry, changed) VALUES",
+    "(?, ?, ?, 'revoked', ?, ?, ?, ?, ?, ?)",
     "ON CONFLICT (authority, serial) DO UPDATE SET status = excluded.status,"
     " revoked_at = excluded.revoked_at, reason = excluded.reason,"
-    " invalidity_date = excluded.invalidity_date",
+    " invalidity_date = excluded.invalidity_date, entry = excluded.entry,"
+    " changed = excluded.changed",
 )
 _BLOCK: Final = Grouped(
     "INSERT INTO blocked_key (key_sha256, why, blocked_at) VALUES",
@@ -81,12 +83,16 @@ class SqlMassRevocations(SqlRevocations):
             Revoked(row.authority, row.serial, row.revoked_at if row.status else now)
             for row in due
         ]
+        head = self._link.driver("SELECT size FROM audit_head WHERE id = 1").one()
+        changed, code = head[0], reason.value
         self._link.many(
             _REVOKE,
             [
                 (
-                    row.authority, row.serial, row.id, one.revoked_at, reason.value,
-                    invalidity_date, row.not_after,
+                    row.authority, row.serial, row.id, one.revoked_at, code, invalidity_date,
+                    row.not_after,
+                    entry(RevokedEntry(row.serial, one.revoked_at, reason, invalidity_date)),
+                    changed,
                 )
                 for row, one in zip(due, done, strict=True)
             ],

@@ -9,6 +9,7 @@ from chancery.adapters.storage import schema
 from chancery.adapters.storage.link import Link, Record
 from chancery.domain.certificate import CertificateStatus, RevocationReason, RevokedEntry
 from chancery.domain.errors import AlreadyRevoked, NotFound, WrongState
+from chancery.wire.crl_entries import entry, removal
 
 STATUSES: Final = {status.value: status for status in CertificateStatus}
 REASONS: Final = {reason.value: reason for reason in RevocationReason}
@@ -24,19 +25,27 @@ UNION ALL
 SELECT CASE WHEN abandoned_at IS NULL THEN 'intended' ELSE 'abandoned' END, NULL, NULL, NULL
 FROM intent WHERE serial = ? AND authority = ?
 """
+# `changed`: the unit's own audit leaf will carry this number.
 _SET: Final = """
-INSERT INTO revocation
-(authority, serial, certificate_id, status, revoked_at, reason, invalidity_date, not_after)
-SELECT authority, serial, id, {status}, {revoked_at}, {reason}, {invalidity_date}, not_after
+INSERT INTO revocation (authority, serial, certificate_id, status, revoked_at, reason,
+invalidity_date, not_after, entry, changed)
+SELECT authority, serial, id, {text}, {number}, {number}, {number}, not_after, {octets},
+(SELECT size FROM audit_head WHERE id = 1)
 FROM certificate WHERE id = ?
 ON CONFLICT (authority, serial) DO UPDATE SET status = excluded.status,
 revoked_at = excluded.revoked_at, reason = excluded.reason,
-invalidity_date = excluded.invalidity_date
+invalidity_date = excluded.invalidity_date, entry = excluded.entry, changed = excluded.changed
 """
-_SET_SQLITE: Final = _SET.format(status="?", revoked_at="?", reason="?", invalidity_date="?")
-_SET_POSTGRES: Final = _SET.format(
-    status="?::text", revoked_at="?::bigint", reason="?::bigint", invalidity_date="?::bigint"
-)
+_SET_SQLITE: Final = _SET.format(text="?", number="?", octets="?")
+_SET_POSTGRES: Final = _SET.format(text="?::text", number="?::bigint", octets="?::bytea")
+_LIFTED: Final = """
+INSERT INTO crl_removed (authority, serial, changed, not_after, entry)
+SELECT authority, serial, (SELECT size FROM audit_head WHERE id = 1), not_after, {octets}
+FROM revocation WHERE authority = ? AND serial = ?
+ON CONFLICT (authority, serial) DO UPDATE SET changed = excluded.changed, entry = excluded.entry
+"""
+_LIFTED_SQLITE: Final = _LIFTED.format(octets="?")
+_LIFTED_POSTGRES: Final = _LIFTED.format(octets="?::bytea")
 _BLOCK: Final = (
     "INSERT INTO blocked_key (key_sha256, why, blocked_at) VALUES (?, ?, ?)"
     " ON CONFLICT (key_sha256) DO NOTHING"
@@ -76,19 +85,24 @@ class SqlRevocations:
         reason: RevocationReason | None,
         invalidity_date: int | None = None,
     ) -> None:
-        current = self._current(certificate_id)
+        current, authority, serial, since = self._current(certificate_id)
         if current not in expected:
             raise _wrong(current)
         if status is CertificateStatus.VALID:
-            self._link.driver("DELETE FROM revocation WHERE certificate_id = ?", (certificate_id,))
+            self._lift(authority, serial, since)
             return
         if status not in {CertificateStatus.HELD, CertificateStatus.REVOKED}:
             raise ValueError(f"a certificate on record cannot become {status.value}")
         if revoked_at is None or reason is None:
             raise ValueError("a revocation has a time and a reason")
         sql = _SET_POSTGRES if self._link.postgres else _SET_SQLITE
-        values = (status.value, revoked_at, reason.value, invalidity_date, certificate_id)
+        octets = entry(RevokedEntry(serial, revoked_at, reason, invalidity_date))
+        values = (status.value, revoked_at, reason.value, invalidity_date, octets, certificate_id)
         self._link.driver(sql, values)
+        if current is CertificateStatus.VALID:
+            self._link.driver(
+                "DELETE FROM crl_removed WHERE authority = ? AND serial = ?", (authority, serial)
+            )
         if reason is RevocationReason.keyCompromise:
             self._block_key_of(certificate_id, revoked_at)
 
@@ -113,15 +127,25 @@ class SqlRevocations:
         """The first reason stands."""
         self._link.driver(_BLOCK, (key_sha256, why, now))
 
-    def _current(self, certificate_id: str) -> CertificateStatus:
+    def _lift(self, authority: str, serial: str, held_at: int) -> None:
+        """End a hold, and remember it for deltas."""
+        sql = _LIFTED_POSTGRES if self._link.postgres else _LIFTED_SQLITE
+        self._link.driver(sql, (removal(serial, held_at), authority, serial))
+        self._link.driver(
+            "DELETE FROM revocation WHERE authority = ? AND serial = ?", (authority, serial)
+        )
+
+    def _current(self, certificate_id: str) -> tuple[CertificateStatus, str, str, int]:
+        """(status, authority, serial, since when it is held or revoked)."""
         row = self._link.driver(
-            "SELECT coalesce(r.status, 'valid') FROM certificate c LEFT JOIN revocation r"
+            "SELECT coalesce(r.status, 'valid'), c.authority, c.serial, coalesce(r.revoked_at, 0)"
+            " FROM certificate c LEFT JOIN revocation r"
             " ON r.authority = c.authority AND r.serial = c.serial WHERE c.id = ?",
             (certificate_id,),
         ).first()
         if row is None:
             raise NotFound(f"there is no certificate {certificate_id}", field="id")
-        return STATUSES[row[0]]
+        return STATUSES[row[0]], row[1], row[2], row[3]
 
     def _block_key_of(self, certificate_id: str, now: int) -> None:
         row = self._link.driver(

@@ -206,8 +206,11 @@ revocation = Table(
     number("reason"),
     number("invalidity_date", null=True),
     number("not_after"),
+    octets("entry", null=True),  # as CRLs list it; of rows older than this column it is missing
+    Column("changed", BigInteger, nullable=False, server_default="0"),  # the audit log's size then
     CheckConstraint("status IN ('held', 'revoked')", name="status"),
     Index(None, "status", "certificate_id"),
+    Index("ix_revocation_authority_changed", "authority", "changed"),
     sqlite_with_rowid=False,
 )
 
@@ -227,7 +230,9 @@ crl = Table(
     number("this_update"),
     number("next_update"),
     number("entries"),
-    octets("der"),
+    octets("der"),  # empty where `crl_list` has had it
+    words("name", null=True),  # label of its key; missing in rows older than `crl_list`
+    Column("seq", BigInteger, nullable=False, server_default="0"),
 )
 
 # Apart from `crl`, so that removing old CRLs can never lower the next number.

@@ -1,6 +1,16 @@
 """Tables of authorities, profiles and registration authorities."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    UniqueConstraint,
+    false,
+    text,
+)
 
 from chancery.adapters.storage.schema import STRING, metadata, number, octets, words
 
@@ -37,6 +47,13 @@ authority = Table(
     octets("ocsp_certificate", null=True),
     Column("crl_idp", STRING, nullable=False, server_default="none"),
     Column("crl_urls", STRING, nullable=False, server_default='["{http}/crl/{ca}.crl"]'),
+    Column("crl_delta_every_s", BigInteger, nullable=False, server_default="0"),
+    Column("crl_on_revocation", STRING, nullable=False, server_default="all"),
+    Column("crl_jitter_s", BigInteger, nullable=False, server_default="0"),
+    Column("crl_shards", STRING, nullable=False, server_default="[]"),
+    Column("crl_ca_list", Boolean, nullable=False, server_default=false()),
+    Column("crl_keep_expired", Boolean, nullable=False, server_default=false()),
+    Column("crl_indirect", STRING, nullable=False, server_default="[]"),
 )
 
 _CURRENT = text("current")

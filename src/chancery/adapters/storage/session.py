@@ -5,6 +5,7 @@ from functools import cached_property
 from chancery.adapters.storage.audit import SqlAuditTrail
 from chancery.adapters.storage.authorities import SqlAuthorities
 from chancery.adapters.storage.certificates import SqlCertificates
+from chancery.adapters.storage.crl_lists import SqlCrlLists
 from chancery.adapters.storage.crls import SqlCrls
 from chancery.adapters.storage.estate import SqlEstates
 from chancery.adapters.storage.figures import SqlFigures
@@ -17,6 +18,7 @@ from chancery.adapters.storage.operations import SqlOperations
 from chancery.adapters.storage.outbox import SqlNotifications
 from chancery.adapters.storage.portal import SqlPortal
 from chancery.adapters.storage.profiles import SqlProfiles
+from chancery.adapters.storage.publications import SqlPublications
 from chancery.adapters.storage.registrations import SqlRegistrations
 from chancery.adapters.storage.requests import SqlRequests
 from chancery.adapters.storage.rules import SqlPolicyHistory, SqlQuotas
@@ -63,6 +65,14 @@ class SqlSession:
     @cached_property
     def crls(self) -> SqlCrls:
         return SqlCrls(self._link)
+
+    @cached_property
+    def crl_lists(self) -> SqlCrlLists:
+        return SqlCrlLists(self._link)
+
+    @cached_property
+    def publications(self) -> SqlPublications:
+        return SqlPublications(self._link)
 
     @cached_property
     def identities(self) -> SqlIdentities:
