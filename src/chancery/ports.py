@@ -42,6 +42,7 @@ from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_portal import PortalRecords
 from chancery.ports_sign_in import SecondFactors, WebSessions
+from chancery.ports_status import CertificateStatuses
 from chancery.ports_work import Figures, Jobs, Notifications, Operations
 
 T = TypeVar("T")
@@ -630,6 +631,8 @@ class Session(Protocol):
     @property
     def publications(self) -> Publications: ...
     @property
+    def statuses(self) -> CertificateStatuses: ...
+    @property
     def identities(self) -> Identities: ...
     @property
     def web_sessions(self) -> WebSessions: ...
@@ -695,6 +698,14 @@ class Publisher(Protocol):
         ...
 
     def published(self, name: str) -> bytes | None: ...
+    def stamp(self, name: str) -> object | None:
+        """What differs as soon as the file was replaced; cheap.  None if there is no file."""
+        ...
+
+    def withdraw(self, name: str) -> None:
+        """Remove one file; nothing if there is none."""
+        ...
+
     def discard(self, directory: str) -> None:
         """Remove the files of a directory; nothing if there is none."""
         ...

@@ -24,6 +24,7 @@ from chancery.adapters.storage.requests import SqlRequests
 from chancery.adapters.storage.rules import SqlPolicyHistory, SqlQuotas
 from chancery.adapters.storage.saved_filters import SqlSavedFilters
 from chancery.adapters.storage.second_factors import SqlSecondFactors
+from chancery.adapters.storage.statuses import SqlStatuses
 from chancery.adapters.storage.vouched import SqlVouchedAccounts
 from chancery.adapters.storage.web_sessions import SqlWebSessions
 
@@ -73,6 +74,10 @@ class SqlSession:
     @cached_property
     def publications(self) -> SqlPublications:
         return SqlPublications(self._link)
+
+    @cached_property
+    def statuses(self) -> SqlStatuses:
+        return SqlStatuses(self._link)
 
     @cached_property
     def identities(self) -> SqlIdentities:

@@ -11,6 +11,7 @@ from chancery.adapters.storage import (
     schema_portal,
     schema_rules,
     schema_sign_in,
+    schema_status,
     schema_views,
     schema_work,
 )
@@ -22,6 +23,7 @@ assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata 
 assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
 assert schema_work.job.metadata is schema_directory.vouched_account.metadata is metadata
 assert schema_views.saved_filter.metadata is schema_crls.crl_list.metadata is metadata
+assert schema_status.ocsp_policy.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
