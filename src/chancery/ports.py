@@ -36,6 +36,7 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 from chancery.domain.saved_filter import ListName, SavedFilter
+from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_directory import VouchedAccounts
 from chancery.ports_estate import Estates
@@ -652,6 +653,8 @@ class Session(Protocol):
     def lint(self) -> LintResults: ...
     @property
     def jobs(self) -> Jobs: ...
+    @property
+    def backups(self) -> Backups: ...
     @property
     def notifications(self) -> Notifications: ...
     @property

@@ -1,6 +1,6 @@
 """Who acts: accounts, roles, and what each role may do.  Deny by default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -55,6 +55,8 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     WORK_READ = "work.read"
     WORK_MANAGE = "work.manage"
+    BACKUP_READ = "backup.read"
+    BACKUP_MANAGE = "backup.manage"
     TOKEN_OWN = "token.own"  # noqa: S105 - a permission's name
 
 
@@ -78,6 +80,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.REQUEST_READ_ALL,
         Permission.WORK_READ,
         Permission.WORK_MANAGE,
+        Permission.BACKUP_READ,
+        Permission.BACKUP_MANAGE,
     },
     Role.CA_OPERATOR: _READ
     | {
@@ -87,6 +91,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CERTIFICATE_IMPORT,
         Permission.REQUEST_READ_ALL,
         Permission.WORK_READ,
+        Permission.BACKUP_READ,
+        Permission.BACKUP_MANAGE,
     },
     Role.RA_OFFICER: _READ
     | {
@@ -101,6 +107,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.REQUEST_READ_ALL,
         Permission.IDENTITY_READ,
         Permission.WORK_READ,
+        Permission.BACKUP_READ,
     },
     Role.REQUESTER: frozenset(
         {
@@ -140,11 +147,34 @@ class Principal:
     away: str = ""  # the directory that vouches for it and does not answer
     suspended: frozenset[Permission] = frozenset()  # what therefore has to wait
     owes: str = ""  # what it must do before it may do anything else
+    ra: str = ""  # the one registration authority it is confined to: it came through a gateway
 
     @property
     def people(self) -> frozenset[str]:
         """Who acts: one, or both halves of a joint session."""
         return frozenset({self.name, self.partner} - {""})
+
+
+CONFINED: frozenset[Permission] = frozenset(
+    {
+        Permission.PUBLIC,
+        Permission.AUTHENTICATED,
+        Permission.REQUEST_SUBMIT,
+        Permission.REQUEST_READ_ALL,
+        Permission.REQUEST_DECIDE,
+        Permission.CERTIFICATE_READ,
+        Permission.CERTIFICATE_REVOKE,
+    }
+)
+"""What anybody may do through a gateway, at the most: the work of one registration authority."""
+
+
+def confined(principal: Principal, ra: str) -> Principal:
+    """*principal* as it counts through the gateway of *ra*; as it is where that is ""."""
+    if not ra:
+        return principal
+    permissions = principal.permissions & CONFINED
+    return replace(principal, permissions=permissions, ra=ra)
 
 
 def anonymous(origin: str) -> Principal:

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from chancery.adapters.storage.audit import SqlAuditTrail
 from chancery.adapters.storage.authorities import SqlAuthorities
+from chancery.adapters.storage.backups import SqlBackups
 from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crl_lists import SqlCrlLists
 from chancery.adapters.storage.crls import SqlCrls
@@ -114,6 +115,10 @@ class SqlSession:
     @cached_property
     def lint(self) -> SqlLintResults:
         return SqlLintResults(self._link)
+
+    @cached_property
+    def backups(self) -> SqlBackups:
+        return SqlBackups(self._link)
 
     @cached_property
     def jobs(self) -> SqlJobs:

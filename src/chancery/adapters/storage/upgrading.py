@@ -20,7 +20,7 @@ def migrate(url: str) -> None:
     """Create the schema, or upgrade it to the newest revision; do nothing if it is current."""
     parsed = parse_url(url)
     if parsed.drivername == "sqlite":
-        _create_private(parsed)
+        create_private(parsed)
     engine = writing_engine(parsed)
     try:
         with engine.begin() as connection:
@@ -42,7 +42,7 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
-def _create_private(url: URL) -> None:
+def create_private(url: URL) -> None:
     """Make the file before SQLite does, so that nobody else may read it; WAL files inherit that."""
     assert url.database is not None  # parse_url saw to it
     os.close(os.open(url.database, os.O_RDWR | os.O_CREAT, 0o600))

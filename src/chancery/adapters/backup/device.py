@@ -1,0 +1,414 @@
+"""The device: a removable medium whose key lies on it, behind a PIN.
+
+``device.json`` holds an age identity, wrapped under a random medium key, and
+that key once under the PIN and once under each recovery PIN.  Everything that
+matters of the device (its recipient, whose manifests it trusts, whether it is
+read-only) is authenticated with the identity.  ``device.log`` says what was
+done with it, each line bound to the one before.
+
+The try counter stands in the file, and is raised before a PIN is tried.  It
+stops people at this medium; whoever copies the file can reset it in the copy,
+and then only Argon2id and the length of the PIN stand in the way.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chancery.adapters.backup import pins
+from chancery.adapters.backup.files import sync_directory, write_whole
+from chancery.adapters.backup.pins import Slot
+from chancery.domain.errors import (
+    AlreadyExists,
+    BadRequest,
+    CAError,
+    LockedOut,
+    NotAuthenticated,
+    NotFound,
+    Unavailable,
+)
+from chancery.wire import documents
+
+FILE: Final = "device.json"
+LOG: Final = "device.log"
+BACKUPS: Final = "backups"
+FORMAT: Final = "chancery-device-1"
+_MAX: Final = 256 * 1024  # octets of device.json
+_NONCE: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the device says of itself; authenticated once it is open."""
+
+    format: str
+    id: str
+    recipient: str
+    label: str
+    created_at: int
+    least: int
+    tries: int
+    read_only: bool
+    verifiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """*pin* is None once too many wrong ones were tried; *recovery* get fewer with each use."""
+
+    about: About
+    nonce: bytes
+    identity: bytes
+    pin: Slot | None
+    recovery: tuple[Slot, ...]
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A device as anybody may see it."""
+
+    about: About
+    has_pin: bool
+    failed: int
+    recovery_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open device: *identity* is its age secret key."""
+
+    about: About
+    identity: str
+    failed_before: int
+
+
+class Device:
+    """One medium: the directory that it is mounted at."""
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        self.folder = folder
+        self._now = now
+
+    @property
+    def backups(self) -> Path:
+        return self.folder / BACKUPS
+
+    def make(
+        self,
+        pin: str,
+        *,
+        label: str,
+        least: int = pins.LEAST,
+        tries: int = 5,
+        recovery: int = 2,
+        verifiers: tuple[str, ...] = (),
+    ) -> tuple[About, list[str]]:
+        """Make a device of an empty medium; return it and its recovery PINs, told only now."""
+        from pyrage import x25519  # noqa: PLC0415 - a library of 4 MB
+
+        _check_choices(least, tries, recovery)
+        pins.check_policy(pin, least)
+        with _medium(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if (self.folder / FILE).exists():
+                raise AlreadyExists(
+                    f"{self.folder} is a backup device already",
+                    field="device",
+                    rule="device.exists",
+                    remedy="use it, or take another medium: its key opens the backups on it",
+                )
+            self.backups.mkdir(mode=0o700, exist_ok=True)
+        identity, key = x25519.Identity.generate(), secrets.token_bytes(32)
+        about = About(
+            format=FORMAT,
+            id=secrets.token_hex(8),
+            recipient=str(identity.to_public()),
+            label=label,
+            created_at=int(self._now()),
+            least=least,
+            tries=tries,
+            read_only=False,
+            verifiers=verifiers,
+        )
+        told = [pins.recovery_pin() for _ in range(recovery)]
+        slots = [
+            pins.make_slot(pins.normal_recovery(text), key, _slot_context(about, "recovery"))
+            for text in told
+        ]
+        stored = _sealed(about, str(identity), key)
+        self._write(
+            replace(
+                stored,
+                pin=pins.make_slot(pin, key, _slot_context(about, "pin")),
+                recovery=(*slots,),
+            ),
+            fresh=True,
+        )
+        self._note("made", label=label)
+        return about, told
+
+    def standing(self) -> Standing:
+        """What can be told without a PIN."""
+        stored = self._read()
+        return Standing(stored.about, stored.pin is not None, stored.failed, len(stored.recovery))
+
+    def open(self, pin: str) -> Opened:
+        """Open it with its PIN.
+
+        NotAuthenticated for a wrong one, LockedOut once there were too many:
+        then the PIN is wiped, and only a recovery PIN opens it.
+        """
+        return self._unlocked(pin)[1]
+
+    def change(
+        self,
+        pin: str,
+        *,
+        new_pin: str | None = None,
+        read_only: bool | None = None,
+        trust: tuple[str, ...] = (),
+    ) -> About:
+        """Give it another PIN, make it read-only or writable, have it trust more verifiers."""
+        key, opened = self._unlocked(pin)
+        if new_pin is not None:
+            pins.check_policy(new_pin, opened.about.least)
+        about = replace(
+            opened.about,
+            read_only=opened.about.read_only if read_only is None else read_only,
+            verifiers=tuple(dict.fromkeys((*opened.about.verifiers, *trust))),
+        )
+        self._reseal(about, opened.identity, key, new_pin=new_pin)
+        changed = {"pin": new_pin is not None, "read_only": about.read_only}
+        self._note("changed", **changed, trusted=len(about.verifiers))
+        return about
+
+    def recover(self, recovery: str, new_pin: str) -> About:
+        """Give it a new PIN by a recovery PIN, which is used up."""
+        stored = self._read()
+        pins.check_policy(new_pin, stored.about.least)
+        text, context = pins.normal_recovery(recovery), _slot_context(stored.about, "recovery")
+        for place, slot in enumerate(stored.recovery):
+            key = pins.open_slot(slot, text, context)
+            if key is not None:
+                break
+        else:
+            self._note("recovery-refused")
+            raise NotAuthenticated(
+                "this is no recovery PIN of this device, or it was used before",
+                field="recovery",
+                rule="device.recovery",
+                remedy=f"{len(stored.recovery)} are left; each works once",
+            )
+        identity = _identity(stored, key)
+        left = (*stored.recovery[:place], *stored.recovery[place + 1 :])
+        self._write(
+            replace(
+                stored,
+                pin=pins.make_slot(new_pin, key, _slot_context(stored.about, "pin")),
+                recovery=left,
+                failed=0,
+            )
+        )
+        del identity
+        self._note("recovered", left=len(left))
+        return stored.about
+
+    def writable(self) -> About:
+        """The device, if backups may be put on it."""
+        about = self._read().about
+        if about.read_only:
+            raise BadRequest(
+                f"the device {about.id} is read-only",
+                field="device",
+                rule="device.read-only",
+                remedy="`chancery backup device pin FOLDER --writable`, or take another medium",
+            )
+        return about
+
+    def log(self) -> list[dict[str, object]]:
+        """What was done with it, oldest first; a line that was altered ends the list."""
+        return _log_lines(self.folder / LOG)
+
+    def _unlocked(self, pin: str) -> tuple[bytes, Opened]:
+        stored = self._read()
+        if stored.pin is None:
+            raise _wiped(len(stored.recovery))
+        slot, before = stored.pin, stored.failed
+        # Counted before it is tried: pulling the medium out does not give one more.
+        self._write(replace(stored, failed=before + 1))
+        key = pins.open_slot(slot, pin, _slot_context(stored.about, "pin"))
+        if key is None:
+            raise self._wrong(stored)
+        opened = Opened(stored.about, _identity(stored, key), before)
+        self._write(replace(stored, failed=0))
+        self._note("opened", failed_before=before)
+        return key, opened
+
+    def _wrong(self, stored: _Stored) -> CAError:
+        left = stored.about.tries - stored.failed - 1
+        if left > 0:
+            self._note("refused", left=left)
+            return NotAuthenticated(
+                f"this is not the PIN of this device; {left} more wrong ones wipe it",
+                field="pin",
+                rule="device.pin",
+                remedy="ask whoever keeps it; a recovery PIN sets a new one",
+            )
+        self._write(replace(stored, pin=None, failed=0))
+        self._note("wiped")
+        return _wiped(len(stored.recovery))
+
+    def _reseal(self, about: About, identity: str, key: bytes, *, new_pin: str | None) -> None:
+        stored, fresh = self._read(), _sealed(about, identity, key)
+        pin = stored.pin
+        if new_pin is not None:
+            pin = pins.make_slot(new_pin, key, _slot_context(about, "pin"))
+        self._write(replace(fresh, pin=pin, recovery=stored.recovery))
+
+    def _read(self) -> _Stored:
+        path = self.folder / FILE
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            raise NotFound(
+                f"{self.folder} is no backup device",
+                field="device",
+                rule="device.missing",
+                remedy="is it mounted? `chancery backup device init FOLDER` makes one",
+            ) from None
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if len(data) > _MAX:
+            raise _altered("it is longer than any")
+        try:
+            stored = documents.decode(_Stored, data, "device")
+        except BadRequest as error:
+            raise _altered(str(error)) from error
+        if stored.about.format != FORMAT:
+            raise _altered(f"it is of the form {stored.about.format[:40]!r}")
+        return stored
+
+    def _write(self, stored: _Stored, *, fresh: bool = False) -> None:
+        with _medium(self.folder):
+            data = documents.encode(stored)
+            if not fresh:
+                # What held a slot that is gone is overwritten, where the medium writes in place.
+                _blank(self.folder / FILE, data)
+            write_whole(self.folder / FILE, data)
+
+    def _note(self, what: str, **details: object) -> None:
+        path = self.folder / LOG
+        with _medium(self.folder):
+            last = path.read_bytes().splitlines()[-1:] if path.exists() else []
+            before = hashlib.sha256(last[0]).hexdigest() if last else ""
+            line = {"at": int(self._now()), "what": what, "before": before, **details}
+            with path.open("ab") as file:
+                file.write(documents.encode(line) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            sync_directory(self.folder)
+
+
+def _check_choices(least: int, tries: int, recovery: int) -> None:
+    for name, value, low, high in (
+        ("--min-length", least, pins.LEAST, 32),
+        ("--max-tries", tries, 3, 20),
+        ("--recovery", recovery, 0, 10),
+    ):
+        if not low <= value <= high:
+            raise BadRequest(
+                f"{value} is not between {low} and {high}", field=name, rule="device.choice"
+            )
+
+
+def _slot_context(about: About, kind: str) -> bytes:
+    return f"{FORMAT} {about.id} {kind}".encode()
+
+
+def _sealed(about: About, identity: str, key: bytes) -> _Stored:
+    nonce = secrets.token_bytes(_NONCE)
+    sealed = AESGCM(key).encrypt(nonce, identity.encode(), documents.encode(about))
+    return _Stored(about, nonce, sealed, None, (), 0)
+
+
+def _identity(stored: _Stored, key: bytes) -> str:
+    try:
+        plain = AESGCM(key).decrypt(stored.nonce, stored.identity, documents.encode(stored.about))
+    except (InvalidTag, ValueError):
+        raise _altered("what it says of itself is not what was sealed with its key") from None
+    return plain.decode()
+
+
+def _log_lines(path: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    before = ""
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_bytes().splitlines():
+            entry = json.loads(line)
+            if not isinstance(entry, dict) or entry.get("before") != before:
+                found.append({"what": "altered"})
+                break
+            before = hashlib.sha256(line).hexdigest()
+            found.append({name: value for name, value in entry.items() if name != "before"})
+    return found
+
+
+def _blank(path: Path, data: bytes) -> None:
+    """Write over the old file in place; ``write_whole`` then replaces it."""
+    with contextlib.suppress(OSError):
+        temporary = path.with_name(f".{path.name}.blank")
+        os.link(path, temporary)  # the rename below takes the name away, not the octets
+        write_whole(path, data)
+        with temporary.open("r+b") as old:
+            old.write(bytes(temporary.stat().st_size))
+            old.flush()
+            os.fsync(old.fileno())
+        temporary.unlink()
+
+
+@contextlib.contextmanager
+def _medium(folder: Path):  # type: ignore[no-untyped-def]
+    try:
+        yield
+    except OSError as error:
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{error.filename or path}: {error.strerror}",
+        field="device",
+        rule="device.medium",
+        remedy="it must be mounted and writable: the try counter stands on it",
+    )
+
+
+def _altered(why: str) -> BadRequest:
+    return BadRequest(
+        f"device.json was altered: {why}",
+        field="device",
+        rule="device.altered",
+        remedy="use another copy of it, or another medium",
+    )
+
+
+def _wiped(left: int) -> LockedOut:
+    return LockedOut(
+        "the PIN of this device was wiped after too many wrong ones",
+        field="pin",
+        rule="device.wiped",
+        remedy=f"`chancery backup device recover` with one of the {left} recovery PINs that are left"
+        if left
+        else "nothing opens it any more: take another copy on another device",
+    )
