@@ -1,13 +1,46 @@
-"""Who is at the other end of a request, as ASGI tells it; nothing that a client merely claims."""
+"""Who is at the other end of a request, as ASGI tells it; nothing that a client merely claims.
+
+A request that came through the gateway of a registration authority says so in
+``scope["chancery.gateway"]``: put there by ``server.gateways`` alone, after the
+gateway has shown its certificate.
+"""
 
 import hashlib
 import ssl
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """By which gateway a request came, for which registration authority, and from where.
+
+    *receipt* is the secret code under which the gateway took a submission in,
+    "" where it merely passes on what somebody asks.
+    """
+
+    gateway: str
+    ra: str
+    address: str
+    receipt: str = ""
+
+
+def relayed(scope: Mapping[str, Any]) -> Relayed | None:
+    """Return how a request was relayed; None where its sender is at the other end."""
+    return scope.get("chancery.gateway")
+
+
+def ra_of(scope: Mapping[str, Any]) -> str:
+    """Return the one registration authority a request is confined to, "" where to none."""
+    found = relayed(scope)
+    return found.ra if found is not None else ""
+
+
 def origin_of(scope: Mapping[str, Any]) -> str:
-    """Return the peer's network address."""
+    """Return the peer's network address, and the gateway that relayed it."""
+    if (found := relayed(scope)) is not None:
+        return f"{found.address} via {found.gateway}"
     client = scope.get("client")
     return client[0] if client else ""
 

@@ -39,6 +39,7 @@ from chancery.domain.saved_filter import ListName, SavedFilter
 from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_directory import VouchedAccounts
+from chancery.ports_custody import CustodyRecords
 from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_portal import PortalRecords
@@ -472,6 +473,10 @@ class Crls(Protocol):
         """Authorities whose wish has come."""
         ...
 
+    def wishes(self, authority: str, now: int) -> list[int]:
+        """The times of one authority's wishes that have come."""
+        ...
+
     def clear_due(self, authority: str, served_until: int) -> None:
         """Forget wishes made at or before *served_until*."""
         ...
@@ -645,6 +650,8 @@ class Session(Protocol):
     def portal(self) -> PortalRecords: ...
     @property
     def estates(self) -> Estates: ...
+    @property
+    def custody(self) -> CustodyRecords: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property

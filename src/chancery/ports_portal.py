@@ -33,7 +33,12 @@ class PortalRecords(Protocol):
 
     def revocation_request(self, wish_id: str) -> RevocationRequest | None: ...
     def revocation_requests(
-        self, state: RevocationRequestState | None, cursor: str | None, limit: int
+        self,
+        state: RevocationRequestState | None,
+        cursor: str | None,
+        limit: int,
+        *,
+        ra: str | None = None,
     ) -> list[RevocationRequest]:
         """Newest first, after *cursor*."""
         ...

@@ -71,20 +71,20 @@ def issued(
 
 
 def test_offers_are_what_strangers_may_ask_for(office: Office) -> None:
-    offers = office.portal.offers.all()
+    offers = office.portal.offers.all(STRANGER)
     assert {offer.ra.name for offer in offers} == {"main"}
     assert "tls-server" in {offer.profile.name for offer in offers}
-    found = office.portal.offers.find("tls-server")
+    found = office.portal.offers.find(STRANGER, "tls-server")
     assert (found.key, found.approvals, found.authority.name) == (
         "main/tls-server",
         2,
         "issuing-ca",
     )
     with pytest.raises(errors.NotFound) as caught:
-        office.portal.offers.find("subordinate-ca")
+        office.portal.offers.find(STRANGER, "subordinate-ca")
     assert caught.value.rule == "portal.profile"
     with pytest.raises(errors.NotFound):
-        office.portal.offers.find("tls-server", "automatic")
+        office.portal.offers.find(STRANGER, "tls-server", "automatic")
 
 
 def test_a_fitting_request(office: Office, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_the_line_makes_what_the_profile_takes(office: Office, tmp_path: Path) -
             "intranet", ("intranet",), ("issuing-ca",), "officers", 1, anonymous=True
         ),
     )
-    offer = office.portal.offers.find("intranet")
+    offer = office.portal.offers.find(STRANGER, "intranet")
     assert [rule.oid for rule in offer.asked] == ["2.5.4.12"]
     ready = recipe(wish(offer.profile, offer.dn_profile))
     subprocess.run(["sh", "-ec", ready.openssl], cwd=tmp_path, check=True, capture_output=True)

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from chancery import peer
 from chancery.domain.errors import BadRequest, NotAuthenticated, NotPermitted, Unavailable
-from chancery.domain.identity import AuthMethod, Principal, anonymous
+from chancery.domain.identity import AuthMethod, Principal, anonymous, confined
 from chancery.services.identity import IdentityService
 from chancery.services.identity.sessions import COOKIE
 
@@ -65,8 +65,8 @@ class Authenticator:
         authorization = authorization_of(scope)
         known = self.at_once(scope, authorization)
         if known is not None:
-            return known
-        proven = await self._waited_for(scope, authorization)
+            return confined(known, peer.ra_of(scope))
+        proven = confined(await self._waited_for(scope, authorization), peer.ra_of(scope))
         if proven.method in _AMBIENT and scope["method"] not in _SAFE:
             refuse_cross_site(scope)
         return proven

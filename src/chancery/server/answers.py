@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from starlette.types import Send
 
 _TITLES = {
+    403: "Not permitted",
     404: "Not found",
     405: "Method not allowed",
     500: "Internal error",
+    503: "Unavailable",
 }
 
 

@@ -5,7 +5,23 @@ from chancery.domain.identity import AuthMethod, Permission, Principal
 
 
 def demand(principal: Principal, permission: Permission) -> None:
-    """Raise unless *principal* holds *permission*."""
+    """Raise unless *principal* holds *permission*, and is confined to no registration authority.
+
+    A service that holds everything it does to ``principal.ra`` asks
+    ``demand_within``; all others are out of reach through a gateway.
+    """
+    if principal.ra:
+        raise NotPermitted(
+            f"through the registration authority {principal.ra} this cannot be done",
+            field="principal",
+            rule="gateway.reach",
+            remedy="do it at the central instance",
+        )
+    demand_within(principal, permission)
+
+
+def demand_within(principal: Principal, permission: Permission) -> None:
+    """Raise unless *principal* holds *permission*; who asks looks after ``principal.ra``."""
     if permission in principal.permissions:
         return
     if principal.method is AuthMethod.NONE:

@@ -16,8 +16,13 @@ from chancery.domain.errors import (
 )
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.ports import CertificateFilter, Clock, LintResult, Page, Session, Sorting, Store
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.chains import ChainLink, chain_of
+from chancery.services.confinement import (
+    certificate_within,
+    certificates_within,
+    refuse_beyond,
+)
 from chancery.services.downloads import Download, render
 from chancery.services.request_access import bounded
 from chancery.services.searching import Meaning, checked, normal_serial, resolved
@@ -55,11 +60,12 @@ class CertificateService:
 
         A condition that nothing can meet is an error, not an empty answer.
         """
-        demand(principal, Permission.CERTIFICATE_READ)
+        demand_within(principal, Permission.CERTIFICATE_READ)
         if where.order is None and (where.expires_after, where.expires_before) != (None, None):
             where = replace(where, order=Sorting.EXPIRY)
         with self._store.read() as session:
-            return session.certificates.find(checked(session, where), page)
+            within = certificates_within(principal, checked(session, where))
+            return session.certificates.find(within, page)
 
     def meant(self, principal: Principal, word: str, where: CertificateFilter) -> Meaning:
         """What *word* means beside *where*: the first meaning that finds something.
@@ -67,16 +73,16 @@ class CertificateService:
         A fingerprint, the hash of a key, a serial number, a subject, a name, or
         the beginning of one of these.
         """
-        demand(principal, Permission.CERTIFICATE_READ)
+        demand_within(principal, Permission.CERTIFICATE_READ)
         with self._store.read() as session:
-            return resolved(session, word, where)
+            return resolved(session, word, certificates_within(principal, where))
 
     def show(
         self, principal: Principal, serial: str, authority: str | None = None
     ) -> CertificateRecord:
-        demand(principal, Permission.CERTIFICATE_READ)
+        demand_within(principal, Permission.CERTIFICATE_READ)
         with self._store.read() as session:
-            return one(session, serial, authority)
+            return one(session, serial, authority, principal)
 
     def lint(self, principal: Principal, serial: str, authority: str | None = None) -> LintState:
         """What the linters said of one certificate, and which have not seen it yet."""
@@ -103,8 +109,9 @@ class CertificateService:
 
     def chain(self, principal: Principal, record: CertificateRecord) -> tuple[ChainLink, ...]:
         """The certificates above it, nearest first."""
-        demand(principal, Permission.CERTIFICATE_READ)
+        demand_within(principal, Permission.CERTIFICATE_READ)
         with self._store.read() as session:
+            refuse_beyond(session, principal, record)
             return chain_of(session, record.authority, record.der)
 
     def revoke(
@@ -183,16 +190,22 @@ class CertificateService:
         now = self._clock.ms()
 
         def unit(session: Session) -> CertificateRecord:
-            record = one(session, serial, authority)
+            record = one(session, serial, authority, principal)
             _may_revoke(principal, record)
             return apply(session, principal, record, change, now)
 
         return self._store.write(unit)
 
 
-def one(session: Session, serial: str, authority: str | None) -> CertificateRecord:
+def one(
+    session: Session, serial: str, authority: str | None, principal: Principal
+) -> CertificateRecord:
     """The certificate of that serial; two issuers may have chosen the same one."""
-    found = session.certificates.by_serial(normal_serial(serial), authority)
+    found = [
+        record
+        for record in session.certificates.by_serial(normal_serial(serial), authority)
+        if certificate_within(session, principal, record)
+    ]
     if not found:
         raise NotFound(
             f"no certificate with serial {serial}" + (f" from {authority}" if authority else ""),
@@ -234,4 +247,4 @@ def _may_revoke(principal: Principal, record: CertificateRecord) -> None:
             rule=Permission.CERTIFICATE_REVOKE.value,
             remedy="ask an RA officer or a CA operator",
         )
-    demand(principal, Permission.CERTIFICATE_REVOKE)
+    demand_within(principal, Permission.CERTIFICATE_REVOKE)

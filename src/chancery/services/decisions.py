@@ -7,7 +7,7 @@ from chancery.domain.identity import Permission, Principal
 from chancery.domain.request import Approval, CertificateRequest, RequestState
 from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services import request_standing as standing
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
 from chancery.services.issuance import Issuance
 from chancery.services.notifications import SILENT, Announcer
@@ -116,8 +116,8 @@ class DecisionService:
         self, session: Session, principal: Principal, request_id: str, *, denying: bool = False
     ) -> CertificateRequest:
         """The locked, pending request, if *principal* may decide it."""
-        demand(principal, Permission.REQUEST_DECIDE)
-        request = locked(session, request_id)
+        demand_within(principal, Permission.REQUEST_DECIDE)
+        request = locked(session, request_id, principal)
         ra = self._catalogue.ra(request.ra)
         standing.deciding(session, principal, request, ra, self._clock.s(), denying=denying)
         return request

@@ -16,7 +16,7 @@ from chancery.ports import (
     Session,
     Store,
 )
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import one
@@ -162,9 +162,9 @@ class DeliveryService:
         self, principal: Principal, serial: str, authority: str | None = None
     ) -> tuple[CertificateRecord, CertificateRequest]:
         """The certificate, and the request it came from; raises why it is not renewed now."""
-        demand(principal, Permission.REQUEST_SUBMIT)
+        demand_within(principal, Permission.REQUEST_SUBMIT)
         with self._store.read() as session:
-            record = one(session, serial, authority)
+            record = one(session, serial, authority, principal)
         if record.requester != principal.name:
             raise NotPermitted(
                 "only its requester renews a certificate", field="serial", rule="request.owner"

@@ -13,7 +13,7 @@ from chancery.domain.certificate import CertificateRecord
 from chancery.domain.errors import NotFound, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.ports import Session, Store
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.audit import AuditService
 from chancery.services.certificates import one
 from chancery.services.request_access import visible
@@ -69,9 +69,9 @@ class HistoryService:
         self, principal: Principal, serial: str, authority: str | None = None
     ) -> CertificateHistory:
         """From the request to the last change of its status, and its place in the log."""
-        demand(principal, Permission.CERTIFICATE_READ)
+        demand_within(principal, Permission.CERTIFICATE_READ)
         with self._store.read() as session:
-            record = one(session, serial, authority)
+            record = one(session, serial, authority, principal)
             mine = session.audit.find(
                 subject_id=f"{record.authority}/{record.serial}", limit=_LINES
             )

@@ -1,12 +1,13 @@
 """Whom a submission is for: the registration authority that takes it, and the CA that issues."""
 
 from chancery.domain.authority import Authority
-from chancery.domain.errors import BadRequest, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Submission
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
+from chancery.services.confinement import holds
 
 
 def registration_authority(
@@ -14,11 +15,13 @@ def registration_authority(
 ) -> RegistrationAuthority:
     """The one that takes *submission* from *principal*; NotPermitted where it does not."""
     if submission.ra is not None:
-        ra = catalogue.ra(submission.ra)
+        ra = _within(catalogue, principal, submission.ra)
+    elif principal.ra:
+        ra = catalogue.ra(principal.ra)
     else:
         ra = _only(catalogue, principal, submission.profile)
     if not (principal.method is AuthMethod.NONE and ra.anonymous):
-        demand(principal, Permission.REQUEST_SUBMIT)
+        demand_within(principal, Permission.REQUEST_SUBMIT)
     if ra.disabled:
         raise WrongState(
             f"{ra.name} takes no requests now",
@@ -42,6 +45,18 @@ def registration_authority(
             remedy="it offers: " + ", ".join(ra.profiles),
         )
     return ra
+
+
+def _within(catalogue: Catalogue, principal: Principal, name: str) -> RegistrationAuthority:
+    """The one that was named; through a gateway there is one alone."""
+    if not holds(principal, name):
+        raise NotFound(
+            f"no registration authority {name[:80]!r} here",
+            field="ra",
+            rule="ra.known",
+            remedy=f"leave it out: what comes in here is for {principal.ra}",
+        )
+    return catalogue.ra(name)
 
 
 def _only(catalogue: Catalogue, principal: Principal, profile: str) -> RegistrationAuthority:

@@ -18,8 +18,9 @@ from chancery.domain.request import (
     Submission,
 )
 from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
+from chancery.services.confinement import requests_within
 from chancery.services.issuance import Issuance
 from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation
@@ -114,7 +115,7 @@ class RegistrationService:
 
         An input that a door could not even read comes in, and goes out, as its error.
         """
-        demand(principal, Permission.REQUEST_SUBMIT)
+        demand_within(principal, Permission.REQUEST_SUBMIT)
         under_way: list[Future[Submitted] | CAError] = []
         for submission in submissions:
             if isinstance(submission, CAError):
@@ -159,7 +160,7 @@ class RegistrationService:
         self, principal: Principal, where: RequestFilter, page: Page
     ) -> list[CertificateRequest]:
         """Requests newest first: one's own, or everybody's with REQUEST_READ_ALL."""
-        demand(principal, Permission.AUTHENTICATED)
+        demand_within(principal, Permission.AUTHENTICATED)
         if Permission.REQUEST_READ_ALL not in principal.permissions:
             if where.requester not in (None, principal.name):
                 raise NotPermitted(
@@ -168,8 +169,11 @@ class RegistrationService:
                     rule=Permission.REQUEST_READ_ALL.value,
                 )
             where = replace(where, requester=principal.name)
+        within = requests_within(principal, where)
+        if within is None:
+            return []
         with self._store.read() as session:
-            return session.requests.find(where, page)
+            return session.requests.find(within, page)
 
 
 def _outcome(future: "Future[Submitted] | CAError") -> Submitted | CAError:

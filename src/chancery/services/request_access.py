@@ -15,10 +15,11 @@ from chancery.domain.errors import (
     Unavailable,
     WrongState,
 )
-from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.domain.identity import SYSTEM, AuthMethod, Permission, Principal
 from chancery.domain.request import CertificateRequest, RequestState
 from chancery.ports import KeyVault, Session
 from chancery.services.audit import event
+from chancery.services.confinement import request_within
 
 TEXT_LIMIT: Final = 4000
 """Characters of a note or a reason."""
@@ -39,7 +40,7 @@ def visible(
 ) -> CertificateRequest:
     """The request, for its owner, a reader of all, or the holder of its code."""
     request = session.requests.get(request_id)
-    if request is not None:
+    if request is not None and request_within(principal, request):
         if Permission.REQUEST_READ_ALL in principal.permissions:
             return request
         if principal.method is not AuthMethod.NONE and request.requester == principal.name:
@@ -61,10 +62,10 @@ def pending(request: CertificateRequest) -> None:
         )
 
 
-def locked(session: Session, request_id: str) -> CertificateRequest:
+def locked(session: Session, request_id: str, principal: Principal = SYSTEM) -> CertificateRequest:
     """The pending request, its row locked until this unit commits, so that decisions queue."""
     request = session.requests.get(request_id)
-    if request is None:
+    if request is None or not request_within(principal, request):
         raise NotFound(f"no request {request_id!r}", field="id")
     pending(request)
     session.requests.set_state(request_id, RequestState.PENDING, RequestState.PENDING)

@@ -7,7 +7,7 @@ from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.request import CertificateRequest, Note, RequestState, Submission
 from chancery.ports import Clock, KeyVault, Session, Store
 from chancery.services import request_standing as standing
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.notifications import SILENT, Announcer
 from chancery.services.portal.admission import Admission
@@ -131,7 +131,7 @@ class RequestChangeService:
         now = self._clock.ms()
 
         def unit(session: Session) -> CertificateRequest:
-            demand(principal, Permission.AUTHENTICATED)
+            demand_within(principal, Permission.AUTHENTICATED)
             request = visible(session, principal, request_id, None)
             standing.noting(principal, request)
             session.requests.add_note(request_id, Note(principal.name, now // 1000, text))

@@ -12,7 +12,7 @@ from chancery.domain.identity import Permission, Principal
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, RequestState
 from chancery.ports import Session
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.request_access import own, pending
 
 REMOVABLE: Final = frozenset(
@@ -32,7 +32,7 @@ def deciding(
     denying: bool = False,
 ) -> None:
     """Approve it or, *denying*, refuse it: that much one may do to one's own."""
-    demand(principal, Permission.REQUEST_DECIDE)
+    demand_within(principal, Permission.REQUEST_DECIDE)
     pending(request)
     if ra.approval_group not in principal.groups:
         raise NotPermitted(
@@ -67,7 +67,7 @@ def approving_once(principal: Principal, before: Iterable[Approval]) -> None:
 
 
 def editing(principal: Principal, request: CertificateRequest) -> None:
-    demand(principal, Permission.REQUEST_SUBMIT)
+    demand_within(principal, Permission.REQUEST_SUBMIT)
     own(principal, request)
     pending(request)
 
@@ -89,9 +89,9 @@ def deleting(principal: Principal, request: CertificateRequest) -> None:
 
 
 def noting(principal: Principal, request: CertificateRequest) -> None:
-    demand(principal, Permission.AUTHENTICATED)
+    demand_within(principal, Permission.AUTHENTICATED)
     if request.requester != principal.name:
-        demand(principal, Permission.REQUEST_DECIDE)  # an auditor reads, and writes nothing
+        demand_within(principal, Permission.REQUEST_DECIDE)  # an auditor reads, and writes nothing
 
 
 def _behind(session: Session, request: CertificateRequest) -> frozenset[str]:

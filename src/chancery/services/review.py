@@ -21,8 +21,9 @@ from chancery.domain.request import (
 )
 from chancery.ports import Clock, Linter, RequestFilter, Session, Store
 from chancery.services import request_standing as standing
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
+from chancery.services.confinement import holds
 from chancery.services.history import Entry, entries
 from chancery.services.issuance_records import refuse_blocked
 from chancery.services.portal.check import Finding, Severity, fault, remarks
@@ -117,11 +118,13 @@ class ReviewService:
 
     def queues(self, principal: Principal) -> list[Queue]:
         """What waits at each registration authority; those the principal decides come first."""
-        demand(principal, Permission.REQUEST_READ_ALL)
+        demand_within(principal, Permission.REQUEST_READ_ALL)
         decides = Permission.REQUEST_DECIDE in principal.permissions
         found = []
         with self._store.read() as session:
             for ra in session.registrations.all():
+                if not holds(principal, ra.name):
+                    continue
                 where = RequestFilter(state=RequestState.PENDING, ra=ra.name)
                 waiting = session.requests.count(where, _MOST + 1)
                 mine = decides and ra.approval_group in principal.groups

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from chancery import peer
 from chancery.domain.errors import CAError, NotAuthenticated, NotPermitted, TooOften
-from chancery.domain.identity import Permission, anonymous
+from chancery.domain.identity import Permission, anonymous, confined
 from chancery.domain.web_session import SessionState
 from chancery.services.access import demand
 from chancery.services.roster import Services
@@ -41,7 +41,7 @@ class Answering:
     def visit(self, page: Page, request: Request, query: Fields) -> Visit:
         """Find out who visits.  A session that is over is none, and its cookie goes."""
         jar = cookies.parse(request.headers.get("cookie", ""))
-        origin = peer.origin_of(request.scope)
+        origin, ra = peer.origin_of(request.scope), peer.ra_of(request.scope)
         visit = Visit(
             services=self._services,
             renderer=self._renderer,
@@ -52,7 +52,7 @@ class Answering:
             query=query,
             form=Form(Parsed()),
             headers=request.headers,
-            principal=anonymous(origin),
+            principal=confined(anonymous(origin), ra),
             session=None,
             now=self._services.clock.s(),
             origin=origin,
@@ -65,7 +65,7 @@ class Answering:
             if resumed is None:
                 visit.drop_session()
             else:
-                visit.principal = resumed.principal
+                visit.principal = confined(resumed.principal, ra)
                 visit.session = resumed.session
                 visit.waiting = resumed.waiting
                 visit.fresh = resumed.fresh

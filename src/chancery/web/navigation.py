@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from chancery.web.pages import Pages
     from chancery.web.visit import Visit
 
+AT_GATEWAYS: Final = frozenset(
+    {"/console/requests", "/console/certificates", "/console/revocations"}
+)
+"""Sections of the console that there are on a registration authority's own host."""
 GROUPS: Final = ("", "Trust", "Administration")
 """Headings of the console's navigation, in order; "" has none."""
 
@@ -49,6 +53,7 @@ class Navigation:
                 )
                 for pages in (self._console if console else self._portal)
                 if pages.nav is not None
+                and not (console and visit.principal.ra and pages.prefix not in AT_GATEWAYS)
                 and pages.nav.group == heading
                 and visit.may(*pages.nav.permissions)
             ]

@@ -36,6 +36,7 @@ from chancery.ports import CertificateFilter, Page, Sorting
 _C: Final = schema.certificate
 _R: Final = schema.revocation
 _N: Final = schema.certificate_name
+_Q: Final = schema.request
 FEW: Final = 2_000
 """So many certificates are found and sorted rather than met on the way."""
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9.:@_-]+\*")
@@ -48,7 +49,7 @@ _PLAIN: Final = (
 def page(link: Link, where: CertificateFilter, page: Page) -> Select[tuple[str]]:
     """The ids of one page, in the order of *where*."""
     found, few = _text(link, where)
-    found += [*_names(link, where), *_standing(where.status)]
+    found += [*_names(link, where), *_standing(where.status), *_of_ra(link, where.ra)]
     if where.order is Sorting.EXPIRY:
         return _by_expiry(link, where, page, found, few=few)
     if (expiry := _expiry(where, _C.c.not_after)) is not None:
@@ -60,7 +61,12 @@ def page(link: Link, where: CertificateFilter, page: Page) -> Select[tuple[str]]
 def counted(where: CertificateFilter) -> Select[tuple[str]]:
     """All ids that *where* asks for, in no order."""
     expiry = _expiry(where, _C.c.not_after)
-    found = [*_plain(where).values(), *_names(None, where), *_standing(where.status)]
+    found = [
+        *_plain(where).values(),
+        *_names(None, where),
+        *_standing(where.status),
+        *_of_ra(None, where.ra),
+    ]
     return select(_C.c.id).where(*found, *([] if expiry is None else [expiry]))
 
 
@@ -157,6 +163,16 @@ def _names(link: Link | None, where: CertificateFilter) -> list[ColumnElement[bo
     place = func.strpos if link.postgres else func.instr
     text = func.lower(_C.c.names)
     return [or_(*(place(text, f'"{one[:-1]}') > 0 for one in spellings))]
+
+
+def _of_ra(link: Link | None, ra: str | None) -> list[ColumnElement[bool]]:
+    """Where an RA has few requests these find its certificates; else each is asked on the way."""
+    if ra is None:
+        return []
+    mine = select(_Q.c.id).where(_Q.c.ra == ra)
+    if link is not None and count(link, mine, FEW) < FEW:
+        return [_C.c.request_id.in_(mine)]
+    return [exists().where(_Q.c.id == _C.c.request_id, _Q.c.ra == ra)]
 
 
 def _standing(status: CertificateStatus | None) -> list[ColumnElement[bool]]:

@@ -81,11 +81,19 @@ class SqlPortal:
         return _wish(row) if row is not None else None
 
     def revocation_requests(
-        self, state: RevocationRequestState | None, cursor: str | None, limit: int
+        self,
+        state: RevocationRequestState | None,
+        cursor: str | None,
+        limit: int,
+        *,
+        ra: str | None = None,
     ) -> list[RevocationRequest]:
         statement = select(_R).order_by(_R.c.id.desc()).limit(limit)
         if state is not None:
             statement = statement.where(_R.c.state == state.value)
+        if ra is not None:
+            mine = select(schema.request.c.id).where(schema.request.c.ra == ra)
+            statement = statement.where(_R.c.request_id.in_(mine))
         if cursor is not None:
             statement = statement.where(_R.c.id < cursor)
         return [_wish(row) for row in self._link.rows(statement)]

@@ -138,13 +138,14 @@ def _ca(ca: PublicAuthority) -> CaOut:
 
 
 @door.route("GET", "/profiles", Permission.PUBLIC)
-def offers(using: Using) -> OffersOut:
+def offers(who: Who, using: Using) -> OffersOut:
     """List what anybody may ask for."""
-    return OffersOut(items=[_offer(one) for one in using.portal.offers.all()])
+    return OffersOut(items=[_offer(one) for one in using.portal.offers.all(who)])
 
 
 @door.route("GET", "/profiles/{name}/recipe", Permission.PUBLIC)
 def show_recipe(
+    who: Who,
     using: Using,
     name: str,
     ra: str | None = None,
@@ -153,7 +154,7 @@ def show_recipe(
     subject: Annotated[list[str] | None, Query(description="O=Example; repeatable")] = None,
 ) -> RecipeOut:
     """Write the commands that make a CSR which fits a profile."""
-    offer = using.portal.offers.find(name, ra)
+    offer = using.portal.offers.find(who, name, ra)
     wanted = wish(
         offer.profile,
         offer.dn_profile,

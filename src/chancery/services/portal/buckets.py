@@ -18,6 +18,9 @@ _SITE: Final = 64
 
 def source(origin: str) -> str:
     """What counts as one source: an IPv4 address, the /64 of an IPv6 address."""
+    plain, via, gateway = origin.partition(" via ")
+    if via:
+        return f"{source(plain)} via {gateway}"
     try:
         address = ipaddress.ip_address(origin.partition("%")[0])
     except ValueError:

@@ -12,6 +12,7 @@ from chancery.domain.identity import Principal
 from chancery.domain.portal import KeyPickup, RevocationRequest
 from chancery.domain.request import CertificateRequest, Note
 from chancery.ports import Entropy, Session, Store
+from chancery.services.confinement import request_within
 from chancery.services.portal.admission import Admission
 from chancery.services.request_access import hash_code, visible
 
@@ -49,7 +50,8 @@ class FollowingService:
         """
         with self._admission.guess(principal, code), self._store.read() as session:
             ids = session.portal.requests_with_code(hash_code(code), MOST)
-            found = [request for one in ids if (request := session.requests.get(one)) is not None]
+            known = (session.requests.get(one) for one in ids)
+            found = [one for one in known if one is not None and request_within(principal, one)]
             if not found:
                 raise NotFound(
                     "no request has this code",
@@ -67,7 +69,9 @@ class FollowingService:
         with self._admission.guess(principal, codes[0] if codes else None):
             with self._store.read() as session:
                 request = session.requests.get(request_id)
-                opening = _opening(request, codes[:_CODES])
+                opening = None
+                if request_within(principal, request):
+                    opening = _opening(request, codes[:_CODES])
                 if request is not None and opening is not None:
                     return opening, _followed(session, request)
             raise NotFound(

@@ -8,8 +8,9 @@ from chancery.domain.errors import CAError, NotFound
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.profile import ExtensionProfile
 from chancery.domain.registration import RegistrationAuthority
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
+from chancery.services.confinement import holds
 from chancery.services.reception import open_to
 
 
@@ -41,30 +42,31 @@ class Offers:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
 
-    def all(self) -> list[Offer]:
-        """What can be asked for this moment, by registration authority and profile."""
+    def all(self, principal: Principal) -> list[Offer]:
+        """What strangers can ask for this moment, by registration authority and profile."""
         return [
             offer
             for ra in self._catalogue.ras()
-            if ra.public
+            if ra.public and holds(principal, ra.name)
             for name in ra.profiles
             if (offer := self._offer(ra, name)) is not None
         ]
 
     def open_to(self, principal: Principal) -> list[Offer]:
         """What *principal*, who has an account, can ask for; by registration authority."""
-        demand(principal, Permission.REQUEST_SUBMIT)
+        demand_within(principal, Permission.REQUEST_SUBMIT)
         return [
             offer
             for ra in self._catalogue.ras()
-            if not ra.disabled and open_to(ra, principal)
+            if not ra.disabled and open_to(ra, principal) and holds(principal, ra.name)
             for name in ra.profiles
             if (offer := self._offer(ra, name)) is not None
         ]
 
-    def find(self, profile: str, ra: str | None = None) -> Offer:
+    def find(self, principal: Principal, profile: str, ra: str | None = None) -> Offer:
         """The offer of that name; NotFound where nothing public bears it."""
-        for offer in self.all():
+        offers = self.all(principal)
+        for offer in offers:
             if offer.profile.name == profile and ra in (None, offer.ra.name):
                 return offer
         raise NotFound(
@@ -72,7 +74,7 @@ class Offers:
             field="profile",
             rule="portal.profile",
             remedy="choose one of: "
-            + (", ".join(dict.fromkeys(o.profile.name for o in self.all())) or "none is open"),
+            + (", ".join(dict.fromkeys(o.profile.name for o in offers)) or "none is open"),
         )
 
     def _offer(self, ra: RegistrationAuthority, name: str) -> Offer | None:

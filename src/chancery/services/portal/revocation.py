@@ -16,6 +16,7 @@ from chancery.domain.identity import Principal
 from chancery.domain.portal import HOLDER_REASONS, RevocationChallenge
 from chancery.ports import Clock, Entropy, Session, Store
 from chancery.services.certificates import one
+from chancery.services.confinement import certificate_within
 from chancery.services.portal.admission import Admission
 from chancery.services.status_changes import apply, revocation
 from chancery.wire import pem, statement
@@ -50,7 +51,7 @@ class HolderRevocationService:
 
         def unit(session: Session) -> RevocationChallenge:
             session.portal.drop_challenges(now)
-            record = _named(session, certificate, serial, authority)
+            record = _named(session, principal, certificate, serial, authority)
             refuse_over(record, now)
             expires_at = now + self._admission.policy.challenge_s
             until = datetime.fromtimestamp(expires_at, UTC)
@@ -80,6 +81,8 @@ class HolderRevocationService:
                 raise _no_challenge()
             record = session.certificates.get(challenge.certificate_id)
             assert record is not None  # the challenge goes with its certificate
+            if not certificate_within(session, principal, record):
+                raise _no_challenge()
             if not statement.signed(record.der, challenge.text, signature):
                 raise BadRequest(
                     "the signature is not by the key of this certificate, or over another text",
@@ -94,7 +97,11 @@ class HolderRevocationService:
 
 
 def _named(
-    session: Session, certificate: bytes | None, serial: str | None, authority: str | None
+    session: Session,
+    principal: Principal,
+    certificate: bytes | None,
+    serial: str | None,
+    authority: str | None,
 ) -> CertificateRecord:
     if (certificate is None) == (serial is None):
         raise BadRequest(
@@ -103,10 +110,10 @@ def _named(
             rule="revocation.one-certificate",
         )
     if serial is not None:
-        return one(session, serial, authority)
+        return one(session, serial, authority, principal)
     assert certificate is not None
     record = session.certificates.by_hash(_sha256(certificate))
-    if record is None:
+    if record is None or not certificate_within(session, principal, record):
         raise NotFound(
             "this certificate was not issued here",
             field="certificate",

@@ -14,8 +14,9 @@ from chancery.domain.identity import Permission, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.portal import RevocationRequest, RevocationRequestState
 from chancery.ports import Clock, Entropy, Session, Store
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.audit import event
+from chancery.services.confinement import request_within
 from chancery.services.portal.admission import Admission
 from chancery.services.portal.revocation import check_reason, refuse_over
 from chancery.services.request_access import bounded, visible
@@ -81,24 +82,24 @@ class RevocationRequestService:
         limit: int = 100,
     ) -> list[RevocationRequest]:
         """Wishes to revoke, newest first."""
-        demand(principal, Permission.CERTIFICATE_REVOKE)
+        demand_within(principal, Permission.CERTIFICATE_REVOKE)
         with self._store.read() as session:
-            return session.portal.revocation_requests(state, cursor, limit)
+            return session.portal.revocation_requests(state, cursor, limit, ra=principal.ra or None)
 
     def show(self, principal: Principal, wish_id: str) -> RevocationRequest:
-        demand(principal, Permission.CERTIFICATE_REVOKE)
+        demand_within(principal, Permission.CERTIFICATE_REVOKE)
         with self._store.read() as session:
-            return _wish(session, wish_id)
+            return _wish(session, wish_id, principal)
 
     def accept(
         self, principal: Principal, wish_id: str, reason: RevocationReason | None = None
     ) -> RevocationRequest:
         """Revoke as wished, or for another *reason*; what was revoked meanwhile stays as it is."""
-        demand(principal, Permission.CERTIFICATE_REVOKE)
+        demand_within(principal, Permission.CERTIFICATE_REVOKE)
         now = self._clock.ms()
 
         def unit(session: Session) -> RevocationRequest:
-            wish = _wish(session, wish_id)
+            wish = _wish(session, wish_id, principal)
             record = session.certificates.get(wish.certificate_id)
             assert record is not None  # the wish goes with its certificate
             given = reason or wish.reason
@@ -115,14 +116,14 @@ class RevocationRequestService:
 
     def refuse(self, principal: Principal, wish_id: str, why: str) -> RevocationRequest:
         """Say no, with a reason that the asker will read."""
-        demand(principal, Permission.CERTIFICATE_REVOKE)
+        demand_within(principal, Permission.CERTIFICATE_REVOKE)
         if not why.strip():
             raise BadRequest("a refusal needs a reason", field="reason", rule="denial.reason")
         bounded(why, "reason")
         now = self._clock.ms()
 
         def unit(session: Session) -> RevocationRequest:
-            wish = _wish(session, wish_id)
+            wish = _wish(session, wish_id, principal)
             return self._answered(
                 session, principal, wish, RevocationRequestState.REFUSED, why, now
             )
@@ -142,7 +143,7 @@ class RevocationRequestService:
             wish.id, state, by=principal.name, at=now_ms // 1000, answer=answer
         )
         session.audit.append([_event(principal, state.value, wish, answer=answer)], now_ms)
-        return _wish(session, wish.id)
+        return _wish(session, wish.id, principal)
 
 
 def _event(principal: Principal, verb: str, wish: RevocationRequest, **details: Any) -> AuditEvent:
@@ -156,9 +157,9 @@ def _event(principal: Principal, verb: str, wish: RevocationRequest, **details: 
     )
 
 
-def _wish(session: Session, wish_id: str) -> RevocationRequest:
+def _wish(session: Session, wish_id: str, principal: Principal) -> RevocationRequest:
     wish = session.portal.revocation_request(wish_id)
-    if wish is None:
+    if wish is None or not _within(session, principal, wish):
         raise NotFound(
             f"no wish to revoke {wish_id[:80]!r}",
             field="id",
@@ -166,3 +167,7 @@ def _wish(session: Session, wish_id: str) -> RevocationRequest:
             remedy="`chancery revocation list` shows those there are",
         )
     return wish
+
+
+def _within(session: Session, principal: Principal, wish: RevocationRequest) -> bool:
+    return not principal.ra or request_within(principal, session.requests.get(wish.request_id))

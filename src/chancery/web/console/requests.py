@@ -36,7 +36,7 @@ def found(visit: Visit) -> Response:
         page=page,
         given=services.reviews.given(page.items),
         queues=queues,
-        mine={queue.ra for queue in queues if queue.mine},
+        mine={queue.ra for queue in queues if queue.mine and not who.ra},  # to decide many
         everybodys=everybodys,
         called=called,
         state=visit.query.text("state", RequestState.PENDING.value),

@@ -42,6 +42,8 @@ class Shelf:
 def shelf(visit: Visit, name: ListName) -> Shelf:
     """The searches that the visitor keeps for a list, and what they look at now."""
     now = urlencode([(k, v) for k, v in visit.query.pairs() if v and k not in _PLACES])
+    if visit.principal.ra:  # kept where the whole record can be seen
+        return Shelf(name.value, [], "")
     found = visit.services.filters.all(visit.principal, name)
     here = sorted(parse_qsl(now))
     return Shelf(

@@ -60,7 +60,7 @@ def home(visit: Visit) -> Response:
     return visit.render(
         "portal/home.html",
         block="recipe",
-        offers=visit.services.portal.offers.all(),
+        offers=visit.services.portal.offers.all(stranger(visit)),
         offer=offer,
         keys=key_choices(offer.profile) if offer else (),
         recipe=ready,

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from chancery.domain.identity import Principal, anonymous
+from chancery.domain.identity import Principal, anonymous, confined
 from chancery.services.portal.offers import Offer
 from chancery.web import cookies
 from chancery.web.fields import Fields
@@ -16,7 +16,7 @@ _CODE: Final = re.compile(r"[A-Z2-7]{16}")
 
 def stranger(visit: Visit) -> Principal:
     """The portal is for people without an account; those with one have the console."""
-    return anonymous(visit.origin)
+    return confined(anonymous(visit.origin), visit.principal.ra)
 
 
 def codes(visit: Visit) -> list[str]:
@@ -55,7 +55,7 @@ def grouped(plain: str) -> str:
 
 def offer_of(visit: Visit, fields: Fields) -> Offer | None:
     """The offer that a form or an address names, else the first there is."""
-    offers = visit.services.portal.offers.all()
+    offers = visit.services.portal.offers.all(stranger(visit))
     wanted = fields.text("profile")
     return next((one for one in offers if one.key == wanted), offers[0] if offers else None)
 
@@ -63,4 +63,4 @@ def offer_of(visit: Visit, fields: Fields) -> Offer | None:
 def chosen(visit: Visit) -> Offer:
     """The offer that a form names; NotFound where nothing is open by that name."""
     ra, _, profile = visit.form.required("profile").partition("/")
-    return visit.services.portal.offers.find(profile, ra)
+    return visit.services.portal.offers.find(stranger(visit), profile, ra)
