@@ -38,8 +38,8 @@ from chancery.domain.request import Approval, CertificateRequest, Note, RequestS
 from chancery.domain.saved_filter import ListName, SavedFilter
 from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
-from chancery.ports_directory import VouchedAccounts
 from chancery.ports_custody import CustodyRecords
+from chancery.ports_directory import VouchedAccounts
 from chancery.ports_estate import Estates
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_portal import PortalRecords

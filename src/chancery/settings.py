@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chancery.domain.errors import BadRequest
+from chancery.settings_backup import BackupSettings
 from chancery.settings_directories import (
     DirectorySettings,
     ProviderSettings,
@@ -78,12 +79,19 @@ class Signer(_Section):
     socket: Path
     unseal_key_file: Path | None = None
     passphrase_file: Path | None = None
+    custodians: bool = Field(default=False, description="It starts sealed: see `chancery unseal`.")
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
-        if (self.unseal_key_file is None) == (self.passphrase_file is None):
-            raise ValueError("set exactly one of unseal_key_file and passphrase_file")
+        ways = (self.unseal_key_file, self.passphrase_file, self.custodians or None)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("set exactly one of unseal_key_file, passphrase_file and custodians")
         return self
+
+    @property
+    def unseal_socket(self) -> Path:
+        """Where a sealed signer takes shares."""
+        return self.socket.with_name("unseal.sock")
 
 
 class Tls(_Section):
@@ -166,6 +174,7 @@ class Settings(_Section):
     mail: Mail | None = None
     webhooks: tuple[WebhookSettings, ...] = ()
     work: Work = Work()
+    backup: BackupSettings | None = None
     directories: tuple[DirectorySettings, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
 
@@ -216,6 +225,7 @@ _PATHS = {
     "mail": ("password_file", "ca_file"),
     "webhooks": ("secret_file", "ca_file"),
     "login": ("key_file",),
+    "backup": ("medium", "copies"),
     "directories": ("ca_file", "bind_password_file"),
     "providers": ("ca_file", "client_secret_file"),
 }

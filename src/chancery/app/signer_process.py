@@ -33,11 +33,12 @@ def socket_path(path: Path) -> Path:
 
 
 def signer_command(settings: Signer) -> list[str]:
-    unseal = (
-        ["--unseal-file", str(settings.unseal_key_file)]
-        if settings.unseal_key_file is not None
-        else ["--passphrase-file", str(settings.passphrase_file)]
-    )
+    if settings.custodians:
+        unseal = ["--unseal-socket", str(socket_path(settings.unseal_socket))]
+    elif settings.unseal_key_file is not None:
+        unseal = ["--unseal-file", str(settings.unseal_key_file)]
+    else:
+        unseal = ["--passphrase-file", str(settings.passphrase_file)]
     return [
         sys.executable,
         "-m",

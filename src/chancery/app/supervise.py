@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from chancery.app.roles import ServeRole
-from chancery.app.signer_process import signer_command, signer_pulse
+from chancery.app.signer_process import signer_command, signer_pulse, socket_path
 from chancery.domain.errors import Unavailable
-from chancery.server import supervisor
+from chancery.server import standing_in, supervisor
 from chancery.server.sockets import StartFailed, open_shared
-from chancery.server.supervisor import Child
+from chancery.server.supervisor import Child, StandIn
 from chancery.settings import Listen, Settings, load
 
 Words = tuple[str, ...]
@@ -45,7 +45,7 @@ def supervise(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
     # What a password hash needs (19 MiB) goes back at once: glibc would raise this by itself.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(4 * 1024 * 1024))
     if role in _WITH_SIGNER:
-        children.append(_signer(settings))
+        children.append(_signer(settings, sockets))
     if role in _WITH_WEB:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(settings.signer.socket.parent))
         cold = ("--cold",) if role is ServeRole.ALL else ("--cold", "--joined")
@@ -78,9 +78,27 @@ def _open(listen: Listen) -> list[tuple[socket.socket, ...]]:
         ) from error
 
 
-def _signer(settings: Settings) -> Child:
+def _signer(settings: Settings, sockets: Sequence[Sequence[socket.socket]]) -> Child:
+    """The signer.  One that waits for custodians may take for ever, and somebody says so."""
     command = tuple(signer_command(settings.signer))
-    return Child("signer", command, pulse=signer_pulse(settings.signer))
+    pulse = signer_pulse(settings.signer)
+    if not settings.signer.custodians:
+        return Child("signer", command, pulse=pulse)
+    stand_in = _stand_in(settings, sockets) if sockets else None
+    return Child("signer", command, pulse=pulse, start_timeout_s=None, stand_in=stand_in)
+
+
+def _stand_in(settings: Settings, sockets: Sequence[Sequence[socket.socket]]) -> StandIn:
+    http, https = ([pair[n].fileno() for pair in sockets] for n in (0, 1))
+    plan = {
+        "http": http,
+        "https": https,
+        "unseal_socket": str(socket_path(settings.signer.unseal_socket)),
+        "certificate": str(settings.tls.certificate),
+        "key": str(settings.tls.key),
+    }
+    argv = (sys.executable, "-E", "-s", "-P", standing_in.__file__, json.dumps(plan))
+    return StandIn(argv, (*http, *https))
 
 
 def _become(children: Sequence[Child]) -> NoReturn:
@@ -98,6 +116,8 @@ def _planned(child: Child) -> dict[str, object]:
         "fds": child.fds,
         "pulse": pulse,
         "alongside": child.alongside,
+        "start_timeout_s": child.start_timeout_s,
+        "stand_in": None if child.stand_in is None else (child.stand_in.argv, child.stand_in.fds),
     }
 
 

@@ -116,3 +116,53 @@ def check_people(people: Sequence[Custodian], threshold: int) -> None:
                     remedy="name another person: whoever holds two counts for two",
                 )
             seen[key] = one.name
+
+
+class BundleState(StrEnum):
+    OPEN = "open"  # out to be signed
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredCustodian:
+    """A custodian on record.  *retired_at*: no new share goes to them; old sets may name them."""
+
+    name: str
+    full_name: str
+    recipient: str
+    created_at: int
+    retired_at: int | None = None
+
+    @property
+    def custodian(self) -> Custodian:
+        return Custodian(self.name, self.recipient)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSet:
+    """A set on record; *retired_at* once another one took its place."""
+
+    digest: str
+    share_set: ShareSet
+    retired_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningBundle:
+    """What was sent to an offline CA to be signed, and what became of it.
+
+    *text* is the request as it was exported, *audit_seq* the leaf of the
+    audit log that holds its hash.
+    """
+
+    id: str
+    state: BundleState
+    text: str
+    sha256: str
+    items: int
+    audit_seq: int
+    created_by: str
+    created_at: int
+    closed_by: str | None = None
+    closed_at: int | None = None

@@ -45,23 +45,33 @@ class Pulse:
 
 
 @dataclass(frozen=True, slots=True)
+class StandIn:
+    """A process that answers for another one until that is ready the first time."""
+
+    argv: tuple[str, ...]
+    fds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Child:
     """A process to keep alive.
 
     It says that it is ready by a line on standard output that begins with
     *ready*; everything else it prints is passed on.  *first* are words added to
     its command the first time only, *fds* descriptors it inherits.  One that
-    starts *alongside* does not wait until the one before it is ready.
+    starts *alongside* does not wait until the one before it is ready.  Without
+    *start_timeout_s* it may take for ever: it waits for people.
     """
 
     name: str
     argv: tuple[str, ...]
     ready: str = READY
-    start_timeout_s: float = 30.0
+    start_timeout_s: float | None = 30.0
     first: tuple[str, ...] = ()
     fds: tuple[int, ...] = ()
     pulse: Pulse | None = None
     alongside: bool = False
+    stand_in: StandIn | None = None
 
 
 class Supervisor:
@@ -100,7 +110,7 @@ class Supervisor:
             for group in _groups(self._children):
                 if self._stopping.is_set():
                     return 0
-                started = await asyncio.gather(*(self._start(one, one.first) for one in group))
+                started = await asyncio.gather(*map(self._first, group))
                 guards += [
                     asyncio.create_task(self._keep(child, process))
                     for child, process in zip(group, started, strict=True)
@@ -121,6 +131,22 @@ class Supervisor:
                 guard.cancel()
             await asyncio.gather(*guards, return_exceptions=True)
             await self._stop()  # whatever a guard was about to start
+
+    async def _first(self, child: Child) -> Process:
+        """Start *child* while its stand-in, if it has one, answers for it."""
+        if child.stand_in is None:
+            return await self._start(child, child.first)
+        guest = await asyncio.create_subprocess_exec(
+            *child.stand_in.argv,
+            pass_fds=child.stand_in.fds,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=functools.partial(_die_with, os.getpid()),
+        )
+        try:
+            return await self._start(child, child.first)
+        finally:
+            await self._end(guest)
 
     async def _start(self, child: Child, words: Sequence[str] = ()) -> Process:
         """Start *child* and wait until it is ready; StartFailed if it dies or is too slow."""
@@ -299,6 +325,8 @@ def main() -> int:
             fds=tuple(child["fds"]),
             pulse=_pulse(child["pulse"]),
             alongside=child["alongside"],
+            start_timeout_s=child.get("start_timeout_s", 30.0),
+            stand_in=_stand_in(child.get("stand_in")),
         )
         for child in plan["children"]
     ]
@@ -311,6 +339,13 @@ def _pulse(planned: list[str] | None) -> Pulse | None:
         return None
     path, word = planned
     return Pulse(path, bytes.fromhex(word))
+
+
+def _stand_in(planned: list[list[str | int]] | None) -> StandIn | None:
+    if planned is None:
+        return None
+    argv, fds = planned
+    return StandIn(tuple(map(str, argv)), tuple(map(int, fds)))
 
 
 def _say_ready(child: str, text: str) -> None:

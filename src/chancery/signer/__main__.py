@@ -19,10 +19,9 @@ from chancery.signer.journal import Journal
 from chancery.signer.pairing import pair
 from chancery.signer.server import Server
 from chancery.signer.service import Signer
-from chancery.signer.unseal import UnsealSource
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.unseal.passphrase import Passphrase
-from chancery.signer.vault import open_vault
+from chancery.signer.vault import Vault, open_vault
 
 EXIT_UNAVAILABLE = 7
 
@@ -42,6 +41,7 @@ def arguments() -> argparse.Namespace:
     unseal = parser.add_mutually_exclusive_group(required=True)
     unseal.add_argument("--unseal-file", type=Path, help="file of 32 octets that opens the vault")
     unseal.add_argument("--passphrase-file", type=Path, help="file with the vault's passphrase")
+    unseal.add_argument("--unseal-socket", type=Path, help="Unix socket to take shares on")
     parser.add_argument("--peer-uid", type=int, default=os.geteuid(), help="who may connect")
     return parser.parse_args()
 
@@ -51,13 +51,12 @@ def main() -> int:
     if not die_with_parent():
         return EXIT_UNAVAILABLE
     hardening = harden()
-    source: UnsealSource = (
-        KeyFile(options.unseal_file) if options.unseal_file else Passphrase(options.passphrase_file)
-    )
     # Blocked before any thread starts, so that only sigwait below takes them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     try:
-        vault = open_vault(options.vault, source)
+        vault = _vault(options)
+        if vault is None:
+            return 0
         # After a failed fsync only reading the file again helps: end, and be started again.
         journal = Journal(options.journal, lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
         pair(vault, journal, options.vault)
@@ -84,6 +83,18 @@ def main() -> int:
     vault.close()
     log("stopped")
     return 0
+
+
+def _vault(options: argparse.Namespace) -> Vault | None:
+    """The vault, open; None if told to stop before custodians had opened it."""
+    if options.unseal_socket:
+        # Imported here: a start with a key file need not load what reads shares.
+        from chancery.signer.unseal.waiting import wait  # noqa: PLC0415
+
+        return wait(options.vault, options.unseal_socket, uid=options.peer_uid, log=log)
+    if options.unseal_file:
+        return open_vault(options.vault, KeyFile(options.unseal_file))
+    return open_vault(options.vault, Passphrase(options.passphrase_file))
 
 
 if __name__ == "__main__":

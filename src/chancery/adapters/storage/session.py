@@ -8,6 +8,7 @@ from chancery.adapters.storage.backups import SqlBackups
 from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crl_lists import SqlCrlLists
 from chancery.adapters.storage.crls import SqlCrls
+from chancery.adapters.storage.custody import SqlCustody
 from chancery.adapters.storage.estate import SqlEstates
 from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.idempotency import SqlIdempotency
@@ -103,6 +104,10 @@ class SqlSession:
     @cached_property
     def estates(self) -> SqlEstates:
         return SqlEstates(self._link)
+
+    @cached_property
+    def custody(self) -> SqlCustody:
+        return SqlCustody(self._link)
 
     @cached_property
     def audit(self) -> SqlAuditTrail:

@@ -28,6 +28,10 @@ class Founding:
         self.share_set, self.words = custody.split(
             bytes(self._secret), people, threshold=threshold, purpose=purpose, now=int(time.time())
         )
+        # Before anything is sealed with it: what was handed out does come together.
+        last = list(self.words.values())[-threshold:]
+        if custody.combine(self.share_set, last) != self._secret:
+            raise Unavailable("the shares that were made do not open what they are made of")
 
     def new_parameters(self) -> Parameters:
         return {"set": json.dumps(custody.to_document(self.share_set), sort_keys=True)}
