@@ -14,6 +14,7 @@ from chancery.settings_directories import (
     ProviderSettings,
     refuse_ambiguous,
 )
+from chancery.settings_gateway import GatewaySettings, refuse_twice
 from chancery.settings_work import Mail, WebhookSettings, Work
 
 _SQLITE = "sqlite:///"
@@ -177,6 +178,7 @@ class Settings(_Section):
     backup: BackupSettings | None = None
     directories: tuple[DirectorySettings, ...] = ()
     providers: tuple[ProviderSettings, ...] = ()
+    gateways: tuple[GatewaySettings, ...] = ()
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
@@ -184,6 +186,7 @@ class Settings(_Section):
         if len(set(names)) < len(names):
             raise ValueError("webhooks: two of them have the same name")
         refuse_ambiguous(self.directories, self.providers)
+        refuse_twice(self.gateways)
         return self
 
 

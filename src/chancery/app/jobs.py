@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from chancery.app import logs
+from chancery.app.custody import take_up_events
 from chancery.app.linting import LintWalk
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
@@ -52,6 +53,7 @@ def jobs_of(office: Office) -> list[Job]:
         Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
         Job("responders", 60, office.status.rotate_responders),
+        Job("custody-events", 5, lambda: take_up_events(office)),
         Job("own-certificate", 3600, lambda: renew_own_certificate(office)),
     ]
 
@@ -61,6 +63,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
     work = office.work
     return [
         Job("expansion", 0.5, work.expansion.run),
+        Job("backups", 30, office.backup_making.due),
         Job("figures", 5, lambda: work.counter.run(stop.is_set)),
         Job("expiring", 600, work.sweeps.expiring),
         Job("authorities", 60, work.sweeps.authorities),

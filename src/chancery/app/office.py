@@ -17,6 +17,7 @@ from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
+from chancery.app import backup
 from chancery.app.directories import directory_sources, provider_sources
 from chancery.app.portal import portal_policy, portal_service
 from chancery.app.signer_process import socket_path
@@ -27,6 +28,7 @@ from chancery.services.announced import AnnouncedStore
 from chancery.services.attention import AttentionService
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
+from chancery.services.backup import BackupMaking, BackupService
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
@@ -67,6 +69,8 @@ class Office:
     catalogue: Catalogue
     identity: IdentityService
     attention: AttentionService
+    backups: BackupService
+    backup_making: BackupMaking
     audit: AuditService
     audit_files: DirectoryPublisher
     profiles: ProfileService
@@ -122,6 +126,9 @@ def open_office(settings: Settings) -> Iterator[Office]:
     audit = AuditService(
         store, vault, settings.audit.key_id, settings.audit.origin, audit_files, clock
     )
+    medium, backup_plan = backup.medium(settings), backup.plan(settings)
+    backups = BackupService(store, medium, backup_plan, clock, entropy)
+    making = BackupMaking(store, medium, audit, backup_plan, clock, entropy)
     decisions = DecisionService(store, vault, catalogue, issuance, clock, telling)
     office = Office(
         settings=settings,
@@ -131,6 +138,8 @@ def open_office(settings: Settings) -> Iterator[Office]:
         linter=linter,
         catalogue=catalogue,
         identity=_identity(settings, store, clock, changes),
+        backups=backups,
+        backup_making=making,
         attention=AttentionService(
             store,
             clock,
@@ -166,7 +175,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,
-        work=background(settings, store, clock, telling, decisions),
+        work=background(settings, store, clock, telling, decisions, making),
     )
     issuance.start()
     try:

@@ -18,6 +18,7 @@ from chancery.domain.notification import Event, Webhook
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.work import Job
 from chancery.ports import Session
+from chancery.services.backup import BackupMaking
 from chancery.services.catalogue import Catalogue
 from chancery.services.decisions import DecisionService
 from chancery.services.figures import FigureCounter, FigureService
@@ -68,6 +69,7 @@ def background(
     clock: SystemClock,
     telling: Announcer,
     decisions: DecisionService,
+    backups: BackupMaking,
 ) -> Background:
     """Build everything; nothing runs yet."""
     plan, renderer, entropy = _plan(settings), JinjaRenderer(), secrets.token_bytes
@@ -76,6 +78,7 @@ def background(
     hooks = WebhookSender([_endpoint(one) for one in settings.webhooks])
     handlers: list[Handler] = [
         OperationHandler(store, decisions, clock),
+        backups,
         *(Sending(kind, store, mailer, hooks, clock) for kind in KINDS),
     ]
     return Background(

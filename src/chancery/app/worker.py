@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
 from chancery.app import logs
+from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
 from chancery.app.presence import Presence, presence_file
@@ -77,7 +78,7 @@ def _settle(office: Office, *, joined: bool) -> None:
 def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     listen, tls = office.settings.listen, office.settings.tls
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
-    app = application(office)
+    app = admitting_gateways(office, application(office))
     sys.setswitchinterval(_SWITCH_S)
     gc.set_threshold(20_000, 20, 50)  # a request leaves hundreds of objects and hardly a cycle
     gc.freeze()  # what start-up made stays: no collection needs to look at it again
@@ -130,6 +131,7 @@ def roster(office: Office) -> Services:
         audit=office.audit,
         audit_files=office.audit_files,
         attention=office.attention,
+        backups=office.backups,
         figures=office.work.figures,
         jobs=office.work.jobs,
         notifications=office.work.notifications,

@@ -6,6 +6,7 @@ from chancery.ports import Clock, Publisher, Store
 from chancery.services.attention import AttentionService
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
+from chancery.services.backup import BackupService
 from chancery.services.certificates import CertificateService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
@@ -55,6 +56,7 @@ class Services:
     audit: AuditService
     audit_files: Publisher
     attention: AttentionService
+    backups: BackupService
     figures: FigureService
     jobs: JobService
     notifications: NotificationService

@@ -198,11 +198,11 @@ class Device:
         stored = self._read()
         pins.check_policy(new_pin, stored.about.least)
         text, context = pins.normal_recovery(recovery), _slot_context(stored.about, "recovery")
-        for place, slot in enumerate(stored.recovery):
-            key = pins.open_slot(slot, text, context)
-            if key is not None:
-                break
-        else:
+        keys = (pins.open_slot(slot, text, context) for slot in stored.recovery)
+        place, key = next(
+            ((at, found) for at, found in enumerate(keys) if found is not None), (0, None)
+        )
+        if key is None:
             self._note("recovery-refused")
             raise NotAuthenticated(
                 "this is no recovery PIN of this device, or it was used before",
@@ -408,7 +408,7 @@ def _wiped(left: int) -> LockedOut:
         "the PIN of this device was wiped after too many wrong ones",
         field="pin",
         rule="device.wiped",
-        remedy=f"`chancery backup device recover` with one of the {left} recovery PINs that are left"
+        remedy=f"`chancery backup device recover` with one of the {left} recovery PINs left"
         if left
         else "nothing opens it any more: take another copy on another device",
     )

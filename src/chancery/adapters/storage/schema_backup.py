@@ -1,4 +1,4 @@
-"""Tables of backups: for whom they are encrypted, who ordered them, what was made, what drills found.
+"""Tables of backups: who opens them, who ordered them, what was made, what drills found.
 
 Lists and counts are JSON.  A sequence is given out once, whatever becomes of its backup.
 """

@@ -1,11 +1,12 @@
 """Checkpoints of the audit log, and answers to auditors."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from chancery.domain import merkle
 from chancery.domain.audit import AuditRecord
-from chancery.domain.errors import BadRequest, NotFound, WrongState
+from chancery.domain.errors import BadRequest, NotFound, SignerRefused, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.merkle import ROW
 from chancery.ports import Clock, KeyVault, Publisher, Store
@@ -14,6 +15,8 @@ from chancery.services.audit.integration import TiledLog, tampered
 from chancery.wire import note, tiles
 from chancery.wire.note import Checkpoint, VerifierKey
 from chancery.wire.tiles import TileReader
+
+_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,29 @@ class AuditService:
                 remedy="wait a few seconds: one is signed soon after start",
             )
         return signed
+
+    def seal(self, line: str) -> bytes:
+        """Sign the standing checkpoint once more, with *line* as an extension; a signed note.
+
+        So the log's key vouches for something that is no record: the manifest
+        of a backup, say.
+        """
+        with self._signing:
+            for left in reversed(range(_TRIES)):
+                standing = self._standing_checkpoint() or Checkpoint(
+                    self._origin, 0, merkle.EMPTY_ROOT
+                )
+                text = replace(standing, extensions=(line,)).text()
+                try:
+                    signature = self._vault.sign_checkpoint(self._key_id, text.encode())
+                except SignerRefused:  # another machine has just signed a larger tree
+                    if not left:
+                        raise
+                    continue
+                signed = note.sign_note(text, self.verifier_key(), signature)
+                self._open(signed)
+                return signed
+        raise AssertionError("unreachable: the last try returns or raises")
 
     def _standing_checkpoint(self) -> Checkpoint | None:
         signed = self._publisher.published(tiles.CHECKPOINT)
