@@ -11,19 +11,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chancery.domain.gateway import Receipt
+
 
 @dataclass(frozen=True, slots=True)
 class Relayed:
     """By which gateway a request came, for which registration authority, and from where.
 
-    *receipt* is the secret code under which the gateway took a submission in,
-    "" where it merely passes on what somebody asks.
+    *receipt* comes with a submission alone.
     """
 
     gateway: str
     ra: str
     address: str
-    receipt: str = ""
+    receipt: Receipt | None = None
 
 
 def relayed(scope: Mapping[str, Any]) -> Relayed | None:

@@ -11,10 +11,12 @@ import msgspec
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from chancery import peer
 from chancery.api.authentication import Authenticator
 from chancery.api.idempotency import Idempotency
 from chancery.api.routing import JSON_NUL, Access, refuse_nul
 from chancery.api.submission import decode
+from chancery.domain.gateway import Receipt
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import Submission
 from chancery.services.access import demand
@@ -69,6 +71,7 @@ class SubmitEndpoint:
         idempotency: Idempotency,
     ) -> None:
         self._enqueue = registration.enqueue
+        self._receive = registration.receive
         self._authenticator = authenticator
         self._idempotency = idempotency
 
@@ -81,11 +84,13 @@ class SubmitEndpoint:
         key = _header(scope, b"idempotency-key")
         stamp = _header(scope, b"proof-of-work")
         submission = decode(body)
+        relayed = peer.relayed(scope)
+        receipt = relayed.receipt if relayed is not None else None
         if key is None:
-            request_id, answer = await self._submit(principal, submission, stamp)
+            request_id, answer = await self._submit(principal, submission, stamp, receipt)
         else:
             answer = await self._idempotency.once(
-                principal, key, body, lambda: self._answer(principal, submission, stamp)
+                principal, key, body, lambda: self._answer(principal, submission, stamp, receipt)
             )
             request_id = _READ_ID(answer).id
         headers = [
@@ -97,17 +102,30 @@ class SubmitEndpoint:
         await send({"type": "http.response.body", "body": answer})
 
     async def _submit(
-        self, principal: Principal, submission: Submission, stamp: bytes | None
+        self,
+        principal: Principal,
+        submission: Submission,
+        stamp: bytes | None,
+        receipt: Receipt | None,
     ) -> tuple[str, bytes]:
         proof = stamp.decode("latin-1") if stamp is not None else None
+        if receipt is not None:
+            received = await asyncio.to_thread(
+                self._receive, principal, submission, receipt, stamp=proof
+            )
+            return received.request.id, _ENCODE(answer_of(received))
         under_way = self._enqueue(principal, submission, stamp=proof)
         submitted = await asyncio.wrap_future(under_way)
         return submitted.request.id, _ENCODE(answer_of(submitted))
 
     async def _answer(
-        self, principal: Principal, submission: Submission, stamp: bytes | None
+        self,
+        principal: Principal,
+        submission: Submission,
+        stamp: bytes | None,
+        receipt: Receipt | None,
     ) -> bytes:
-        return (await self._submit(principal, submission, stamp))[1]
+        return (await self._submit(principal, submission, stamp, receipt))[1]
 
 
 async def read_body(receive: Receive) -> bytes:

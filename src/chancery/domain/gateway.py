@@ -10,3 +10,15 @@ class Gateway:
     name: str
     account: str
     ra: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The secret *code* a gateway gave out for a submission: it finds what came of it.
+
+    Whatever comes with a code that is on record already is a repetition.
+    *queued*: the gateway took it in while the centre was away.
+    """
+
+    code: str
+    queued: bool = False

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chancery import peer
 from chancery.domain.errors import CAError, NotPermitted
-from chancery.domain.gateway import Gateway
+from chancery.domain.gateway import Gateway, Receipt
 from chancery.server.answers import send_problem
 from chancery.server.gateway_cookies import SessionCookies
 from chancery.server.gateway_reach import reaches
@@ -24,7 +24,9 @@ RELAYED_FOR: Final = b"chancery-relayed-for"
 """Header field by which a gateway names the network address of its client."""
 RECEIPT: Final = b"chancery-receipt"
 """Header field by which a gateway hands over what it took in: the secret code it gave out."""
-_OURS: Final = frozenset({RELAYED_FOR, RECEIPT})
+QUEUED: Final = b"chancery-queued"
+"""Header field beside a receipt: the submission waited at the gateway."""
+_OURS: Final = frozenset({RELAYED_FOR, RECEIPT, QUEUED})
 _CODE: Final = re.compile(rb"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}")
 _SUBMISSIONS: Final = frozenset({"/api/v1/requests", "/submit", "/server-key"})
 
@@ -68,7 +70,7 @@ class Gateways:
             gateway.name,
             gateway.ra,
             _address(fields.get(RELAYED_FOR), scope),
-            _receipt(fields.get(RECEIPT), scope),
+            _receipt(fields, scope),
         )
         tls = {**scope.get("extensions", {}).get("tls", {}), "client_cert_chain": []}
         inner = {
@@ -99,11 +101,12 @@ def _address(given: bytes | None, scope: Scope) -> str:
         return peer.origin_of(scope)
 
 
-def _receipt(given: bytes | None, scope: Scope) -> str:
-    """The code that a submission is to have; "" for what is none."""
-    if given is None or scope["method"] != "POST" or scope["path"] not in _SUBMISSIONS:
-        return ""
-    return given.decode() if _CODE.fullmatch(given) else ""
+def _receipt(fields: dict[bytes, bytes], scope: Scope) -> Receipt | None:
+    """The code that a submission is to have; None for what is none."""
+    given = fields.get(RECEIPT, b"")
+    if scope["method"] != "POST" or scope["path"] not in _SUBMISSIONS:
+        return None
+    return Receipt(given.decode(), QUEUED in fields) if _CODE.fullmatch(given) else None
 
 
 def _beyond(gateway: Gateway) -> NotPermitted:

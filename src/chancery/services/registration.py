@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from chancery.domain.errors import CAError, NotPermitted, Unavailable
+from chancery.domain.errors import AlreadyExists, CAError, NotPermitted, Unavailable
+from chancery.domain.gateway import Receipt
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import (
     Approval,
@@ -20,16 +21,19 @@ from chancery.domain.request import (
 from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
 from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
-from chancery.services.confinement import requests_within
+from chancery.services.confinement import request_within, requests_within
 from chancery.services.issuance import Issuance
 from chancery.services.portal.admission import Admission
-from chancery.services.preparation import Preparation
+from chancery.services.preparation import Preparation, submission_of
 from chancery.services.rehearsal import Submitted, Work
 from chancery.services.request_access import hash_code, visible
+from chancery.wire import pkcs10
 from chancery.wire.describe import describe
 
 _BULK_WINDOW = 256
 _NOTE_LIMIT = 4000
+_ONE_CODE = 500
+"""Requests under one code, at the most that are looked through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +88,69 @@ class RegistrationService:
         submissions: Sequence[Submission],
         *,
         stamp: str | None = None,
+        receipt: Receipt | None = None,
     ) -> "tuple[str, list[Submitted | CAError]]":
         """Take in what a stranger brings at once: one code opens all of it.
 
         One failure does not stop the rest.
         """
         self._admission.submissions(principal, [one.csr for one in submissions], stamp)
+        if receipt is not None:
+            answers = [self._attempt(principal, one, receipt) for one in submissions]
+            return receipt.code, answers
         code = self._new_code()
         under_way = [self._enqueue(principal, one, code) for one in submissions]
         return code, [_outcome(future) for future in under_way]
+
+    def receive(
+        self,
+        principal: Principal,
+        submission: Submission,
+        receipt: Receipt,
+        *,
+        stamp: str | None = None,
+    ) -> Submitted:
+        """Take in what a gateway hands over: once, however often it does.
+
+        The code of the receipt becomes the request's own, and is on record in
+        the same commit: by it a repetition is known, whatever broke off before.
+        """
+        if receipt.queued:
+            self._admission.delivered(principal, [submission.csr])
+        else:
+            self._admission.submissions(principal, [submission.csr], stamp)
+        return self._once(principal, submission, receipt)
+
+    def _attempt(
+        self, principal: Principal, submission: Submission, receipt: Receipt
+    ) -> Submitted | CAError:
+        try:
+            return self._once(principal, submission, receipt)
+        except CAError as error:
+            return error
+
+    def _once(self, principal: Principal, submission: Submission, receipt: Receipt) -> Submitted:
+        if (earlier := self._earlier(principal, submission, receipt.code)) is not None:
+            return earlier
+        try:
+            return self._enqueue(principal, submission, receipt.code).result()
+        except AlreadyExists:
+            # The first attempt, cut off at the gateway's end, may have come through meanwhile.
+            if (earlier := self._earlier(principal, submission, receipt.code)) is not None:
+                return earlier
+            raise
+
+    def _earlier(self, principal: Principal, submission: Submission, code: str) -> Submitted | None:
+        """What came of the same submission under the same code."""
+        with self._store.read() as session:
+            for one in session.portal.requests_with_code(hash_code(code), _ONE_CODE):
+                request = session.requests.get(one)
+                if request is None or not request_within(principal, request):
+                    continue
+                if request.requester == principal.name and _same(request, submission):
+                    record = session.certificates.get(request.certificate_id or "")
+                    return Submitted(request, code, record)
+        return None
 
     def _enqueue(
         self, principal: Principal, submission: Submission, code: str | None
@@ -174,6 +232,14 @@ class RegistrationService:
             return []
         with self._store.read() as session:
             return session.requests.find(within, page)
+
+
+def _same(request: CertificateRequest, submission: Submission) -> bool:
+    """Whether *request* was made of that very submission."""
+    sent = submission_of(request)
+    if replace(sent, csr=None) != replace(submission, csr=None):
+        return False
+    return sent.csr == (None if submission.csr is None else pkcs10.decode(submission.csr).der)
 
 
 def _outcome(future: "Future[Submitted] | CAError") -> Submitted | CAError:

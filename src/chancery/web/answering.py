@@ -42,6 +42,7 @@ class Answering:
         """Find out who visits.  A session that is over is none, and its cookie goes."""
         jar = cookies.parse(request.headers.get("cookie", ""))
         origin, ra = peer.origin_of(request.scope), peer.ra_of(request.scope)
+        relayed = peer.relayed(request.scope)
         visit = Visit(
             services=self._services,
             renderer=self._renderer,
@@ -56,6 +57,7 @@ class Answering:
             session=None,
             now=self._services.clock.s(),
             origin=origin,
+            receipt=relayed.receipt if relayed is not None else None,
             certificate=peer.client_certificate(request.scope),
             jar=jar,
         )

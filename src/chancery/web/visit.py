@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from chancery.domain.errors import CAError, TooOften
+from chancery.domain.gateway import Receipt
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.web_session import WebSession
 from chancery.services.roster import Services
@@ -52,6 +53,7 @@ class Visit:
     origin: str = ""  # network address
     certificate: str | None = None  # hex SHA-256 of the TLS client certificate
     error: CAError | None = None
+    receipt: Receipt | None = None  # what a gateway's submission is to be known by
     waiting: tuple[str, ...] = ()  # groups that count once a second member has signed in here
     fresh: bool = False  # everybody in the session proved who they are moments ago
     jar: dict[str, str] = field(default_factory=dict)

@@ -158,7 +158,10 @@ def send_server_key(visit: Visit) -> Response:
 
 def _send(visit: Visit, submissions: list[Submission]) -> Response:
     code, results = visit.services.registration.submit_together(
-        stranger(visit), submissions, stamp=visit.form.text("stamp") or None
+        stranger(visit),
+        submissions,
+        stamp=visit.form.text("stamp") or None,
+        receipt=visit.receipt,
     )
     outcomes = [
         Outcome(None, one) if isinstance(one, CAError) else Outcome(one.request, None)
