@@ -18,6 +18,7 @@ from chancery.domain.keys import (
     SignatureOnRecord,
 )
 from chancery.signer import protocol
+from chancery.signer.managed.messages import SLOW
 
 A = TypeVar("A", bound=protocol.Answer)
 MAX_IDLE: Final = 16
@@ -26,7 +27,13 @@ ANSWER_S: Final = 10.0
 hangs is killed by the supervisor in about as long."""
 SLOW_ANSWER_S: Final = 120.0
 """Seconds where a prime is looked for or a million entries travel: RSA-4096 has taken thirty."""
-_SLOW: Final = (protocol.Generate, protocol.ImportKey, protocol.ExportPkcs12, protocol.SignCrl)
+_SLOW: Final = (
+    protocol.Generate,
+    protocol.ImportKey,
+    protocol.ExportPkcs12,
+    protocol.SignCrl,
+    *SLOW,
+)
 
 
 class SignerClient:
@@ -55,16 +62,16 @@ class SignerClient:
         self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
     ) -> KeyInfo:
         request = protocol.Generate(key_id, algorithm, purpose, ca_approvals)
-        return self._ask(request, protocol.Described).info
+        return self.ask(request, protocol.Described).info
 
     def import_key(
         self, key_id: str, pkcs8: bytes, purpose: KeyPurpose, *, ca_approvals: int = 1
     ) -> KeyInfo:
         request = protocol.ImportKey(key_id, pkcs8, purpose, ca_approvals)
-        return self._ask(request, protocol.Described).info
+        return self.ask(request, protocol.Described).info
 
     def key(self, key_id: str) -> KeyInfo:
-        return self._ask(protocol.Describe(key_id), protocol.Described).info
+        return self.ask(protocol.Describe(key_id), protocol.Described).info
 
     def bind(
         self,
@@ -76,10 +83,10 @@ class SignerClient:
     ) -> None:
         """As the port says; and each end-entity order must name *approvals* distinct approvers."""
         limits = None if ekus is None else tuple(ekus)
-        self._ask(protocol.Bind(key_id, certificate, limits, approvals), protocol.Done)
+        self.ask(protocol.Bind(key_id, certificate, limits, approvals), protocol.Done)
 
     def sign_certificates(self, orders: Sequence[CertificateOrder]) -> list[bytes | CAError]:
-        answer = self._ask(protocol.SignCertificates(list(orders)), protocol.Batch)
+        answer = self.ask(protocol.SignCertificates(list(orders)), protocol.Batch)
         return [one if isinstance(one, bytes) else one.error() for one in answer.results]
 
     def sign_ca_certificate(
@@ -90,40 +97,40 @@ class SignerClient:
         authorisation: CaAuthorisation,
     ) -> bytes:
         request = protocol.SignCaCertificate(key_id, algorithm, tbs, authorisation)
-        return self._ask(request, protocol.Signed).data
+        return self.ask(request, protocol.Signed).data
 
     def sign_csr(self, key_id: str, algorithm: SignatureAlgorithm, info: bytes) -> bytes:
-        return self._ask(protocol.SignCsr(key_id, algorithm, info), protocol.Signed).data
+        return self.ask(protocol.SignCsr(key_id, algorithm, info), protocol.Signed).data
 
     def sign_crl(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
-        return self._ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
+        return self.ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
 
     def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
-        return self._ask(protocol.SignOcsp(key_id, algorithm, tbs), protocol.Signed).data
+        return self.ask(protocol.SignOcsp(key_id, algorithm, tbs), protocol.Signed).data
 
     def sign_ocsp_all(
         self, key_id: str, algorithm: SignatureAlgorithm, tbss: Sequence[bytes]
     ) -> list[bytes]:
-        answer = self._ask(protocol.SignOcspAll(key_id, algorithm, list(tbss)), protocol.Batch)
+        answer = self.ask(protocol.SignOcspAll(key_id, algorithm, list(tbss)), protocol.Batch)
         return [one for one in answer.results if isinstance(one, bytes)]
 
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
-        return self._ask(protocol.SignCheckpoint(key_id, text), protocol.Signed).data
+        return self.ask(protocol.SignCheckpoint(key_id, text), protocol.Signed).data
 
     def export_pkcs12(
         self, key_id: str, certificate: bytes, chain: Sequence[bytes], passphrase: str
     ) -> bytes:
         request = protocol.ExportPkcs12(key_id, certificate, tuple(chain), passphrase)
-        return self._ask(request, protocol.Signed).data
+        return self.ask(request, protocol.Signed).data
 
     def destroy(self, key_id: str) -> None:
-        self._ask(protocol.Destroy(key_id), protocol.Done)
+        self.ask(protocol.Destroy(key_id), protocol.Done)
 
     def signatures(self, key_id: str, serials: Sequence[str]) -> Mapping[str, SignatureOnRecord]:
         found: dict[str, SignatureOnRecord] = {}
         for start in range(0, len(serials), protocol.MAX_SERIALS):
             part = tuple(serials[start : start + protocol.MAX_SERIALS])
-            answer = self._ask(protocol.LookUp(key_id, part), protocol.Found)
+            answer = self.ask(protocol.LookUp(key_id, part), protocol.Found)
             found |= {record.serial: record for record in answer.records}
         return found
 
@@ -134,7 +141,8 @@ class SignerClient:
         for connection in idle:
             connection.close()
 
-    def _ask(self, request: protocol.Request, expected: type[A]) -> A:
+    def ask(self, request: protocol.Request, expected: type[A]) -> A:
+        """Send *request*, return its answer; what ``ManagedClient`` stands on."""
         payload = protocol.encode(request)
         connection = self._connection()
         slow = isinstance(request, _SLOW)

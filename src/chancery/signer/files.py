@@ -90,6 +90,20 @@ def replace(path: Path, data: bytes, *, fresh: bool = False) -> None:
     sync_directory(path.parent)
 
 
+def erase(path: Path) -> bool:
+    """Remove a file, overwriting it first where the file system writes in place; False: none."""
+    try:
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    sync_directory(path.parent)
+    return True
+
+
 def sweep(directory: Path) -> None:
     """Remove what a crash inside ``replace`` left behind."""
     for path in directory.glob(".*.????????????????"):

@@ -46,6 +46,11 @@ class Operation(StrEnum):
     OCSP = "ocsp.signed"
     CHECKPOINT = "checkpoint.signed"
     REFUSED = "refused"
+    MANAGED_MADE = "managed-key.made"
+    MANAGED_MOVED = "managed-key.moved"
+    MANAGED_USED = "managed-key.used"
+    MANAGED_LEFT = "managed-key.left"
+    COMPONENT = "key-component.moved"
 
 
 class JournalEntry(msgspec.Struct, frozen=True, array_like=True):

@@ -10,7 +10,6 @@ import socket
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
 from chancery.domain import errors
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
@@ -22,6 +21,8 @@ from chancery.domain.keys import (
     KeyPurpose,
     SignatureOnRecord,
 )
+from chancery.signer.managed.messages import ManagedAnswer, ManagedRequest
+from chancery.signer.message import Message
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """Octets of one frame: a CRL of some 1.4 million entries.
@@ -34,76 +35,72 @@ MAX_SERIALS: Final = 2_000
 """Serials in one look-up, so that its answer fits a frame (ML-DSA-87: 4,627 octets each)."""
 
 
-class _Message(Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
-    pass
-
-
-class Generate(_Message, frozen=True):
+class Generate(Message, frozen=True):
     key_id: str
     algorithm: KeyAlgorithm
     purpose: KeyPurpose
     ca_approvals: int
 
 
-class ImportKey(_Message, frozen=True):
+class ImportKey(Message, frozen=True):
     key_id: str
     pkcs8: bytes
     purpose: KeyPurpose
     ca_approvals: int
 
 
-class Describe(_Message, frozen=True):
+class Describe(Message, frozen=True):
     key_id: str
 
 
-class Bind(_Message, frozen=True):
+class Bind(Message, frozen=True):
     key_id: str
     certificate: bytes
     ekus: tuple[str, ...] | None
     approvals: int
 
 
-class SignCertificates(_Message, frozen=True):
+class SignCertificates(Message, frozen=True):
     orders: list[CertificateOrder]
 
 
-class SignCaCertificate(_Message, frozen=True):
+class SignCaCertificate(Message, frozen=True):
     key_id: str
     algorithm: SignatureAlgorithm
     tbs: bytes
     authorisation: CaAuthorisation
 
 
-class SignCsr(_Message, frozen=True):
+class SignCsr(Message, frozen=True):
     key_id: str
     algorithm: SignatureAlgorithm
     info: bytes
 
 
-class SignCrl(_Message, frozen=True):
+class SignCrl(Message, frozen=True):
     key_id: str
     algorithm: SignatureAlgorithm
     tbs: bytes
 
 
-class SignOcsp(_Message, frozen=True):
+class SignOcsp(Message, frozen=True):
     key_id: str
     algorithm: SignatureAlgorithm
     tbs: bytes
 
 
-class SignOcspAll(_Message, frozen=True):
+class SignOcspAll(Message, frozen=True):
     key_id: str
     algorithm: SignatureAlgorithm
     tbss: list[bytes]
 
 
-class SignCheckpoint(_Message, frozen=True):
+class SignCheckpoint(Message, frozen=True):
     key_id: str
     text: bytes
 
 
-class ExportPkcs12(_Message, frozen=True):
+class ExportPkcs12(Message, frozen=True):
     key_id: str
     certificate: bytes
     chain: tuple[bytes, ...]
@@ -113,20 +110,20 @@ class ExportPkcs12(_Message, frozen=True):
         return f"ExportPkcs12(key_id={self.key_id!r})"  # the passphrase stays out of tracebacks
 
 
-class Destroy(_Message, frozen=True):
+class Destroy(Message, frozen=True):
     key_id: str
 
 
-class LookUp(_Message, frozen=True):
+class LookUp(Message, frozen=True):
     key_id: str
     serials: tuple[str, ...]
 
 
-class Alive(_Message, frozen=True):
+class Alive(Message, frozen=True):
     """Asks for nothing but an answer."""
 
 
-class Failure(_Message, frozen=True):
+class Failure(Message, frozen=True):
     """A CAError on its way out of the signer."""
 
     kind: str
@@ -144,23 +141,23 @@ class Failure(_Message, frozen=True):
         return kind(self.message, field=self.field, rule=self.rule, remedy=self.remedy)
 
 
-class Described(_Message, frozen=True):
+class Described(Message, frozen=True):
     info: KeyInfo
 
 
-class Signed(_Message, frozen=True):
+class Signed(Message, frozen=True):
     data: bytes
 
 
-class Batch(_Message, frozen=True):
+class Batch(Message, frozen=True):
     results: list[bytes | Failure]
 
 
-class Found(_Message, frozen=True):
+class Found(Message, frozen=True):
     records: list[SignatureOnRecord]
 
 
-class Done(_Message, frozen=True):
+class Done(Message, frozen=True):
     pass
 
 
@@ -180,8 +177,9 @@ Request = (
     | Destroy
     | LookUp
     | Alive
+    | ManagedRequest
 )
-Answer = Described | Signed | Batch | Found | Done | Failure
+Answer = Described | Signed | Batch | Found | Done | Failure | ManagedAnswer
 
 _ERRORS: Final[dict[str, type[CAError]]] = {
     name: kind

@@ -19,6 +19,7 @@ from chancery.signer import keypair, policy
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.journal_index import fingerprint
 from chancery.signer.keeper import KeyKeeper, refusal
+from chancery.signer.managed.keys import ManagedKeys
 from chancery.signer.status_ledger import StatusLedger
 from chancery.signer.vault import Vault, VaultKey
 
@@ -44,6 +45,7 @@ class Signer(KeyKeeper):
         self, vault: Vault, journal: Journal, *, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(vault, journal)
+        self.managed: Final = ManagedKeys(vault, journal, clock=now)
         self._now = now
         self._in_flight: set[int] = set()
         self._in_flight_lock = threading.Lock()

@@ -7,7 +7,6 @@ authenticated with it, so an edited file does not open.
 """
 
 import json
-import os
 import secrets
 import threading
 import time
@@ -72,7 +71,7 @@ class Vault:
     """An open vault.  Safe for concurrent use by the threads of one process."""
 
     def __init__(self, directory: Path, master: bytearray, vault_id: str) -> None:
-        self._directory = directory
+        self.directory: Final = directory
         self._master = master
         self._lock = threading.Lock()
         self._cache: dict[str, VaultKey] = {}
@@ -131,15 +130,8 @@ class Vault:
         path = self._path(key_id)
         with self._lock:
             self._cache.pop(key_id, None)
-            try:
-                with path.open("r+b") as file:
-                    file.write(bytes(path.stat().st_size))
-                    file.flush()
-                    os.fsync(file.fileno())
-                path.unlink()
-            except FileNotFoundError:
-                raise _unknown(key_id) from None
-            files.sync_directory(self._directory)
+            if not files.erase(path):
+                raise _unknown(key_id)
 
     def wrap(self, plain: bytearray, metadata: Mapping[str, object]) -> dict[str, str]:
         """Seal under the master key: the ``nonce`` and ``wrapped`` of an envelope."""
@@ -158,7 +150,7 @@ class Vault:
             files.wipe(self._master)
 
     def _path(self, key_id: str) -> Path:
-        return self._directory / f"{check_key_id(key_id)}.key.json"
+        return self.directory / f"{check_key_id(key_id)}.key.json"
 
     def _keep(self, key: VaultKey) -> None:
         # A subject's key is used once or twice and there may be millions.
@@ -190,14 +182,14 @@ class Vault:
         try:
             plain = self.unwrap(envelope)
         except sealing.Tampered:
-            raise _tampered(path) from None
+            raise altered(path) from None
         try:
             private, algorithm = keypair.load(plain)
         finally:
             files.wipe(plain)
         # Authentic, so written by us: only a file moved to another name is left to refuse.
         if f"{metadata['key_id']}.key.json" != path.name or metadata["vault"] != self.id:
-            raise _tampered(path)
+            raise altered(path)
         info = KeyInfo(
             metadata["key_id"],
             algorithm,
@@ -292,7 +284,7 @@ def read_envelope(path: Path, form: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         sound = False
     if not sound:
-        raise _tampered(path)
+        raise altered(path)
     document: dict[str, Any] = envelope
     return document
 
@@ -301,7 +293,8 @@ def _unknown(key_id: str) -> NotFound:
     return NotFound(f"no key named {key_id}", field="key_id", rule="key.unknown")
 
 
-def _tampered(path: Path) -> Unavailable:
+def altered(path: Path) -> Unavailable:
+    """The answer where a sealed file is not what was written."""
     return Unavailable(
         f"{path.name} was changed outside the vault and does not open",
         field="vault",

@@ -1,0 +1,122 @@
+"""Key blocks of ANSI X9.143 (TR-31): a symmetric key, bound to what it may do.
+
+Versions B (TDES) and D (AES) are written, A to D are read.  *Header* fields
+are the standard's: usage (``D0`` data, ``K0`` key encryption, ``P0`` PIN ...),
+algorithm (``A`` AES, ``T`` TDES, ``H`` HMAC), mode of use, exportability.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from chancery.domain.errors import BadRequest
+from chancery.domain.managed_key import Exportability, Family, KeyKind, KeyUse
+
+WRITTEN: Final = {"tr31-b": "B", "tr31-d": "D"}
+METHODS: Final = ("tr31", *WRITTEN)
+_ALGORITHMS: Final = {Family.AES: "A", Family.TDES: "T", Family.HMAC: "H"}
+_MODES: Final = {
+    "B": frozenset({KeyUse.ENCRYPT, KeyUse.DECRYPT, KeyUse.WRAP, KeyUse.UNWRAP}),
+    "C": frozenset({KeyUse.MAC}),
+    "D": frozenset({KeyUse.DECRYPT, KeyUse.UNWRAP}),
+    "E": frozenset({KeyUse.ENCRYPT, KeyUse.WRAP}),
+    "G": frozenset({KeyUse.MAC}),
+    "N": frozenset(KeyUse),
+    "V": frozenset({KeyUse.MAC}),
+    "X": frozenset({KeyUse.DERIVE}),
+}
+_MAX: Final = 9_992  # characters: the length field has four digits
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """What a block says about the key in it."""
+
+    version: str
+    usage: str
+    algorithm: str
+    mode: str
+    exportability: Exportability
+
+    def uses(self) -> frozenset[KeyUse]:
+        """What its mode of use allows."""
+        return _MODES[self.mode]
+
+
+def peek(block: str) -> BlockHeader:
+    """Read the header.  It is not proven before the block is opened."""
+    from psec import tr31  # noqa: PLC0415 - few need it, and it takes memory
+
+    header = tr31.Header()
+    try:
+        if len(block) > _MAX:
+            raise ValueError
+        header.load(block)
+        if header.mode_of_use not in _MODES:
+            raise ValueError
+        return BlockHeader(
+            header.version_id,
+            header.key_usage,
+            header.algorithm,
+            header.mode_of_use,
+            Exportability(header.exportability),
+        )
+    except (tr31.HeaderError, ValueError, IndexError):
+        raise BadRequest(
+            "this is no X9.143 key block whose header can be read",
+            field="wrapped",
+            rule="key-block.header",
+            remedy="send it whole: version A to D, with a mode of use that is known",
+        ) from None
+
+
+def wrap(
+    method: str, kbpk: bytes, kbpk_kind: KeyKind, header: tuple[str, str, str], kind: KeyKind,
+    material: bytes,
+) -> str:  # fmt: skip
+    """Write a block; *header* is (usage, mode, exportability).  BadRequest: it does not fit."""
+    from psec import tr31  # noqa: PLC0415
+
+    version = WRITTEN.get(method)
+    wanted = {"B": Family.TDES, "D": Family.AES}.get(version or "")
+    if version is None or kbpk_kind.family is not wanted:
+        raise BadRequest(
+            "blocks of version B are wrapped under TDES, of version D under AES keys",
+            field="method",
+            rule="key-block.version",
+            remedy="use tr31-b with a TDES key, or tr31-d with an AES key",
+        )
+    if kind.family not in _ALGORITHMS:
+        raise BadRequest(
+            "a key block holds a symmetric key", field="key", rule="key-block.symmetric"
+        )
+    usage, mode, exportability = header
+    try:
+        made = tr31.Header(version, usage, _ALGORITHMS[kind.family], mode, "00", exportability)
+        return str(tr31.KeyBlock(kbpk, made).wrap(material))
+    except (tr31.HeaderError, tr31.KeyBlockError, ValueError) as error:
+        raise BadRequest(
+            f"the key does not go into a block: {error}", field="header", rule="key-block.header"
+        ) from None
+
+
+def unwrap(kbpk: bytes, block: str, kind: KeyKind) -> bytearray:
+    """Open a block of any version.  BadRequest if it does not open, or holds another kind."""
+    from psec import tr31  # noqa: PLC0415
+
+    header = peek(block)
+    try:
+        material = bytearray(tr31.KeyBlock(kbpk).unwrap(block))
+    except (tr31.HeaderError, tr31.KeyBlockError, ValueError, IndexError):
+        raise BadRequest(
+            "the block does not open: another key protects it, or it was altered",
+            field="wrapped",
+            rule="key-block.closed",
+            remedy="compare the check values of the key block protection key on both sides",
+        ) from None
+    if header.algorithm != _ALGORITHMS.get(kind.family):
+        raise BadRequest(
+            f"the block holds a key of algorithm {header.algorithm}, not {kind.value}",
+            field="kind",
+            rule="key-block.algorithm",
+        )
+    return material
