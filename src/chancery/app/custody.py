@@ -33,6 +33,11 @@ def standing(config: Path) -> dict[str, Any] | None:
     return waiting.ask(load(config).signer.unseal_socket, {"op": "status"})
 
 
+def demand_sealed(config: Path) -> None:
+    """Raise WrongState unless a signer waits for shares: before anybody types one."""
+    _asked(config, {"op": "status"})
+
+
 def give_share(config: Path, words: str) -> dict[str, Any]:
     """Hand one share to the sealed signer; where it stands then.  Raises what is wrong with it."""
     return _asked(config, {"op": "share", "share": words})

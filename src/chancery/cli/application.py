@@ -42,6 +42,7 @@ GROUPS: Final = (
     ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
+    ("custodian", "custodian", "Custodians: who holds which share of what.", _OFFICE),
     ("user", "user", "Accounts.", _PEOPLE),
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),
@@ -81,6 +82,13 @@ def build() -> App:
         app.command(
             f"chancery.cli.instance:{name}", name=name, help=text, group=shelf, help_epilogue=""
         )
+    app.command(
+        "chancery.cli.unseal:unseal",
+        name="unseal",
+        help="Give a share to a server that starts sealed.",
+        group=_SERVER,
+        help_epilogue="",
+    )
     app.command(
         "chancery.cli.whoami:whoami",
         name="whoami",
