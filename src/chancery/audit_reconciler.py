@@ -172,6 +172,8 @@ class Reconciler:
             number = "number" if action.startswith("crl.") else "serial"
             names = ("authority", number, _VALUE[action])
             values = [str(details.get(name)) for name in names]
+            if "list" in details:  # a delta or shard: it has the number of its full CRL
+                values[1] = f"{details['list']} {values[1]}"
             values.append(_since(details.get("revoked_at"), details.get("invalidity_date")))
             put = "INSERT INTO said VALUES (?, ?, ?, ?, ?, ?)"
             self._facts.execute(put, (seq, action, *values))
@@ -207,7 +209,12 @@ class Reconciler:
         ):
             tbs = hashlib.sha256(parts_of(der)[0]).digest()
             put("INSERT INTO ca_cert VALUES (?, ?, ?)", (authority, serial, tbs))
-        for authority, number, der in read("SELECT authority, number, der FROM crl"):
+        for authority, number, der in read(
+            "SELECT authority, number, der FROM crl WHERE length(der) > 0"  # the newest are below
+            " UNION ALL SELECT authority,"
+            " CASE WHEN instr(name, '/') > 0 THEN name || ' ' || number ELSE number END, der"
+            " FROM crl_list"
+        ):
             digest = hashlib.sha256(der).hexdigest()
             put("INSERT INTO crl VALUES (?, ?, ?)", (authority, str(number), digest))
         for authority, serial, status, reason, *since in read(

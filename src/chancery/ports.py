@@ -41,6 +41,7 @@ from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_custody import CustodyRecords
 from chancery.ports_directory import VouchedAccounts
 from chancery.ports_estate import Estates
+from chancery.ports_keys import KeyRecords
 from chancery.ports_policy import PolicyHistory, Quotas
 from chancery.ports_portal import PortalRecords
 from chancery.ports_sign_in import SecondFactors, WebSessions
@@ -668,6 +669,8 @@ class Session(Protocol):
     def operations(self) -> Operations: ...
     @property
     def saved_filters(self) -> SavedFilters: ...
+    @property
+    def keys(self) -> KeyRecords: ...
     @property
     def figures(self) -> Figures: ...
 

@@ -54,6 +54,20 @@ class DirectoryPublisher:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
 
+    def stamp(self, name: str) -> object | None:
+        with _reported(name):
+            try:
+                found = self._target(name).stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def withdraw(self, name: str) -> None:
+        with _reported(name), contextlib.suppress(FileNotFoundError):
+            target = self._target(name)
+            target.unlink()
+            _sync_directory(target.parent)
+
     def discard(self, directory: str) -> None:
         with _reported(directory), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self._target(directory))

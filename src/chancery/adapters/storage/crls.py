@@ -66,6 +66,12 @@ class SqlCrls:
         )
         return [row[0] for row in cursor]
 
+    def wishes(self, authority: str, now: int) -> list[int]:
+        cursor = self._link.driver(
+            "SELECT at FROM crl_due WHERE authority = ? AND at <= ? ORDER BY at", (authority, now)
+        )
+        return [row[0] for row in cursor]
+
     def clear_due(self, authority: str, served_until: int) -> None:
         self._link.driver(
             "DELETE FROM crl_due WHERE authority = ? AND at <= ?", (authority, served_until)

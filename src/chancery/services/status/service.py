@@ -6,12 +6,15 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chancery.domain.authority import Authority, AuthorityState, CrlRecord
+from chancery.domain.crl import CrlTrigger
 from chancery.domain.errors import CAError, NotFound
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.profile import ProfileVersion
-from chancery.ports import Clock, Entropy, KeyVault, Publisher, Session, Store
+from chancery.ports import Clock, Entropy, KeyVault, Publisher, Store
 from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
+from chancery.services.status.crl_files import is_list_name
+from chancery.services.status.crl_schedule import due, next_at
 from chancery.services.status.crls import CrlIssuer
 from chancery.services.status.ocsp import Answer, OcspResponder
 from chancery.services.status.responders import Lint, Responders
@@ -47,7 +50,7 @@ class StatusService:
         self._store = store
         self._clock = clock
         self._publisher = publisher
-        self._crls = CrlIssuer(store, vault, clock, publisher, http=http)
+        self._crls = CrlIssuer(store, vault, clock, entropy, publisher, http=http)
         self._responders = Responders(
             store, vault, clock, entropy, profile=responder_profile, lint=lint, http=http
         )
@@ -60,6 +63,7 @@ class StatusService:
             reuse_s=ocsp_reuse_s,
         )
         self._next: dict[str, int] = {}
+        self._again: dict[str, int] = {}
         self._running = threading.Lock()
 
     def issue_crl(self, principal: Principal, name: str) -> CrlRecord:
@@ -73,8 +77,11 @@ class StatusService:
         return self._crls.accept(principal, name, der)
 
     def latest_crl(self, label: str) -> bytes:
-        """The CRL in force (DER) for an authority's key; *label* is the name in its URL."""
-        found = self._crls.files.latest(label) if is_label(label) else None
+        """The CRL in force (DER) for an authority's key; *label* is the name in its URL.
+
+        ``label/delta``, ``label/ca``, ``label/3`` ... are the others of that key.
+        """
+        found = self._crls.files.latest(label) if is_list_name(label) else None
         if found is None:
             raise NotFound(f"no CRL for {label!r}", field="authority", rule="crl.known")
         return found
@@ -113,9 +120,8 @@ class StatusService:
                     name, der = certificate_name(key.label), key.certificate.der
                     if self._publisher.published(name) != der:
                         self._publisher.publish(name, der)
-                latest = session.crls.latest(authority.name)
-                if latest is not None:
-                    self._crls.files.put_back(keys, latest)
+                found = session.crl_lists.of(authority.name)
+                self._crls.files.catch_up(found, session.crl_lists.der)
 
     def run_due(self) -> list[CrlRecord]:
         """Issue every CRL that was asked for or whose day has come.
@@ -126,33 +132,50 @@ class StatusService:
         if not self._running.acquire(blocking=False):
             return []
         try:
-            return [record for name in self._due() if (record := self._attempt(name)) is not None]
+            made = (self._attempt(name, trigger) for name, trigger in self._due())
+            return [record for record in made if record is not None]
         finally:
             self._running.release()
 
-    def _due(self) -> list[str]:
+    def catch_up(self) -> int:
+        """Publish what is on record and newer: made by another machine, or its file is lost."""
+        with self._store.read() as session:
+            found = [
+                one
+                for authority in session.authorities.all()
+                for one in session.crl_lists.of(authority.name)
+            ]
+            return self._crls.files.catch_up(found, session.crl_lists.der)
+
+    def _due(self) -> list[tuple[str, CrlTrigger]]:
         now = self._clock.s()
+        found = []
         with self._store.read() as session:
             wished = set(session.crls.due(now))
-            signing = [a for a in session.authorities.all() if _signs(a)]
-            for authority in signing:
+            for authority in filter(_signs, session.authorities.all()):
+                name = authority.name
+                if name not in wished and self._next.get(name, 0) > now:
+                    continue
                 # Another node may have been first: look before believing our own date.
-                if self._next.get(authority.name, 0) <= now:
-                    self._next[authority.name] = _regular(session, authority)
-        return [a.name for a in signing if a.name in wished or self._next[a.name] <= now]
+                trigger = due(session, authority, now)
+                if trigger is not None and (name in wished or self._again.get(name, 0) <= now):
+                    found.append((name, trigger))
+                self._next[name] = next_at(session, authority)
+        return found
 
-    def _attempt(self, name: str) -> CrlRecord | None:
+    def _attempt(self, name: str, trigger: CrlTrigger) -> CrlRecord | None:
         try:
-            record = self._crls.issue(SYSTEM, name)
+            record = self._crls.issue(SYSTEM, name, trigger)
         except CAError as error:
             _log.warning("no CRL for %s, it is tried again: %s", name, error)
             soon = self._clock.s() + _AGAIN_S
-            self._next[name] = soon
+            self._next[name] = self._again[name] = soon
             # What is on record may not be published: the record's own date would be too late.
             with suppress(CAError):
                 self._store.write(lambda session: session.crls.mark_due(name, soon))
             return None
         self._next.pop(name, None)
+        self._again.pop(name, None)
         return record
 
     def rotate_responders(self) -> int:
@@ -182,8 +205,3 @@ def _signs(authority: Authority) -> bool:
         and not authority.offline
         and authority.key_id is not None
     )
-
-
-def _regular(session: Session, authority: Authority) -> int:
-    latest = session.crls.latest(authority.name)
-    return 0 if latest is None else latest.this_update + authority.crl_every_s
