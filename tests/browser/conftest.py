@@ -11,7 +11,7 @@ from browser.world import (
     NewPage,
     Seen,
     World,
-    accessible,
+    accessible_in_both_themes,
     chromium_is_there,
     served,
     too_wide,
@@ -81,9 +81,7 @@ def check_accessibility() -> Callable[[Page], None]:
     """Fail on what axe-core finds on a page as it is, in both themes, or if it is too wide."""
 
     def check(page: Page) -> None:
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            assert not accessible(page), theme
+        assert not accessible_in_both_themes(page)
         assert too_wide(page) is None
 
     return check

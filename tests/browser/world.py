@@ -25,7 +25,6 @@ FLAGS = [
 ]  # fmt: skip
 DESKTOP = (1366, 768)
 PHONE = (390, 844)
-THEMES = ("light", "dark")
 AXE = Path(__file__).parent / "vendor/axe/axe.min.js"
 NewPage = Callable[..., Page]
 """``new_page(theme="dark", size=PHONE)``."""
@@ -179,16 +178,27 @@ def wished(instance: Instance, csr: Path) -> str:
     return str(instance.json("revocation", "ask", done["id"], *words)["id"])
 
 
-def accessible(page: Page) -> list[str]:
-    """What axe-core finds wrong with the page as it is: rule, and where."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+def accessible(page: Page, *, only: str | None = None) -> list[str]:
+    """What axe-core finds wrong with the page as it is, by all rules or *only* one: rule, where."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    options = {"resultTypes": ["violations"]} | ({"runOnly": [only]} if only else {})
+    found = page.evaluate("options => axe.run(document, options)", options)
     return [
         f"{page.url}: {violation['id']}: {violation['help']}: {json.dumps(node['target'])}"
         f" {node.get('failureSummary', '')[:300]}"
         for violation in found["violations"]
         for node in violation["nodes"][:5]
     ]
+
+
+def accessible_in_both_themes(page: Page) -> list[str]:
+    """What axe-core finds in light and in dark: between them, nothing but colours differs."""
+    wrong = []
+    for theme, only in (("light", None), ("dark", "color-contrast")):
+        page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        wrong += [f"{theme}: {finding}" for finding in accessible(page, only=only)]
+    return wrong
 
 
 def too_wide(page: Page) -> str | None:
