@@ -19,6 +19,7 @@ from chancery.api.routes import (
     account,
     audit,
     authorities,
+    backups,
     bulk,
     certificates,
     directories,
@@ -74,6 +75,7 @@ DOORS: Final = (
     operations.door,
     imports.door,
     notifications.door,
+    backups.door,
     work.jobs,
     work.figures,
 )

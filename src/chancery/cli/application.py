@@ -51,6 +51,7 @@ GROUPS: Final = (
     ("provider", "provider", "OpenID providers that vouch for people.", _PEOPLE),
     ("notification", "notification", "Messages to people and machines.", _SERVER),
     ("job", "job", "Work in the background that waits, runs or failed.", _SERVER),
+    ("backup", "backup", "Backups that two order and custodians open.", _SERVER),
     ("config", "config", "The configuration of an instance.", _SERVER),
     ("database", "database", "The database of an instance.", _SERVER),
 )

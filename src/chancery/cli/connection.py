@@ -74,6 +74,10 @@ class Connection:
             timeout=self.timeout,
         )
 
+    def with_token(self, path: Path) -> "Connection":
+        """Return the same connection for somebody else, by that token."""
+        return replace(self, token_file=path, client_certificate=None)
+
     def at(self, url: str) -> "Connection":
         """Return the same connection to another server."""
         return replace(self, url=url)

@@ -168,3 +168,25 @@ def adjusting(url: str) -> Iterator[Connection]:
         raise translate(error) from error
     finally:
         engine.dispose()
+
+
+def is_empty(url: str) -> bool:
+    """Whether that database holds nothing of ours; Unavailable if it cannot be asked."""
+    engine = reading_engine(parse_url(url))
+    try:
+        with engine.connect() as connection:
+            return not engine.dialect.has_table(connection, "audit_head")
+    except SQLAlchemyError as error:
+        raise translate(error) from error
+    finally:
+        engine.dispose()
+
+
+def discard(url: str) -> None:
+    """Remove every table from a database that a restore has filled and given up."""
+    with adjusting(url) as connection:
+        known = MetaData()
+        known.reflect(connection)
+        known.drop_all(connection)
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("DROP FUNCTION IF EXISTS chancery_refuse() CASCADE")
