@@ -14,3 +14,4 @@ class ServeRole(StrEnum):
     WEB = "web"  # the doors: OCSP, CRLs, API, console, portal
     SIGNER = "signer"  # the keys
     JOBS = "jobs"  # the schedule
+    RA = "ra"  # a registration authority on a host of its own: it has an ra.toml

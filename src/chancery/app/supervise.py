@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
+from chancery import settings_gateway
 from chancery.app.roles import ServeRole
 from chancery.app.signer_process import signer_command, signer_pulse, socket_path
 from chancery.domain.errors import Unavailable
@@ -33,6 +34,8 @@ def supervise(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
     Never returns: this process becomes the supervisor.  BadRequest for a bad
     configuration, Unavailable where it cannot listen.
     """
+    if role is ServeRole.RA:
+        _supervise_ra(config)
     settings = load(config)
     children: list[Child] = []
     sockets: list[tuple[socket.socket, ...]] = []
@@ -65,16 +68,36 @@ _WITH_WEB: Final = (ServeRole.ALL, ServeRole.WEB)
 _WITH_JOBS: Final = (ServeRole.ALL, ServeRole.JOBS)
 
 
+def _supervise_ra(config: Path) -> NoReturn:
+    """One process that relays, kept alive: its queue has one keeper."""
+    listen = settings_gateway.load(config).listen
+    path = str(config.resolve())
+    places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
+    (sockets,) = _opened(places, 1, "ra.toml")
+    os.chdir(config.resolve().parent)
+    for one in sockets:
+        one.set_inheritable(True)
+    fds = tuple(one.fileno() for one in sockets)
+    command = (sys.executable, "-m", "chancery.app.relay_process", path, *map(str, fds))
+    _become([Child("ra", command, fds=fds)])
+
+
 def _open(listen: Listen) -> list[tuple[socket.socket, ...]]:
     places = [(listen.host, listen.http_port), (listen.host, listen.https_port)]
+    return _opened(places, listen.workers, "chancery.toml")
+
+
+def _opened(
+    places: Sequence[tuple[str, int]], copies: int, file: str
+) -> list[tuple[socket.socket, ...]]:
     try:
-        return [tuple(pair) for pair in open_shared(places, listen.workers)]
+        return [tuple(pair) for pair in open_shared(places, copies)]
     except StartFailed as error:
         raise Unavailable(
             str(error),
             field="listen",
             rule="listen.free",
-            remedy="end what listens there, or choose other ports in chancery.toml",
+            remedy=f"end what listens there, or choose other ports in {file}",
         ) from error
 
 

@@ -1,0 +1,154 @@
+"""The way to the centre: mutual TLS, pooled connections, and knowing when nobody answers."""
+
+import logging
+import ssl
+import time
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from chancery.domain.errors import BadRequest, Unavailable
+from chancery.settings_gateway import Centre
+
+_log = logging.getLogger(__name__)
+
+_PAUSE_S: Final = 2.0
+"""After a failure nobody waits for another one: so long the centre counts as away."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Away(Exception):
+    """The centre did not answer.  *sent*: it may have got the request all the same."""
+
+    def __init__(self, why: str, *, sent: bool) -> None:
+        super().__init__(why)
+        self.sent: Final = sent
+
+
+class Upstream:
+    """Both ways of asking: asynchronous for what is relayed, synchronous for the courier.
+
+    Certificate and key are read again when their files change.
+    """
+
+    def __init__(self, centre: Centre) -> None:
+        self._centre = centre
+        self._base = httpx2.URL(centre.url)
+        self._stamp = self._stamps()
+        self._tls = self._context()
+        self._relaying = self._async_client()
+        self._asking = self._sync_client()
+        self._away_until = 0.0
+        self.why: str = ""
+        """Why it cannot be reached, "" while it can."""
+
+    async def relay(
+        self, method: str, target: bytes, headers: Headers, body: bytes
+    ) -> httpx2.Response:
+        """Pass a request on; the answer's body is still to be read.  Raises Away."""
+        if time.monotonic() < self._away_until:
+            raise Away(self.why, sent=False)
+        request = self._request(method, target, headers, body)
+        try:
+            answer = await self._relaying.send(request, stream=True)
+        except httpx2.TransportError as error:
+            raise self._failed(error) from error
+        self._answered()
+        return answer
+
+    def ask(self, method: str, target: bytes, headers: Headers, body: bytes) -> httpx2.Response:
+        """Ask for ourselves, whether the centre counts as away or not; the answer is whole."""
+        try:
+            answer = self._asking.send(self._request(method, target, headers, body))
+        except httpx2.TransportError as error:
+            raise self._failed(error) from error
+        self._answered()
+        return answer
+
+    def refresh(self) -> None:
+        """Use a new certificate if there is one; what does not load leaves the old one in force."""
+        stamp = self._stamps()
+        if stamp == self._stamp:
+            return
+        try:
+            self._tls = self._context()
+        except BadRequest as error:
+            _log.warning("the client certificate does not load: %s", error)
+            return
+        self._stamp = stamp
+        # The former ones end what they began; nobody closes them under it.
+        self._relaying, self._asking = self._async_client(), self._sync_client()
+        _log.info("the client certificate was read again")
+
+    def _request(self, method: str, target: bytes, headers: Headers, body: bytes) -> httpx2.Request:
+        url = self._base.copy_with(raw_path=target)
+        return httpx2.Request(method, url, headers=headers, content=body)
+
+    def _failed(self, error: httpx2.TransportError) -> Away:
+        unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        text = str(error) or type(error).__name__
+        if not isinstance(error, httpx2.PoolTimeout | httpx2.ReadTimeout):
+            self.why = f"{self._centre.url}: {text}"
+            self._away_until = time.monotonic() + _PAUSE_S
+        return Away(text, sent=not unsent)
+
+    def _answered(self) -> None:
+        self.why = ""
+        self._away_until = 0.0
+
+    def _async_client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(
+            verify=self._tls, timeout=self._timeout(), limits=self._limits(), trust_env=False
+        )
+
+    def _sync_client(self) -> httpx2.Client:
+        return httpx2.Client(verify=self._tls, timeout=self._timeout(), trust_env=False)
+
+    def _timeout(self) -> httpx2.Timeout:
+        connect = self._centre.connect_timeout.total_seconds()
+        whole = self._centre.timeout.total_seconds()
+        return httpx2.Timeout(whole, connect=connect, pool=whole)
+
+    def _limits(self) -> httpx2.Limits:
+        most = self._centre.connections
+        return httpx2.Limits(
+            max_connections=most, max_keepalive_connections=most, keepalive_expiry=10
+        )
+
+    def _context(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self._centre.ca_bundle)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            context.load_cert_chain(self._centre.certificate, self._centre.key)
+        except (OSError, ssl.SSLError) as error:
+            raise BadRequest(
+                f"the files of [centre] do not load: {error}",
+                field="centre",
+                rule="centre.tls",
+                remedy="ca_bundle, certificate and key are PEM; the key is that of the certificate",
+            ) from error
+        return context
+
+    def _stamps(self) -> list[tuple[int, int]]:
+        paths = (self._centre.ca_bundle, self._centre.certificate, self._centre.key)
+        return [_stamp(path) for path in paths]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_ino)
+
+
+def unavailable(error: Away) -> Unavailable:
+    """What people and programs are told."""
+    del error  # its words are for the log: they name hosts
+    return Unavailable(
+        "the central instance does not answer at this moment",
+        rule="gateway.centre",
+        remedy="try again in a minute; requests for certificates are taken in meanwhile",
+    )
