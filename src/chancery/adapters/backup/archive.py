@@ -63,7 +63,7 @@ def write(
     go_on: Callable[[], bool],
 ) -> Written:
     """Write ``name.age`` and its manifest into *folder*; the manifest makes it count."""
-    from pyrage import encrypt_io, x25519  # noqa: PLC0415 - a library of 4 MB
+    from pyrage import EncryptError, encrypt_io, x25519  # noqa: PLC0415 - a library of 4 MB
 
     _check_below(places)
     source = SourcePublic.parse(wanted.source)
@@ -77,7 +77,13 @@ def write(
             inner = backup_stream.seal(
                 _content(places, counts, go_on), source, wanted.log, wanted.sequence
             )
-            encrypt_io(_Pulled(inner), out, [x25519.Recipient.from_str(wanted.recipient)])
+            pulled = _Pulled(inner)
+            try:
+                encrypt_io(pulled, out, [x25519.Recipient.from_str(wanted.recipient)])
+            except EncryptError:
+                if pulled.error is not None:
+                    raise pulled.error from None
+                raise
             raw.flush()
             os.fsync(raw.fileno())
         manifest = _manifest(name, wanted, source, counts, out).encode()
@@ -277,15 +283,20 @@ def _check_below(places: Places) -> None:
 
 
 class _Pulled:
-    """A file that age reads from, filled by a generator."""
+    """A file that age reads from, filled by a generator; keeps what that raised."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self._parts = parts
+        self.error: Exception | None = None
         self._left = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
         while not self._left:
-            part = next(self._parts, None)
+            try:
+                part = next(self._parts, None)
+            except Exception as error:
+                self.error = error
+                raise
             if part is None:
                 return b""
             self._left = memoryview(part)

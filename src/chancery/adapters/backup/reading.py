@@ -97,6 +97,8 @@ def read(
         with file.open("rb") as stream:
             decrypt_io(stream, reader, [x25519.Identity.from_str(identity)])
     except DecryptError as error:
+        if reader.error is not None:
+            raise reader.error from None
         raise BadRequest(
             f"the outer layer does not open with the key of this device: {error}",
             field="device",
@@ -104,6 +106,8 @@ def read(
             remedy=f"bring the device {manifest.device}, which this backup was made for",
         ) from error
     except OSError as error:
+        if reader.error is not None:
+            raise reader.error from None
         raise BadRequest(
             f"the outer layer is damaged: {error}",
             field="backup",
@@ -122,10 +126,15 @@ class _Reader:
         self._frames = FrameReader()
         self._content = _Content(manifest, sink)
         self._opens = secret is not None
+        self.error: Exception | None = None
 
     def write(self, data: Any) -> int:
         octets = bytes(data)
-        self._take(self._opener.feed(octets))
+        try:
+            self._take(self._opener.feed(octets))
+        except Exception as error:
+            self.error = error
+            raise
         return len(octets)
 
     def flush(self) -> None: ...

@@ -69,8 +69,8 @@ def snapshot(url: str) -> Iterator[Snapshot]:
 
 
 def _table(connection: Connection, table: Table) -> TableRows:
-    columns = tuple(column.name for column in table.columns)
-    return TableRows(table.name, columns, _rows(connection, table))
+    columns = tuple(str(column.name) for column in table.columns)
+    return TableRows(str(table.name), columns, _rows(connection, table))
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
