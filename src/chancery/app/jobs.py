@@ -68,6 +68,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("expiring", 600, work.sweeps.expiring),
         Job("authorities", 60, work.sweeps.authorities),
         Job("outbox", 3600, work.tidy),
+        Job("key-rotation", 30, office.keys.rotation.run),
         Job("sessions", 300, office.identity.sessions.sweep),
         Job("directories", 60, office.identity.directories.review),
     ]

@@ -37,6 +37,7 @@ from chancery.services.estate import EstateService
 from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityPolicy, IdentityService
 from chancery.services.issuance import Issuance
+from chancery.services.keys import KeyService
 from chancery.services.notifications import Announcer
 from chancery.services.policy_desk import PolicyDesk
 from chancery.services.portal.admission import Admission
@@ -54,6 +55,7 @@ from chancery.services.saved_filters import SavedFilterService
 from chancery.services.status import StatusService
 from chancery.settings import Settings
 from chancery.signer.client import SignerClient
+from chancery.signer.managed.client import ManagedClient
 from chancery.wire.lint import compile_lint
 
 
@@ -88,6 +90,7 @@ class Office:
     filters: SavedFilterService
     delivery: DeliveryService
     key_disposal: KeyDisposal
+    keys: KeyService
     portal: PortalService
     reconciliation: Reconciliation
     announcer: Announcer
@@ -172,6 +175,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         filters=SavedFilterService(store, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
+        keys=KeyService(store, ManagedClient(vault.ask), clock, entropy),
         portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,

@@ -134,6 +134,7 @@ def roster(office: Office) -> Services:
         backups=office.backups,
         figures=office.work.figures,
         jobs=office.work.jobs,
+        keys=office.keys,
         notifications=office.work.notifications,
         operations=office.work.operations,
         store=office.store,

@@ -53,6 +53,10 @@ class Permission(StrEnum):
     IDENTITY_READ = "identity.read"
     IDENTITY_MANAGE = "identity.manage"
     AUDIT_READ = "audit.read"
+    KEY_READ = "key.read"
+    KEY_USE = "key.use"
+    KEY_MANAGE = "key.manage"
+    KEY_POLICY = "key.policy"
     WORK_READ = "work.read"
     WORK_MANAGE = "work.manage"
     BACKUP_READ = "backup.read"
@@ -80,6 +84,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.REQUEST_READ_ALL,
         Permission.WORK_READ,
         Permission.WORK_MANAGE,
+        Permission.KEY_READ,
+        Permission.KEY_POLICY,
         Permission.BACKUP_READ,
         Permission.BACKUP_MANAGE,
     },
@@ -90,6 +96,9 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.CERTIFICATE_REVOKE,
         Permission.CERTIFICATE_IMPORT,
         Permission.REQUEST_READ_ALL,
+        Permission.KEY_READ,
+        Permission.KEY_USE,
+        Permission.KEY_MANAGE,
         Permission.WORK_READ,
         Permission.BACKUP_READ,
         Permission.BACKUP_MANAGE,
@@ -100,11 +109,14 @@ GRANTS: dict[Role, frozenset[Permission]] = {
         Permission.REQUEST_READ_ALL,
         Permission.REQUEST_DECIDE,
         Permission.CERTIFICATE_REVOKE,
+        Permission.KEY_READ,
+        Permission.KEY_USE,
     },
     Role.AUDITOR: _READ
     | {
         Permission.AUDIT_READ,
         Permission.REQUEST_READ_ALL,
+        Permission.KEY_READ,
         Permission.IDENTITY_READ,
         Permission.WORK_READ,
         Permission.BACKUP_READ,
@@ -117,6 +129,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
             Permission.AUTHORITY_READ,
             Permission.PROFILE_READ,
             Permission.RA_READ,
+            Permission.KEY_READ,
+            Permission.KEY_USE,
             Permission.TOKEN_OWN,
         }
     ),

@@ -15,6 +15,7 @@ from chancery.services.figures import FigureService
 from chancery.services.history import HistoryService
 from chancery.services.identity import IdentityService
 from chancery.services.jobs import JobService
+from chancery.services.keys import KeyService
 from chancery.services.notifications import NotificationService
 from chancery.services.operations import OperationService
 from chancery.services.policy_desk import PolicyDesk
@@ -59,6 +60,7 @@ class Services:
     backups: BackupService
     figures: FigureService
     jobs: JobService
+    keys: KeyService
     notifications: NotificationService
     operations: OperationService
     store: Store

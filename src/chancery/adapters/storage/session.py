@@ -14,6 +14,7 @@ from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.idempotency import SqlIdempotency
 from chancery.adapters.storage.identities import SqlIdentities
 from chancery.adapters.storage.jobs import SqlJobs
+from chancery.adapters.storage.keys import SqlKeys
 from chancery.adapters.storage.link import Link
 from chancery.adapters.storage.lint_results import SqlLintResults
 from chancery.adapters.storage.operations import SqlOperations
@@ -140,6 +141,10 @@ class SqlSession:
     @cached_property
     def saved_filters(self) -> SqlSavedFilters:
         return SqlSavedFilters(self._link)
+
+    @cached_property
+    def keys(self) -> SqlKeys:
+        return SqlKeys(self._link)
 
     @cached_property
     def figures(self) -> SqlFigures:

@@ -8,6 +8,7 @@ from chancery.adapters.storage import (
     schema_directory,
     schema_estate,
     schema_identity,
+    schema_keys,
     schema_policy,
     schema_portal,
     schema_rules,
@@ -26,6 +27,7 @@ assert schema_work.job.metadata is schema_directory.vouched_account.metadata is 
 assert schema_backup.backup.metadata is metadata
 assert schema_views.saved_filter.metadata is schema_crls.crl_list.metadata is metadata
 assert schema_status.ocsp_policy.metadata is metadata
+assert schema_keys.managed_key.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,315 @@
+"""How keys come into being on record: generated, imported, derived; and their next versions."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from chancery.domain.errors import BadRequest, NotPermitted
+from chancery.domain.identity import Principal
+from chancery.domain.key_groups import KeyRight, KeyTemplate
+from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
+from chancery.domain.key_states import Effect, KeyDates, KeyState, shown, state_at
+from chancery.domain.managed_key import (
+    Exportability,
+    KeyFacts,
+    KeyRules,
+    KeyUse,
+    KeyVersion,
+    ManagedKey,
+    Origin,
+    RotationPolicy,
+    check_key_name,
+)
+from chancery.ports import Session
+from chancery.ports_keys import NewKey
+from chancery.services.audit import event
+from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed
+from chancery.services.request_access import bounded
+from chancery.wire import key_block
+
+MAX_LABELS: Final = 32
+Make = Callable[[NewKey, KeyAuthority], KeyFacts]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a new key is to be.  *activation* in Unix seconds; None: at once.
+
+    *uses* and *exportability* may only narrow what the template says.
+    """
+
+    name: str
+    group: str
+    template: str
+    description: str = ""
+    custodian: str = ""
+    activation: int | None = None
+    vault: str = "software"
+    uses: frozenset[KeyUse] | None = None
+    exportability: Exportability | None = None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+class Making:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def generate(self, principal: Principal, wanted: Wanted) -> KeyView:
+        return self.make(principal, wanted, Origin.GENERATED, self._desk.vault.generate)
+
+    def unwrap(
+        self, principal: Principal, wanted: Wanted, by: str, method: str, wrapped: bytes,
+        version: int | None = None,
+    ) -> KeyView:  # fmt: skip
+        """Import a key that a managed key opens; of a key block the header counts too."""
+        header = None
+        if method in key_block.METHODS:
+            header = key_block.peek(wrapped.decode("ascii", "replace"))
+        with self._desk.store.read() as session:
+            opener = self._desk.usable(session, principal, by, Effect.PROCESS, version)[1]
+
+        def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
+            return self._desk.vault.unwrap(new, who, opener.handle, method, wrapped)
+
+        return self.make(principal, wanted, Origin.IMPORTED, make, header=header, by=by)
+
+    def insert(
+        self, principal: Principal, wanted: Wanted, packed: bytes, passphrase: str
+    ) -> KeyView:
+        """Import a private key from PKCS#8 or PKCS#12 under a passphrase."""
+
+        def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
+            return self._desk.vault.insert(new, who, packed, passphrase)
+
+        return self.make(principal, wanted, Origin.IMPORTED, make)
+
+    def derive(
+        self, principal: Principal, wanted: Wanted, by: str, method: str, context: bytes,
+        salt: bytes = b"", version: int | None = None,
+    ) -> KeyView:  # fmt: skip
+        with self._desk.store.read() as session:
+            parent = self._desk.usable(session, principal, by, Effect.PROTECT, version)[1]
+
+        def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
+            return self._desk.vault.derive(new, who, parent.handle, method, context, salt)
+
+        return self.make(principal, wanted, Origin.DERIVED, make, by=by)
+
+    def make(
+        self,
+        principal: Principal,
+        wanted: Wanted,
+        origin: Origin,
+        make: Make,
+        *,
+        header: key_block.BlockHeader | None = None,
+        by: str = "",
+        like: ManagedKey | None = None,
+        also: Callable[[Session], None] = lambda _: None,
+    ) -> KeyView:
+        """Have the boundary make the key, then put it on record with its audit event.
+
+        *like*: it is that key again, and held to the same rules.
+        """
+        check_key_name(wanted.name)
+        _texts(wanted)
+        now = self._desk.clock.s()
+        with self._desk.store.read() as session:
+            self._desk.group(session, principal, wanted.group, KeyRight.MANAGE)
+            template = self._desk.template(session, wanted.template)
+            _fits(template, wanted, origin)
+            self._desk.free(session, wanted.name)
+        rules = _narrowed(template, wanted) if like is None else like.rules
+        activation = now if wanted.activation is None else wanted.activation
+        if activation < now:
+            raise BadRequest(f"{shown(activation)} is past", field="activation", rule="key.at")
+        key = ManagedKey(
+            id=self._desk.new_id(),
+            name=wanted.name,
+            group=wanted.group,
+            kind=template.kind if like is None else like.kind,
+            rules=rules,
+            template=template.name,
+            description=wanted.description,
+            custodian=wanted.custodian,
+            rotation=template.rotation,
+            cryptoperiod=template.cryptoperiod,
+            created_at=now,
+            created_by=principal.name,
+            current=1,
+            rotates_at=next_rotation(template.rotation, activation),
+            block_usage=template.block_usage if header is None else header.usage,
+            block_mode=template.block_mode if header is None else header.mode,
+            labels=dict(wanted.labels),
+        )
+        return self._record(principal, key, activation, wanted.vault, origin, make, by, also)
+
+    def _record(
+        self, principal: Principal, key: ManagedKey, activation: int, vault: str, origin: Origin,
+        make: Make, by: str, also: Callable[[Session], None],
+    ) -> KeyView:  # fmt: skip
+        dates = first_dates(key, self._desk.clock.s(), activation)
+        new = NewKey(handle_of(key, 1), vault, key.kind, key.rules, dates)
+        facts = make(new, authority(principal))
+        version = KeyVersion(key.id, 1, new.handle, vault, origin, facts, dates, principal.name)
+        now = self._desk.clock.ms()
+
+        def unit(session: Session) -> KeyView:
+            session.keys.add(key, version)
+            also(session)
+            made = event(
+                principal, f"key.{origin.value}", key.name, id=key.id, group=key.group,
+                kind=key.kind.value, template=key.template, check_value=facts.check_value,
+                check_method=facts.check_method.value, uses=sorted(key.rules.uses),
+                exportability=key.rules.exportability.value, activation=activation, by=by,
+            )  # fmt: skip
+            session.audit.append([made], now)
+            return KeyView(key, [version])
+
+        return self._desk.store.write(unit)
+
+    # The next version
+
+    def rotate(
+        self, principal: Principal, name: str, reason: str = "", *, order: KeyOrder | None = None
+    ) -> Outcome:
+        """Make a new version; the old one ends as the rotation policy says."""
+        bounded(reason, "reason")
+        with self._desk.store.read() as session:
+            key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
+            old = self._desk.version(session, key)
+        if order is None and (others := needed(key, group)):
+            asked = {"name": name, "reason": reason}
+            return self._desk.order(principal, key, KeyAction.ROTATE, asked, others)
+        return Outcome(self.renew(principal, key, old, reason, order))
+
+    def renew(
+        self,
+        principal: Principal,
+        key: ManagedKey,
+        old: KeyVersion,
+        reason: str,
+        order: KeyOrder | None = None,
+    ) -> KeyView:
+        """The step that ``rotate`` and the schedule share."""
+        now = self._desk.clock.s()
+        dates = first_dates(key, now, now)
+        handle = handle_of(key, key.current + 1)
+        who = authority(principal, order)
+        new = NewKey(handle, old.vault, key.kind, key.rules, dates)
+        facts = self._desk.vault.generate(new, who)
+        version = KeyVersion(
+            key.id, key.current + 1, handle, old.vault, Origin.GENERATED, facts, dates,
+            principal.name, reason,
+        )  # fmt: skip
+        ended = replace(old, dates=_retired(old.dates, key.rotation, now))
+        renewed = replace(key, current=version.number, rotates_at=next_rotation(key.rotation, now))
+
+        def unit(session: Session) -> KeyView:
+            session.keys.update(renewed, before=key)
+            session.keys.add_version(version)
+            session.keys.update_version(ended)
+            self._desk.close(session, order)
+            told = event(
+                principal, "key.rotated", key.name, version=version.number,
+                check_value=facts.check_value, old_version=old.number,
+                old_deactivation=ended.dates.deactivation, reason=reason,
+                order=None if order is None else order.id,
+                approvers=[] if order is None else list(order.approvers),
+            )  # fmt: skip
+            session.audit.append([told], self._desk.clock.ms())
+            return self._desk.view(session, renewed)
+
+        view = self._desk.store.write(unit)
+        # Tightens only: the record already forbids what the boundary learns now.
+        self._desk.vault.move(ended.handle, ended.dates, who)
+        return view
+
+
+def handle_of(key: ManagedKey, number: int) -> str:
+    return f"{key.id}.{number}"
+
+
+def first_dates(key: ManagedKey, now: int, activation: int) -> KeyDates:
+    stop = activation + key.cryptoperiod * DAY if key.cryptoperiod else None
+    return KeyDates(created=now, activation=activation, protect_stop=stop)
+
+
+def next_rotation(policy: RotationPolicy, activation: int) -> int | None:
+    return activation + policy.every * DAY if policy.every else None
+
+
+def _retired(dates: KeyDates, policy: RotationPolicy, now: int) -> KeyDates:
+    """What becomes of the version before: it protects nothing more, and ends by policy."""
+    if state_at(dates, now) is not KeyState.ACTIVE:
+        return dates
+    stop = now if dates.protect_stop is None else min(now, dates.protect_stop)
+    if policy.overlap < 0:
+        return replace(dates, protect_stop=stop)
+    end = now + policy.overlap * DAY
+    known = dates.deactivation
+    return replace(dates, protect_stop=stop, deactivation=end if known is None else min(end, known))
+
+
+def _narrowed(template: KeyTemplate, wanted: Wanted) -> KeyRules:
+    rules = template.rules
+    if wanted.uses is not None:
+        if not wanted.uses <= rules.uses:
+            raise BadRequest(
+                f"the template allows {', '.join(sorted(rules.uses))}",
+                field="uses",
+                rule="key-template.uses",
+                remedy="leave uses out, or name fewer",
+            )
+        rules = replace(rules, uses=wanted.uses)
+    if wanted.exportability is not None:
+        if _OPENNESS[wanted.exportability] > _OPENNESS[rules.exportability]:
+            raise BadRequest(
+                f"the template allows exportability {rules.exportability.value}, or less",
+                field="exportability",
+                rule="key-template.exportability",
+            )
+        rules = replace(rules, exportability=wanted.exportability)
+    if rules.trusted and KeyUse.WRAP not in rules.uses:
+        rules = replace(rules, trusted=False)
+    rules.check(template.kind)
+    return rules
+
+
+def _fits(template: KeyTemplate, wanted: Wanted, origin: Origin) -> None:
+    entry = {
+        Origin.GENERATED: "generate",
+        Origin.DERIVED: "generate",
+        Origin.COMPONENTS: "components",
+    }.get(origin, "import")
+    if origin is not Origin.RECOVERED and entry not in template.entry:
+        raise NotPermitted(
+            f"keys of template {template.name} do not come in this way ({entry})",
+            field="template",
+            rule="key-template.entry",
+            remedy=f"it allows: {', '.join(sorted(template.entry))}",
+        )
+    if template.groups and wanted.group not in template.groups:
+        raise NotPermitted(
+            f"template {template.name} makes no keys in {wanted.group}",
+            field="template",
+            rule="key-template.groups",
+            remedy=f"it does in: {', '.join(sorted(template.groups))}",
+        )
+
+
+def _texts(wanted: Wanted) -> None:
+    bounded(wanted.description, "description")
+    bounded(wanted.custodian, "custodian")
+    if len(wanted.labels) > MAX_LABELS:
+        raise BadRequest(f"at most {MAX_LABELS} labels", field="labels", rule="key.labels")
+    for title, text in wanted.labels.items():
+        check_key_name(title, "labels")
+        bounded(text, "labels")
+
+
+_OPENNESS: Final = {
+    Exportability.NONE: 0,
+    Exportability.TRUSTED: 1,
+    Exportability.SENSITIVE: 2,
+}

@@ -1,0 +1,277 @@
+"""Components: keys that come in, or go out, in pieces that different people hold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import msgspec
+
+from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
+from chancery.domain.identity import Permission, Principal
+from chancery.domain.key_groups import KeyRight
+from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part
+from chancery.domain.key_states import shown
+from chancery.domain.managed_key import Exportability, KeyFacts, KeyKind, Origin
+from chancery.ports import Session
+from chancery.ports_keys import KeyEntry, NewKey
+from chancery.services.access import demand
+from chancery.services.audit import event
+from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed, watched
+from chancery.services.keys.making import Making, Wanted
+from chancery.wire import documents
+
+DAYS: Final = 7
+"""How long components may wait for one another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an entry's document holds: *parts* maps a number to who holds or brought it.
+
+    *seen* are the numbers that are in, or were taken; *values* their check values.
+    """
+
+    kind: KeyKind
+    wanted: Wanted | None = None
+    parts: dict[str, str] = field(default_factory=dict)
+    seen: tuple[int, ...] = ()
+    values: dict[str, str] = field(default_factory=dict)
+    combined: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    entry: KeyEntry
+    content: Content
+
+
+class Parts:
+    def __init__(self, desk: Desk, making: Making) -> None:
+        self._desk = desk
+        self._making = making
+
+    # In
+
+    def begin(self, principal: Principal, wanted: Wanted, total: int) -> EntryView:
+        """Open an entry for a key of *total* components, each to come from another person."""
+        if not 2 <= total <= 9:
+            raise BadRequest("2 to 9 components", field="total", rule="parts.number")
+        with self._desk.store.read() as session:
+            self._desk.group(session, principal, wanted.group, KeyRight.MANAGE)
+            template = self._desk.template(session, wanted.template)
+            self._desk.free(session, wanted.name)
+        if not template.kind.secret or "components" not in template.entry:
+            raise NotPermitted(
+                f"keys of template {template.name} do not come in components",
+                field="template",
+                rule="key-template.entry",
+            )
+        return self._open(principal, wanted.name, wanted.group, total,
+                          Content(template.kind, wanted), outward=False)  # fmt: skip
+
+    def enter(
+        self, principal: Principal, entry_id: str, number: int, component: str, check_value: str
+    ) -> Part:
+        """Bring one component, in hex; its check value must be the one given, if one is."""
+        view = self._mine(principal, entry_id, KeyRight.HOLD)
+        try:
+            octets = bytes.fromhex(component)
+        except ValueError:
+            raise BadRequest(
+                "a component is hexadecimal digits", field="component", rule="parts.hex"
+            ) from None
+        if view.entry.outward:
+            raise _no_entry(entry_id)
+        place = (number, view.entry.total)
+        kind, who = view.content.kind, authority(principal)
+        made = self._desk.vault.put_part(entry_id, kind, place, octets, check_value, who)
+        self._note(principal, view, number, "key-component.entered", who.actor, made.check_value)
+        return made
+
+    def finish(self, principal: Principal, entry_id: str, check_value: str = "") -> KeyView:
+        """Make the key; *check_value* is what the paper says it should have."""
+        view = self._mine(principal, entry_id, KeyRight.MANAGE)
+        wanted = view.content.wanted
+        if view.entry.outward or wanted is None:
+            raise _no_entry(entry_id)
+
+        def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
+            return self._desk.vault.join(new, entry_id, check_value, who)
+
+        def closed(session: Session) -> None:
+            session.keys.put_entry(replace(view.entry, closed=True))
+
+        return self._making.make(principal, wanted, Origin.COMPONENTS, make, also=closed)
+
+    # Out
+
+    @watched("key.export-refused")
+    def split(
+        self,
+        principal: Principal,
+        name: str,
+        holders: Sequence[str],
+        *,
+        version: int | None = None,
+        order: KeyOrder | None = None,
+    ) -> Outcome:
+        """Make a component for each of *holders*; each sees the own one, once."""
+        if not 2 <= len(holders) <= 9 or len(set(holders)) < len(holders):
+            raise BadRequest(
+                "2 to 9 different people hold components", field="holders", rule="parts.people"
+            )
+        with self._desk.store.read() as session:
+            key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
+            found = self._desk.version(session, key, version)
+            for holder in holders:
+                if session.identities.user(holder) is None:
+                    raise NotFound(
+                        f"no account {holder[:64]!r}", field="holders", rule="account.known"
+                    )
+        if key.rules.exportability is Exportability.NONE or not key.kind.secret:
+            raise NotPermitted(
+                f"{name} does not leave in components", field="key", rule="key.exportability"
+            )
+        if order is None:
+            asked: dict[str, Any] = {
+                "name": name, "holders": list(holders), "version": found.number,
+            }  # fmt: skip
+            others = needed(key, group, 1)
+            return self._desk.order(principal, key, KeyAction.SPLIT, asked, others)
+        entry_id = order.id
+        who = authority(principal, order)
+        self._desk.vault.split(entry_id, found.handle, holders, who)
+        content = Content(
+            key.kind, None, {str(n): one for n, one in enumerate(holders, 1)},
+            combined=found.facts.check_value,
+        )  # fmt: skip
+        self._open(principal, name, key.group, len(holders), content, outward=True, order=order)
+        with self._desk.store.read() as session:
+            return Outcome(self._desk.view(session, key), data=entry_id.encode())
+
+    def take(self, principal: Principal, entry_id: str, number: int) -> Part:
+        """See the own component, once."""
+        demand(principal, Permission.AUTHENTICATED)
+        with self._desk.store.read() as session:
+            entry = session.keys.entry(entry_id)
+        if entry is None or not entry.outward:
+            raise _no_entry(entry_id)
+        view = _view(entry)
+        if view.content.parts.get(str(number)) not in principal.people:
+            raise NotPermitted(
+                "this component is for somebody else", field="number", rule="parts.holder"
+            )
+        who = authority(principal)
+        part = self._desk.vault.take_part(entry_id, number, who)
+        self._note(principal, view, number, "key-component.taken", who.actor, part.check_value)
+        return part
+
+    def find(
+        self, principal: Principal, cursor: str | None = None, limit: int = 100
+    ) -> list[EntryView]:
+        """Newest first: of the groups one may see, and those one holds a part of."""
+        demand(principal, Permission.KEY_READ)
+        with self._desk.store.read() as session:
+            seen = self._desk.visible(session, principal) or frozenset()
+            found = [_view(entry) for entry in session.keys.entries(cursor, limit)]
+        return [
+            view
+            for view in found
+            if view.entry.group in seen or principal.people & set(view.content.parts.values())
+        ]
+
+    def drop(self, principal: Principal, entry_id: str) -> None:
+        """Give an entry up; what came in is erased."""
+        view = self._mine(principal, entry_id, KeyRight.MANAGE, closed=True)
+        self._desk.vault.drop_parts(entry_id, authority(principal))
+        now = self._desk.clock.ms()
+
+        def unit(session: Session) -> None:
+            session.keys.put_entry(replace(view.entry, closed=True))
+            told = event(principal, "key-component.dropped", view.entry.key, entry=entry_id)
+            session.audit.append([told], now)
+
+        self._desk.store.write(unit)
+
+    def _mine(
+        self, principal: Principal, entry_id: str, right: KeyRight, *, closed: bool = False
+    ) -> EntryView:
+        with self._desk.store.read() as session:
+            entry = session.keys.entry(entry_id)
+            if entry is None:
+                raise _no_entry(entry_id)
+            self._desk.group(session, principal, entry.group, right)
+        if not closed and (entry.closed or self._desk.clock.s() >= entry.expires_at):
+            raise WrongState(
+                "this entry is closed" if entry.closed
+                else f"this entry ended on {shown(entry.expires_at)}",
+                field="entry",
+                rule="parts.closed",
+                remedy="begin a new one",
+            )  # fmt: skip
+        return _view(entry)
+
+    def _open(
+        self, principal: Principal, key: str, group: str, total: int, content: Content, *,
+        outward: bool, order: KeyOrder | None = None,
+    ) -> EntryView:  # fmt: skip
+        now = self._desk.clock.ms()
+        entry = KeyEntry(
+            order.id if order is not None else self._desk.new_id(), key, group, outward, total,
+            documents.encode(content).decode(), principal.name, now // 1000,
+            now // 1000 + DAYS * DAY, closed=False,
+        )  # fmt: skip
+
+        def unit(session: Session) -> None:
+            session.keys.put_entry(entry)
+            self._desk.close(session, order)
+            told = event(
+                principal, "key.split" if outward else "key-component.begun", key, entry=entry.id,
+                total=total, holders=sorted(content.parts.values()),
+                approvers=[] if order is None else list(order.approvers),
+            )  # fmt: skip
+            session.audit.append([told], now)
+
+        self._desk.store.write(unit)
+        return EntryView(entry, content)
+
+    def _note(
+        self, principal: Principal, view: EntryView, number: int, action: str, who: str, value: str
+    ) -> None:
+        """Put on record whose component came or went; never what it is."""
+        now = self._desk.clock.ms()
+
+        def unit(session: Session) -> None:
+            entry = session.keys.entry(view.entry.id)
+            assert entry is not None
+            content = _view(entry).content
+            seen = tuple(sorted({*content.seen, number}))
+            noted = replace(
+                content,
+                parts={**content.parts, str(number): who},
+                seen=seen,
+                values={**content.values, str(number): value},
+            )
+            closed = entry.closed or (entry.outward and len(seen) == entry.total)
+            session.keys.put_entry(
+                replace(entry, document=documents.encode(noted).decode(), closed=closed)
+            )
+            told = event(
+                principal, action, entry.key, entry=entry.id, number=number, check_value=value
+            )
+            session.audit.append([told], now)
+
+        self._desk.store.write(unit)
+
+
+def _view(entry: KeyEntry) -> EntryView:
+    return EntryView(entry, msgspec.json.decode(entry.document.encode(), type=Content))
+
+
+def _no_entry(entry_id: str) -> NotFound:
+    return NotFound(
+        f"no components are expected under {entry_id[:64]!r}",
+        field="entry",
+        rule="parts.known",
+        remedy="`chancery key-component list` shows what there is",
+    )

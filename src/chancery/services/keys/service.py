@@ -1,0 +1,29 @@
+"""The key services in one object, for the doors."""
+
+from chancery.ports import Clock, Entropy, Store
+from chancery.ports_keys import ManagedVault
+from chancery.services.keys.desk import Desk
+from chancery.services.keys.leaving import Leaving
+from chancery.services.keys.life import Life
+from chancery.services.keys.making import Making
+from chancery.services.keys.orders import Orders
+from chancery.services.keys.parts import Parts
+from chancery.services.keys.rooms import KeyGroups, KeyTemplates
+from chancery.services.keys.rotation import Rotation
+from chancery.services.keys.using import Using
+
+
+class KeyService:
+    """One of each."""
+
+    def __init__(self, store: Store, vault: ManagedVault, clock: Clock, entropy: Entropy) -> None:
+        desk = Desk(store, vault, clock, entropy)
+        self.groups = KeyGroups(desk)
+        self.templates = KeyTemplates(desk)
+        self.making = Making(desk)
+        self.life = Life(desk)
+        self.using = Using(desk)
+        self.leaving = Leaving(desk, self.making)
+        self.parts = Parts(desk, self.making)
+        self.orders = Orders(desk, self.making, self.life, self.leaving, self.parts)
+        self.rotation = Rotation(desk, self.making)
