@@ -4,11 +4,13 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output, policy
+from chancery.cli import files, output, policy, ra_enrol
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 
 app = group("ra")
+app.command(ra_enrol.enrol)
+app.command(ra_enrol.receipt)
 
 _COLUMNS: Final = (
     *("name", "profiles", "authorities", "approval_group", "approvals", "anonymous", "disabled"),

@@ -206,6 +206,8 @@ def _ordered(answer: Json) -> Json:
 def _told(answer: Json) -> None:
     certificate = answer.get("certificate")
     output.record({key: value for key, value in answer.items() if key != "certificate"})
+    if answer.get("receipt"):
+        output.line("The centre is away: this waits.  See `chancery ra receipt CODE` for it.")
     if answer.get("code"):
         output.line("Keep the code: it is shown this once, and the only key to this request.")
     if isinstance(certificate, str):

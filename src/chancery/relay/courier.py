@@ -92,7 +92,7 @@ class Courier:
         self._upstream.refresh()
         answer = self._upstream.ask("GET", b"/healthz", self._headers(), b"")
         if answer.status_code != 200:
-            raise Away(_said(answer.content, answer.status_code), sent=True)
+            raise Away(_said(answer.content, answer.status_code))
         if self.trouble:
             _log.info("the centre is there; %d wait for it", self._queue.waiting)
         self.trouble = ""
@@ -142,7 +142,7 @@ class Courier:
             return {"id": answer.json()["id"]}
         problem = _problem(answer.content, status)
         if str(problem.get("rule", "")).startswith("gateway.") and status == 403:
-            raise Away(str(problem["detail"]), sent=True)  # it is we who are not admitted
+            raise Away(str(problem["detail"]), refused=True)  # it is we who are not admitted
         if status in _LATER:
             raise _NotNow(str(problem["detail"]))
         return {"error": problem}

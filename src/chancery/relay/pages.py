@@ -72,11 +72,18 @@ class Pages:
         check_token(visit)
 
     def away(
-        self, visit: Visit, offers: Sequence[dict[str, Any]], error: CAError | None = None
+        self,
+        visit: Visit,
+        offers: Sequence[dict[str, Any]],
+        error: CAError | None = None,
+        *,
+        refused: bool = False,
     ) -> Response:
         """The centre does not answer; what can be done here meanwhile."""
         visit.error = error
-        return self._draw(visit, "relay/away.html", 503 if error is None else 0, offers=offers)
+        return self._draw(
+            visit, "relay/away.html", 503 if error is None else 0, offers=offers, refused=refused
+        )
 
     def carried(self, visit: Visit, texts: Sequence[str]) -> Response:
         """Instead of a check: send it unchecked, or wait.  *texts* are requests in PEM."""

@@ -141,11 +141,11 @@ class Relay:
                     return self._pages.carried(visit, [_as_pem(item) for item in items])
                 return self._pages.taken(visit, await self._take(scope, code, items))
             except CAError as wrong:
-                return self._pages.away(visit, offers, wrong)
+                return self._pages.away(visit, offers, wrong, refused=error.refused)
         if path == "/status" and not posts:
             found = [entry for one in codes(visit) if (entry := self._queue.find(one))]
             return self._pages.standing(visit, found)
-        return self._pages.away(visit, offers)
+        return self._pages.away(visit, offers, refused=error.refused)
 
     async def _take(
         self,
@@ -252,7 +252,7 @@ async def _read(answer: httpx2.Response) -> bytes:
     try:
         return b"".join([chunk async for chunk in answer.aiter_raw()])
     except httpx2.TransportError as error:
-        raise Away(str(error) or "the answer broke off", sent=True) from error
+        raise Away(str(error) or "the answer broke off") from error
 
 
 def _request(scope: Scope, body: bytes) -> Request:

@@ -16,15 +16,20 @@ _log = logging.getLogger(__name__)
 _PAUSE_S: Final = 2.0
 """After a failure nobody waits for another one: so long the centre counts as away."""
 
+_NOT_ADMITTED: Final = (
+    "the centre does not admit this host: are its [[gateways]] set, and is our client"
+    " certificate bound, valid and not revoked?"
+)
+
 Headers = list[tuple[bytes, bytes]]
 
 
 class Away(Exception):
-    """The centre did not answer.  *sent*: it may have got the request all the same."""
+    """The centre did not answer; *refused*: it does, and does not know this host as its own."""
 
-    def __init__(self, why: str, *, sent: bool) -> None:
+    def __init__(self, why: str, *, refused: bool = False) -> None:
         super().__init__(why)
-        self.sent: Final = sent
+        self.refused: Final = refused
 
 
 class Upstream:
@@ -41,30 +46,37 @@ class Upstream:
         self._relaying = self._async_client()
         self._asking = self._sync_client()
         self._away_until = 0.0
-        self.why: str = ""
-        """Why it cannot be reached, "" while it can."""
+        self._why = ""
+        self._refused = ""
 
     async def relay(
         self, method: str, target: bytes, headers: Headers, body: bytes
     ) -> httpx2.Response:
         """Pass a request on; the answer's body is still to be read.  Raises Away."""
+        if self._refused:
+            raise Away(self._refused, refused=True)
         if time.monotonic() < self._away_until:
-            raise Away(self.why, sent=False)
+            raise Away(self._why)
         request = self._request(method, target, headers, body)
         try:
             answer = await self._relaying.send(request, stream=True)
         except httpx2.TransportError as error:
             raise self._failed(error) from error
-        self._answered()
+        self._answered(answer)
         return answer
 
     def ask(self, method: str, target: bytes, headers: Headers, body: bytes) -> httpx2.Response:
-        """Ask for ourselves, whether the centre counts as away or not; the answer is whole."""
+        """Ask for ourselves, whatever was the matter before; the answer is whole.
+
+        Raises Away also where the centre does not admit this host.
+        """
         try:
             answer = self._asking.send(self._request(method, target, headers, body))
         except httpx2.TransportError as error:
             raise self._failed(error) from error
-        self._answered()
+        self._answered(answer)
+        if self._refused:
+            raise Away(self._refused, refused=True)
         return answer
 
     def refresh(self) -> None:
@@ -87,16 +99,19 @@ class Upstream:
         return httpx2.Request(method, url, headers=headers, content=body)
 
     def _failed(self, error: httpx2.TransportError) -> Away:
-        unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
-        text = str(error) or type(error).__name__
+        self._why = f"{self._centre.url}: {error or type(error).__name__}"
         if not isinstance(error, httpx2.PoolTimeout | httpx2.ReadTimeout):
-            self.why = f"{self._centre.url}: {text}"
             self._away_until = time.monotonic() + _PAUSE_S
-        return Away(text, sent=not unsent)
+        return Away(self._why)
 
-    def _answered(self) -> None:
-        self.why = ""
+    def _answered(self, answer: httpx2.Response) -> None:
         self._away_until = 0.0
+        if answer.headers.get("chancery-gateway"):
+            self._refused = ""
+        elif not self._refused:
+            # Passed on as anybody's, or not at all: until the centre knows us nothing more is.
+            self._refused = _NOT_ADMITTED
+            _log.error("the centre does not admit this host", extra={"status": answer.status_code})
 
     def _async_client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(
@@ -145,8 +160,13 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def unavailable(error: Away) -> Unavailable:
-    """What people and programs are told."""
-    del error  # its words are for the log: they name hosts
+    """What people and programs are told; the words of *error* are for the log: they name hosts."""
+    if error.refused:
+        return Unavailable(
+            "the central instance does not admit this registration authority at this moment",
+            rule="gateway.admitted",
+            remedy="its operators must see to it; /readyz and the log of this host say more",
+        )
     return Unavailable(
         "the central instance does not answer at this moment",
         rule="gateway.centre",

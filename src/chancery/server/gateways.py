@@ -26,6 +26,8 @@ RECEIPT: Final = b"chancery-receipt"
 """Header field by which a gateway hands over what it took in: the secret code it gave out."""
 QUEUED: Final = b"chancery-queued"
 """Header field beside a receipt: the submission waited at the gateway."""
+ADMITTED: Final = b"chancery-gateway"
+"""Header field of answers: as which gateway the other end is known here."""
 _OURS: Final = frozenset({RELAYED_FOR, RECEIPT, QUEUED})
 _CODE: Final = re.compile(rb"[A-Z2-7]{4}(?:-[A-Z2-7]{4}){3}")
 _SUBMISSIONS: Final = frozenset({"/api/v1/requests", "/submit", "/server-key"})
@@ -58,7 +60,7 @@ class Gateways:
         elif isinstance(gateway, CAError):
             await _refuse(send, gateway)
         elif not reaches(scope["method"], scope["path"]):
-            await _refuse(send, _beyond(gateway))
+            await _refuse(send, _beyond(gateway), (ADMITTED, gateway.name.encode()))
         else:
             await self._pass(gateway, scope, receive, send)
 
@@ -82,7 +84,8 @@ class Gateways:
 
         async def outward(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = cookies.outward(message["headers"])
+                known = (ADMITTED, gateway.name.encode())
+                message["headers"] = [*cookies.outward(message["headers"]), known]
             await send(message)
 
         try:
@@ -118,7 +121,7 @@ def _beyond(gateway: Gateway) -> NotPermitted:
     )
 
 
-async def _refuse(send: Send, error: CAError) -> None:
+async def _refuse(send: Send, error: CAError, *headers: tuple[bytes, bytes]) -> None:
     about = {"field": error.field, "rule": error.rule, "remedy": error.remedy}
     more = {name: value for name, value in about.items() if value is not None}
-    await send_problem(send, 403, str(error), **more)
+    await send_problem(send, 403, str(error), *headers, **more)
