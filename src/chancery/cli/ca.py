@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, ca_new, certificate_view, files, output, tree
+from chancery.cli import arguments, ca_edit, ca_new, certificate_view, files, output, tree
 from chancery.cli.application import group
 from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, Excluded, Permitted
 from chancery.cli.client import Client, Json
@@ -16,7 +16,7 @@ from chancery.cli.failures import note
 app = group("ca")
 app.command(ca_new.create)
 app.command(ca_new.import_, name="import")
-app.command(ca_new.edit)
+app.command(ca_edit.edit)
 
 _COLUMNS: Final = ("name", "state", "parent", "container", "subject", "security_level")
 _CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current")

@@ -1,4 +1,4 @@
-"""``chancery ca create``, ``import`` and ``edit``: what an authority is asked to be."""
+"""``chancery ca create`` and ``import``: what an authority is asked to be."""
 
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -172,25 +172,6 @@ def _check_sources(
             "--passphrase-file",
             "decrypt the key first (openssl pkcs8), or import a PKCS#12",
         )
-
-
-def edit(
-    name: Annotated[str, Parameter(help="Name of the CA.")],
-    /,
-    *,
-    silo: Silo = None,
-    region: Region = None,
-    crl_hours: CrlHours = None,
-    crl_every_hours: CrlEvery = None,
-    crl_idp: CrlIdp = None,
-    crl_url: CrlUrl = (),
-    api: Connection = DEFAULT,
-) -> None:
-    """Change the labels of an authority, and what its CRLs say and how often they come."""
-    body = _given(labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url))
-    with api.open() as server:
-        answer = server.patch("authorities", name, body=body)
-    output.show(answer, as_json=api.as_json, human=certificate_view.authority)
 
 
 def labels(

@@ -10,7 +10,9 @@ CAS: Final = "ca"
 INDIRECT: Final = "indirect"
 MAX_SHARDS: Final = 256
 MAX_PARTITIONS: Final = 8
-_SPREAD: Final = 4  # hex digits: the last ones are random, the first may be a time
+SHARD: Final = "{shard}"
+"""Stands for the shard of a certificate in the URL of its CRL."""
+SPREAD: Final = 1 << 16  # the last digits of a serial are random, the first may be a time
 
 
 class CrlTrigger(StrEnum):
@@ -66,7 +68,7 @@ def list_name(label: str, part: str) -> str:
 
 def shard_of(serial: str, shards: int) -> int:
     """Which of *shards* a certificate belongs to: the same for ever."""
-    return int(serial[-_SPREAD:], 16) % shards
+    return int(serial[-4:], 16) % shards  # serial % SPREAD % shards
 
 
 def shard_part(generation: int, index: int) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from chancery.domain import ekus, name_syntax
 from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.crl import SHARD
 from chancery.domain.dn_profile_rules import check_dn_profile
 from chancery.domain.errors import BadRequest
 from chancery.domain.names import NameKind
@@ -225,9 +226,14 @@ def _is_constraint(text: str) -> bool:
     return False
 
 
-def is_url_template(url: str) -> bool:
-    """Whether *url* is a URL that may hold ``{http}`` and ``{ca}``, and no other brace."""
+def is_url_template(url: str, *, shard: bool = False) -> bool:
+    """Whether *url* is a URL that may hold ``{http}`` and ``{ca}``, and no other brace.
+
+    *shard*: and ``{shard}``, once.
+    """
     left = url.replace("{http}", "").replace("{ca}", "")
+    if shard:
+        left = left.replace(SHARD, "", 1)
     return not (_URL.fullmatch(url) is None or "{" in left or "}" in left or len(url) > 1024)
 
 
@@ -235,7 +241,7 @@ def _pointers(profile: ExtensionProfile) -> Iterator[Fault]:
     for field in ("cdp", "aia_ocsp", "aia_issuers", "freshest_crl"):
         urls: tuple[str, ...] = getattr(profile, field)
         for url in urls:
-            if not is_url_template(url):
+            if not is_url_template(url, shard=field == "cdp"):
                 remedy = "write it like {http}/crl/{ca}.crl or http://pki.example.org/ca.crl"
                 yield field, "url", f"{url[:80]!r} is no URL template", remedy
     if profile.freshest_crl and not profile.cdp:

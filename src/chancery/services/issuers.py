@@ -20,6 +20,7 @@ from chancery.domain.algorithms import (
     key_family,
 )
 from chancery.domain.authority import Authority, AuthorityCertificate, AuthorityCertificateKind
+from chancery.domain.crl import current_partition
 from chancery.domain.errors import NotFound, WrongState
 from chancery.ports import Session
 from chancery.wire import ca_certificate
@@ -122,6 +123,7 @@ def issuer_context(
         signature_algorithm=authority.signature_algorithm,
         not_after=key.certificate.not_after,
         http=http,
+        partition=current_partition(authority.crl_shards),
     )
 
 

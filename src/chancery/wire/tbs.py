@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from chancery.domain.algorithms import SignatureAlgorithm
-from chancery.domain.errors import BadKey, BadName, BadRequest
+from chancery.domain.crl import SHARD, SPREAD, shard_part
+from chancery.domain.errors import BadKey, BadName, BadRequest, Conflict
 from chancery.domain.key_usage import usages_for
 from chancery.domain.names import DistinguishedName, GeneralName
 from chancery.domain.profile import CustomExtension, ExtensionProfile, KeyUsage, ProfileVersion
@@ -45,7 +46,7 @@ class IssuerContext:
 
     *name* is the authority's slug, *subject_der* its DER Name, *key_identifier*
     the value of its SKI, *not_after* Unix seconds, *http* the base URL of the
-    plain listener.
+    plain listener.  *partition*: generation and number of the shards of its CRL.
     """
 
     name: str
@@ -54,6 +55,7 @@ class IssuerContext:
     signature_algorithm: SignatureAlgorithm
     not_after: int
     http: str
+    partition: tuple[int, int] | None = None
 
 
 def _parts_of_key(spki: bytes) -> tuple[bytes, bytes]:
@@ -89,7 +91,7 @@ class CompiledProfile:
         "_needs_subject",
         "_open",
         "_profile",
-        "_tail",
+        "_tails",
     )
 
     def __init__(self, version: ProfileVersion, issuer: IssuerContext) -> None:
@@ -104,7 +106,7 @@ class CompiledProfile:
             if profile.authority_key_identifier
             else b""
         )
-        self._tail = _tail(profile, issuer)
+        self._tails = _tails(profile, issuer)
         self._open = {custom.oid: custom for custom in profile.custom if custom.der_hex is None}
 
     def build(
@@ -158,7 +160,7 @@ class CompiledProfile:
             raise _nameless("a certificate needs a subject or a subject alternative name")
         if self._needs_subject and not subject.rdns:
             raise _nameless("a CA needs a subject (RFC 5280 §4.1.2.6)")
-        encoded += self._tail
+        encoded += self._tails[serial % SPREAD % len(self._tails)]
         if extensions or self._open:
             encoded += self._requested(extensions)
         return ToBeSigned(
@@ -240,11 +242,27 @@ def fill(templates: Iterable[str], *, http: str, ca: str) -> list[str]:
     return [t.replace("{http}", http.rstrip("/")).replace("{ca}", ca) for t in templates]
 
 
-def _tail(profile: ExtensionProfile, issuer: IssuerContext) -> bytes:
+def _tails(profile: ExtensionProfile, issuer: IssuerContext) -> list[bytes]:
+    """One tail; or one for each shard, where certificates point to the CRL of theirs."""
+    if not any(SHARD in url for url in profile.cdp):
+        return [_tail(profile, issuer, "")]
+    if issuer.partition is None:
+        raise Conflict(
+            f"profile {profile.name} points to a shard, and the CRL of {issuer.name} has none",
+            field="profile",
+            rule="cdp.shards",
+            remedy="`chancery ca edit --crl-shards 16`, or another profile",
+        )
+    generation, count = issuer.partition
+    return [_tail(profile, issuer, shard_part(generation, index)) for index in range(count)]
+
+
+def _tail(profile: ExtensionProfile, issuer: IssuerContext, shard: str) -> bytes:
     """What stands after the names: policies, constraints, pointers, and fixed custom ones."""
 
     def filled(templates: tuple[str, ...]) -> list[str]:
-        return fill(templates, http=issuer.http, ca=issuer.name)
+        urls = (url.replace(SHARD, shard) for url in templates)
+        return fill(urls, http=issuer.http, ca=issuer.name)
 
     parts = []
     if profile.policies:

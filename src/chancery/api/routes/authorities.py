@@ -49,6 +49,13 @@ class AuthorityOut(Out):
     crl_every_s: int
     crl_idp: str = Field(description="none, or full: CRLs say where they are found.")
     crl_urls: list[str] = Field(description="URL templates of its CRLs.")
+    crl_delta_every_s: int = Field(description="0: no deltas.")
+    crl_on_revocation: str = Field(description="What a revocation brings at once: all, or delta.")
+    crl_jitter_s: int = Field(description="nextUpdate comes up to so much earlier.")
+    crl_shards: int = Field(description="Shards for certificates to come; 0: none.")
+    crl_ca_list: bool = Field(description="Whether there is a CRL of CA certificates alone.")
+    crl_keep_expired: bool = Field(description="Whether expired certificates stay listed.")
+    crl_indirect: list[str] = Field(description="CAs whose certificates it lists, too.")
 
 
 class AuthorityCertificateOut(Out):
@@ -122,6 +129,13 @@ def authority_out(authority: Authority) -> AuthorityOut:
         crl_every_s=authority.crl_every_s,
         crl_idp=authority.crl_idp.value,
         crl_urls=list(authority.crl_urls),
+        crl_delta_every_s=authority.crl_delta_every_s,
+        crl_on_revocation=authority.crl_on_revocation.value,
+        crl_jitter_s=authority.crl_jitter_s,
+        crl_shards=authority.crl_shards[-1] if authority.crl_shards else 0,
+        crl_ca_list=authority.crl_ca_list,
+        crl_keep_expired=authority.crl_keep_expired,
+        crl_indirect=list(authority.crl_indirect),
     )
 
 

@@ -5,14 +5,18 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chancery.domain.authority import Authority, CrlIdp
+from chancery.domain.crl import SHARD, CrlTrigger
 from chancery.domain.errors import BadRequest, Conflict
 from chancery.domain.identity import Principal
 from chancery.domain.profile_rules import is_url_template
 from chancery.ports import Session
 from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
+from chancery.services.authority.crl_choices import check_lists, repartitioned
 from chancery.services.authority.specification import check_schedule
 from chancery.services.issuers import find
+from chancery.services.status.crl_schedule import EVERYTHING_AT
+from chancery.services.status.crl_scope import with_part
 from chancery.wire.tbs import fill
 
 _MAX_URLS = 8
@@ -23,6 +27,8 @@ class AuthorityChange:
     """What to change of an authority; None: as it is.
 
     *crl_urls* are URL templates as in profiles (``{http}/crl/{ca}.crl``).
+    *crl_shards* is the number of shards for certificates to come, 0 for none;
+    those that point to former shards go on finding them.
     """
 
     silo: str | None = None
@@ -31,6 +37,13 @@ class AuthorityChange:
     crl_every_s: int | None = None
     crl_idp: CrlIdp | None = None
     crl_urls: tuple[str, ...] | None = None
+    crl_delta_every_s: int | None = None
+    crl_on_revocation: CrlTrigger | None = None
+    crl_jitter_s: int | None = None
+    crl_shards: int | None = None
+    crl_ca_list: bool | None = None
+    crl_keep_expired: bool | None = None
+    crl_indirect: tuple[str, ...] | None = None
 
     def given(self) -> dict[str, Any]:
         named = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -54,14 +67,16 @@ class Choices(AuthorityBase):
 
         def unit(session: Session) -> Authority:
             authority = find(session, name)
+            if change.crl_shards is not None:
+                given["crl_shards"] = repartitioned(authority.crl_shards, change.crl_shards)
             changed = replace(authority, **given)
             check_choices(changed.crl_idp, changed.crl_urls, offline=changed.offline)
             check_schedule(changed.crl_lifetime_s, changed.crl_every_s)
-            if changed.crl_idp is not CrlIdp.NONE:
-                _check_pointers(session, changed, self._http)
+            check_lists(session, changed)
+            _check_pointers(session, changed, self._http)
             session.authorities.update(changed)
             if any(field.startswith("crl_") for field in given):
-                session.crls.mark_due(name, self._clock.s())
+                session.crls.mark_due(name, EVERYTHING_AT)
             told: dict[str, Any] = {
                 field: [_plain(getattr(authority, field)), _plain(value)]
                 for field, value in given.items()
@@ -101,14 +116,21 @@ def _check_pointers(session: Session, authority: Authority, http: str) -> None:
     each other (RFC 5280 §6.3.3 (b)(2)(i)), and refuse what does not meet.
     """
     urls = fill(authority.crl_urls, http=http, ca=authority.name)
-    for profile, pointers in _profiles_of(session, authority):
-        if set(urls).isdisjoint(fill(pointers, http=http, ca=authority.name)):
+    shards = [with_part(url, SHARD) for url in urls] if authority.crl_shards[-1:] > (0,) else []
+    for profile, templates in _profiles_of(session, authority):
+        pointers = fill(templates, http=http, ca=authority.name)
+        sharded = any(SHARD in url for url in pointers)
+        if authority.crl_idp is CrlIdp.NONE and not sharded:
+            continue
+        if set(shards if sharded else urls).isdisjoint(pointers):
             where = ", ".join(pointers) or "nowhere"
             raise Conflict(
                 f"profile {profile} points to {where}: its certificates would not be found valid",
                 field="crl_idp",
                 rule="crl.pointers",
-                remedy="name that URL among those of the CRL (--crl-url), or change the profile",
+                remedy="partition the CRL (--crl-shards), or change the profile"
+                if sharded and not shards
+                else "name that URL among those of the CRL (--crl-url), or change the profile",
             )
 
 
