@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from chancery.app.instance_files import write_public
-from chancery.ceremony.office import init_root as make_root
-from chancery.ceremony.office import open_ceremony
+from chancery.ceremony.directory import init_root as make_root
+from chancery.ceremony.directory import open_ceremony
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.authority import CrlIdp
 from chancery.domain.certificate import RevocationReason

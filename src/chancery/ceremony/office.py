@@ -1,30 +1,20 @@
-"""The offline root's office: a vault of its own, a signer of its own, a register of its own.
-
-Layout of a ceremony directory (mode 0700; keep it on encrypted, removable media):
-
-- ``vault/``, ``journal/``: the sealed key and the signer's journal
-- ``unseal.key``: opens the vault, unless a passphrase file is given; store it apart
-- ``ceremony.json``: what the root is; ``root.cer``, ``root.pem``: its certificate
-- ``register.jsonl``: every serial and CRL number; ``issued/SERIAL.pem``
-"""
+"""The office of an offline CA: what it signs, and its register, through any KeyVault."""
 
 import hashlib
 import json
 import secrets
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chancery.app.instance_files import write_private, write_public
-from chancery.app.signer_process import running_signer
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from chancery.app.instance_files import write_public
 from chancery.ceremony.register import Register
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.authority import CRL_URLS, CrlIdp
 from chancery.domain.certificate import RevocationReason
-from chancery.domain.errors import AlreadyExists, BadName, BadRequest, LintFailed, NotFound
+from chancery.domain.errors import BadName, BadRequest, LintFailed, NotFound
 from chancery.domain.key_quality import check
 from chancery.domain.keys import CaAuthorisation, KeyPurpose
 from chancery.domain.names import DistinguishedName
@@ -32,18 +22,12 @@ from chancery.domain.profile import ProfileVersion
 from chancery.ports import KeyVault
 from chancery.services.authority import Extensions, templates
 from chancery.services.authority.limits import check_days, check_extensions
-from chancery.services.authority.specification import child_path_length, signature_for
-from chancery.settings import Signer
-from chancery.signer.client import SignerClient
-from chancery.signer.unseal import UnsealSource
-from chancery.signer.unseal.key_file import KeyFile
-from chancery.signer.unseal.passphrase import Passphrase
-from chancery.signer.vault import create
+from chancery.services.authority.specification import child_path_length
 from chancery.wire import ca_certificate, crl, pem, pkcs10
 from chancery.wire.ca_certificate import CaCertificate
 from chancery.wire.crl import Scope
 from chancery.wire.lint import compile_lint
-from chancery.wire.names import encode_name, parse_text
+from chancery.wire.names import encode_name
 from chancery.wire.tbs import (
     IssuerContext,
     assemble,
@@ -55,11 +39,12 @@ from chancery.wire.tbs import (
 from chancery.wire.twin import twin_signature
 
 _KEY_ID = "root"
+DESCRIBED = "ceremony.json"
 _DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class _Root:
+class OfflineCa:
     """``ceremony.json``."""
 
     subject: str
@@ -67,6 +52,36 @@ class _Root:
     name: str
     http: str
     crl_idp: CrlIdp = CrlIdp.NONE
+
+    @classmethod
+    def read(cls, directory: Path) -> "OfflineCa":
+        """From its directory; NotFound if it is none."""
+        try:
+            described = json.loads((directory / DESCRIBED).read_text())
+        except FileNotFoundError:
+            raise NotFound(
+                f"{directory} is no ceremony directory",
+                field="directory",
+                rule="ceremony.directory",
+                remedy="make one: `chancery ceremony init-root`",
+            ) from None
+        return cls(
+            described["subject"],
+            SignatureAlgorithm(described["signature_algorithm"]),
+            described["name"],
+            described["http"],
+            CrlIdp(described.get("crl_idp", CrlIdp.NONE)),
+        )
+
+    def write(self, directory: Path) -> None:
+        described = {
+            "subject": self.subject,
+            "signature_algorithm": self.signature_algorithm.value,
+            "name": self.name,
+            "http": self.http,
+            "crl_idp": self.crl_idp.value,
+        }
+        write_public(directory / DESCRIBED, json.dumps(described, indent=1).encode() + b"\n")
 
     @property
     def crl_url(self) -> str:
@@ -79,12 +94,18 @@ class Ceremony:
     """An open ceremony directory.  *operators* are the people present: they authorise each act."""
 
     def __init__(
-        self, directory: Path, vault: KeyVault, root: _Root, operators: tuple[str, ...]
+        self,
+        directory: Path,
+        vault: KeyVault,
+        root: OfflineCa,
+        operators: tuple[str, ...],
+        key_id: str = _KEY_ID,
     ) -> None:
         self._directory = directory
         self._vault = vault
         self._root = root
         self._operators = operators
+        self._key_id = key_id
         self._register = Register(directory / "register.jsonl")
 
     def certificate(self) -> CaCertificate:
@@ -93,6 +114,25 @@ class Ceremony:
         if not path.exists():
             raise NotFound(f"{self._directory} holds no root", field="directory")
         return ca_certificate.decode(path.read_bytes())
+
+    def begin(
+        self, algorithm: KeyAlgorithm, subject: DistinguishedName, extensions: Extensions
+    ) -> bytes:
+        """Make the root's key and its certificate (DER); as many people are needed ever after."""
+        info = self._vault.generate(
+            self._key_id,
+            algorithm,
+            KeyPurpose.AUTHORITY,
+            ca_approvals=len(set(self._operators)),
+        )
+        der = self.self_sign(subject, info.spki, extensions)
+        self.keep_certificate(der)
+        return der
+
+    def keep_certificate(self, der: bytes) -> None:
+        """Lay down this CA's own certificate."""
+        write_public(self._directory / "root.cer", der)
+        write_public(self._directory / "root.pem", pem.encode("CERTIFICATE", der).encode())
 
     def self_sign(self, subject: DistinguishedName, spki: bytes, extensions: Extensions) -> bytes:
         """Make the root certificate (DER)."""
@@ -106,7 +146,7 @@ class Ceremony:
             http=self._root.http,
         )
         der = self._sign(version, context, subject, spki, "root")
-        self._vault.bind(_KEY_ID, der)
+        self._vault.bind(self._key_id, der)
         return der
 
     def sign_subordinate(self, csr: bytes, *, path_length: int | None, years: int) -> bytes:
@@ -116,19 +156,56 @@ class Ceremony:
         base URL given at ``init_root``, or nowhere if none was.  *path_length*
         None is 0: it certifies no further CA.
         """
-        root = self.certificate()
         request = pkcs10.decode(csr)
         pkcs10.check_signature(request)
         check(request.public_key)
         ca_certificate.check_asks_for_ca(request.extensions)
-        if not request.subject.rdns or request.subject == root.subject:
+        return self._certify(
+            request.subject, request.spki, path_length=path_length, years=years, kind="subordinate"
+        )
+
+    def cross_certify(self, other: bytes, *, path_length: int | None, years: int) -> bytes:
+        """Certify the key of another root (its self-signed certificate, DER); returns DER.
+
+        Its own signature proves that whoever made it holds the key.
+        """
+        found = ca_certificate.decode(other)
+        if not found.is_ca or not found.signed_by(found):
+            raise BadRequest(
+                "only the self-signed certificate of a CA is cross-certified",
+                field="certificate",
+                rule="cross.self-signed",
+                remedy="of a CA below a root, certify its CSR",
+            )
+        check(load_der_public_key(found.spki))
+        return self._certify(
+            found.subject,
+            found.spki,
+            path_length=path_length,
+            years=years,
+            kind="cross",
+            identifier=found.key_identifier,
+        )
+
+    def _certify(
+        self,
+        subject: DistinguishedName,
+        spki: bytes,
+        *,
+        path_length: int | None,
+        years: int,
+        kind: str,
+        identifier: bytes | None = None,
+    ) -> bytes:
+        root = self.certificate()
+        if not subject.rdns or subject == root.subject:
             raise BadName(
                 "the CSR must name a CA other than this one",
                 field="csr",
                 rule="name.subordinate",
                 remedy="make the CSR with the subordinate CA's own subject",
             )
-        extensions = Extensions(days=_days(years), path_length=path_length or 0)
+        extensions = Extensions(days=days_of(years), path_length=path_length or 0)
         check_extensions(extensions)
         check_days(extensions.days, "the root", root.not_after, _now())
         if not self._root.http:
@@ -148,7 +225,7 @@ class Ceremony:
             not_after=root.not_after,
             http=self._root.http,
         )
-        return self._sign(version, context, request.subject, request.spki, "subordinate")
+        return self._sign(version, context, subject, spki, kind, identifier)
 
     def _sign(
         self,
@@ -157,6 +234,7 @@ class Ceremony:
         subject: DistinguishedName,
         spki: bytes,
         kind: str,
+        identifier: bytes | None = None,
     ) -> bytes:
         """Lint, put on record, sign, put on record: as everywhere."""
         serial = int.from_bytes(secrets.token_bytes(16)) | 1 << 126
@@ -167,6 +245,7 @@ class Ceremony:
             names=(),
             extensions=(),
             lasting_s=version.profile.validity_s,
+            identifier=identifier,
         )
         not_before, not_after = draft.validity.starting(_now())
         tbs = assemble(draft, not_before, not_after)
@@ -187,7 +266,7 @@ class Ceremony:
             at=_now(),
         )
         authorisation = CaAuthorisation(tbs_sha256, self._operators, f"ceremony: {kind}")
-        signature = self._vault.sign_ca_certificate(_KEY_ID, algorithm, tbs, authorisation)
+        signature = self._vault.sign_ca_certificate(self._key_id, algorithm, tbs, authorisation)
         der = certificate(tbs, algorithm, signature)
         digest = hashlib.sha256(der).hexdigest()
         self._register.write("certificate-signed", serial=f"{serial:x}", sha256=digest, at=_now())
@@ -220,7 +299,7 @@ class Ceremony:
             entries=[crl.entry(entry) for entry in revoked],
             scope=scope,
         )
-        der = crl.join(tbs, algorithm, self._vault.sign_crl(_KEY_ID, algorithm, tbs))
+        der = crl.join(tbs, algorithm, self._vault.sign_crl(self._key_id, algorithm, tbs))
         digest = hashlib.sha256(der).hexdigest()
         self._register.write("crl-signed", number=number, sha256=digest, at=_now())
         return der
@@ -228,103 +307,11 @@ class Ceremony:
     def _scope(self, idp: CrlIdp) -> Scope | None:
         if idp is CrlIdp.NONE:
             return None
-        _check_place(self._root.http)
+        check_place(self._root.http)
         return Scope((self._root.crl_url,))
 
 
-def init_root(
-    directory: Path,
-    *,
-    subject: str,
-    algorithm: KeyAlgorithm,
-    years: int,
-    operators: tuple[str, ...],
-    path_length: int | None = None,
-    signature: SignatureAlgorithm | None = None,
-    name: str = "root",
-    http: str = "",
-    crl_idp: CrlIdp = CrlIdp.NONE,
-    passphrase_file: Path | None = None,
-) -> bytes:
-    """Make a ceremony directory with a new root; returns its certificate (DER).
-
-    *operators* are the people present; as many must be present at each later
-    act.  *name* and *http* are the root's slug and the base URL under which
-    the server will publish its CRL and certificate.
-    """
-    parsed = parse_text(subject)
-    if not parsed.rdns:
-        raise BadName("a root needs a subject", field="subject", rule="name.empty")
-    extensions = Extensions(days=_days(years), path_length=path_length)
-    check_extensions(extensions)
-    if crl_idp is not CrlIdp.NONE:
-        _check_place(http)
-    if (directory / "ceremony.json").exists():
-        raise AlreadyExists(f"{directory} holds a root already", field="directory")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root = _Root(parsed.text, signature_for(algorithm, signature), name, http, crl_idp)
-    if passphrase_file is None:
-        key = directory / "unseal.key"
-        write_private(key, secrets.token_bytes(32))
-    create(directory / "vault", _unseal(directory, passphrase_file))
-    (directory / "journal").mkdir(mode=0o700)
-    described = {
-        "subject": root.subject,
-        "signature_algorithm": root.signature_algorithm.value,
-        "name": root.name,
-        "http": root.http,
-        "crl_idp": root.crl_idp.value,
-    }
-    write_public(directory / "ceremony.json", json.dumps(described, indent=1).encode() + b"\n")
-    with open_ceremony(directory, operators=operators, passphrase_file=passphrase_file) as office:
-        info = office._vault.generate(
-            _KEY_ID, algorithm, KeyPurpose.AUTHORITY, ca_approvals=len(set(operators))
-        )
-        der = office.self_sign(parsed, info.spki, extensions)
-    write_public(directory / "root.cer", der)
-    write_public(directory / "root.pem", pem.encode("CERTIFICATE", der).encode())
-    return der
-
-
-@contextmanager
-def open_ceremony(
-    directory: Path, *, operators: tuple[str, ...], passphrase_file: Path | None = None
-) -> Iterator[Ceremony]:
-    """Start the signer on a private socket for as long as the ceremony lasts."""
-    try:
-        described = json.loads((directory / "ceremony.json").read_text())
-    except FileNotFoundError:
-        raise NotFound(
-            f"{directory} is no ceremony directory",
-            field="directory",
-            rule="ceremony.directory",
-            remedy="make one: `chancery ceremony init-root`",
-        ) from None
-    root = _Root(
-        described["subject"],
-        SignatureAlgorithm(described["signature_algorithm"]),
-        described["name"],
-        described["http"],
-        CrlIdp(described.get("crl_idp", CrlIdp.NONE)),
-    )
-    with tempfile.TemporaryDirectory(prefix="chancery-ceremony-") as private:
-        socket = Path(private) / "signer.sock"
-        settings = Signer(
-            vault=directory / "vault",
-            journal=directory / "journal",
-            socket=socket,
-            unseal_key_file=None if passphrase_file else directory / "unseal.key",
-            passphrase_file=passphrase_file,
-        )
-        with running_signer(settings):
-            client = SignerClient(socket)
-            try:
-                yield Ceremony(directory, client, root, operators)
-            finally:
-                client.close()
-
-
-def _check_place(http: str) -> None:
+def check_place(http: str) -> None:
     """Raise BadRequest where a CRL could not say where it is found."""
     if not http:
         raise BadRequest(
@@ -335,15 +322,9 @@ def _check_place(http: str) -> None:
         )
 
 
-def _unseal(directory: Path, passphrase_file: Path | None) -> UnsealSource:
-    if passphrase_file is not None:
-        return Passphrase(passphrase_file)
-    return KeyFile(directory / "unseal.key")
-
-
 def _now() -> int:
     return int(time.time())
 
 
-def _days(years: int) -> int:
+def days_of(years: int) -> int:
     return int(years * 365.25)

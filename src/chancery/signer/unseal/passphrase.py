@@ -39,26 +39,43 @@ class Passphrase:
         }
 
     def key(self, parameters: Parameters) -> bytearray:
-        memory, passes, lanes, salt = _costs(parameters)
         secret = files.read_private(self.path, limit=MAX_LENGTH)
-        try:
-            while secret.endswith((b"\n", b"\r")):
-                del secret[-1]
-            if len(secret) < MIN_LENGTH:
-                raise Unavailable(
-                    f"the passphrase in {self.path} is shorter than {MIN_LENGTH} octets",
-                    field="passphrase-file",
-                    rule="unseal.length",
-                    remedy="choose a longer one: six or more random words",
-                )
-            # Imported here: a start with a key file need not load a C library for it.
-            from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415
+        return derive(secret, parameters, f"the passphrase in {self.path}")
 
-            return bytearray(
-                hash_secret_raw(bytes(secret), salt, passes, memory, lanes, 32, Type.ID)
+
+@dataclass(frozen=True)
+class TypedPassphrase:
+    """What somebody typed: for a ceremony, where no file holds it."""
+
+    text: str
+    kind: str = "passphrase"
+
+    def new_parameters(self) -> Parameters:
+        return Passphrase(Path()).new_parameters()
+
+    def key(self, parameters: Parameters) -> bytearray:
+        return derive(bytearray(self.text.encode()), parameters, "the passphrase")
+
+
+def derive(secret: bytearray, parameters: Parameters, what: str) -> bytearray:
+    """The wrapping key, by Argon2id; *secret* is wiped."""
+    try:
+        memory, passes, lanes, salt = _costs(parameters)
+        while secret.endswith((b"\n", b"\r")):
+            del secret[-1]
+        if len(secret) < MIN_LENGTH:
+            raise Unavailable(
+                f"{what} is shorter than {MIN_LENGTH} octets",
+                field="passphrase-file",
+                rule="unseal.length",
+                remedy="choose a longer one: six or more random words",
             )
-        finally:
-            files.wipe(secret)
+        # Imported here: a start with a key file need not load a C library for it.
+        from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415
+
+        return bytearray(hash_secret_raw(bytes(secret), salt, passes, memory, lanes, 32, Type.ID))
+    finally:
+        files.wipe(secret)
 
 
 def _costs(parameters: Parameters) -> tuple[int, int, int, bytes]:
