@@ -14,6 +14,7 @@ from chancery.domain.custody import Custodian, CustodyPurpose, Standing
 from chancery.domain.errors import BadRequest, CAError, Conflict, Unavailable
 from chancery.domain.keys import KeyPurpose
 from chancery.signer import keypair
+from chancery.signer.holders import software_key
 from chancery.signer.unseal.custodians import Founding, Gathered, share_set_of
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import create, open_vault, read_header, reseal
@@ -164,7 +165,9 @@ def test_a_vault_changes_hands_and_keeps_its_keys(tmp_path: Path) -> None:
     create(home, KeyFile(key))
     vault = open_vault(home, KeyFile(key))
     made = keypair.make(KeyAlgorithm.EC_P256)
-    vault.add("ca", made, KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY, 1, lambda _: None)
+    vault.add(
+        "ca", software_key(made, KeyAlgorithm.EC_P256), KeyPurpose.AUTHORITY, 1, lambda _: None
+    )
     vault.close()
 
     first = Founding(PEOPLE, 3, CustodyPurpose.VAULT)
@@ -182,7 +185,7 @@ def test_a_vault_changes_hands_and_keeps_its_keys(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="of set"):
         open_vault(home, Gathered(three))
     opened = open_vault(home, Gathered([second.words["eva"], second.words["grace"]]))
-    assert keypair.spki(opened.get("ca").private) == keypair.spki(made)
+    assert opened.get("ca").held.spki == keypair.spki(made)
     opened.close()
 
 

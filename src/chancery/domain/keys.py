@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.vaults import SOFTWARE
 
 
 class KeyPurpose(StrEnum):
@@ -17,13 +18,14 @@ class KeyPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What may be known of a key outside the vault.  *spki* is DER."""
+    """What may be known of a key outside its vault, which *vault* names.  *spki* is DER."""
 
     key_id: str
     algorithm: KeyAlgorithm
     purpose: KeyPurpose
     spki: bytes
     created_at: int
+    vault: str = SOFTWARE
 
 
 @dataclass(frozen=True, slots=True)

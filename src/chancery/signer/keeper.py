@@ -1,13 +1,16 @@
 """The life of a key in the vault: made or taken in, bound, handed out or destroyed."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.errors import CAError, SignerRefused
 from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.domain.vaults import SOFTWARE
 from chancery.signer import binding, keypair
+from chancery.signer.holders import Held, Holder
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.pkcs12 import package
 from chancery.signer.vault import Vault, VaultKey
@@ -24,27 +27,76 @@ class KeyKeeper:
         self._journal = journal
 
     def generate(
-        self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        algorithm: KeyAlgorithm,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
+        holder = self._vault.holder(vault)
         return self._add(
-            Operation.GENERATED, key_id, keypair.make(algorithm), algorithm, purpose, ca_approvals
+            Operation.GENERATED,
+            key_id,
+            (algorithm, purpose, ca_approvals),
+            holder,
+            lambda: holder.make(key_id, algorithm, purpose),
         )
 
     def import_key(
-        self, key_id: str, pkcs8: bytes, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        pkcs8: bytes,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
-        private, algorithm = keypair.load(pkcs8)
-        return self._add(Operation.IMPORTED, key_id, private, algorithm, purpose, ca_approvals)
+        holder = self._vault.holder(vault)
+        _, algorithm = keypair.load(pkcs8)
+        return self._add(
+            Operation.IMPORTED,
+            key_id,
+            (algorithm, purpose, ca_approvals),
+            holder,
+            lambda: holder.take_in(key_id, pkcs8),
+        )
+
+    def adopt(
+        self,
+        key_id: str,
+        vault: str,
+        label: str,
+        object_id: str,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+    ) -> KeyInfo:
+        """Use a key that is on a vault's token already, made there by other means."""
+        holder = self._vault.holder(vault)
+        found = holder.find(label, object_id)
+        return self._add(
+            Operation.IMPORTED,
+            key_id,
+            (found.algorithm, purpose, ca_approvals),
+            holder,
+            lambda: found,
+            theirs=True,
+        )
 
     def _add(
         self,
         operation: Operation,
         key_id: str,
-        private: keypair.PrivateKey,
-        algorithm: KeyAlgorithm,
-        purpose: KeyPurpose,
-        ca_approvals: int,
+        what: tuple[KeyAlgorithm, KeyPurpose, int],
+        holder: Holder,
+        obtain: Callable[[], Held],
+        *,
+        theirs: bool = False,
     ) -> KeyInfo:
+        """Check, obtain the key, put it on record, keep it.  What is *theirs* is not destroyed."""
+        algorithm, purpose, ca_approvals = what
         if not 1 <= ca_approvals <= MAX_APPROVALS:
             raise _bad_approvals("ca_approvals", 1)
         if purpose is KeyPurpose.AUDIT and algorithm is not KeyAlgorithm.ED25519:
@@ -61,9 +113,20 @@ class KeyKeeper:
                 "purpose": purpose.value,
                 "ca_approvals": str(ca_approvals),
             }
+            if holder.name != SOFTWARE:
+                detail["vault"] = holder.name
             self._journal.append([Draft(operation, key_id, detail=detail)])
 
-        return self._vault.add(key_id, private, algorithm, purpose, ca_approvals, record)
+        self._vault.judge(KeyInfo(key_id, algorithm, purpose, b"", 0, holder.name))
+        self._vault.demand_free(key_id)
+        held = obtain()
+        try:
+            return self._vault.add(key_id, held, purpose, ca_approvals, record, holder=holder.name)
+        except BaseException:
+            if not theirs:
+                with suppress(CAError):  # then an object stays on the token that nobody uses
+                    holder.forget(held)
+            raise
 
     def key(self, key_id: str) -> KeyInfo:
         return self._vault.get(key_id).info
@@ -123,7 +186,9 @@ class KeyKeeper:
         try:
             if key.info.purpose is not KeyPurpose.SUBJECT:
                 raise _not_a_subject_key()
-            packed = package(key.private, key.info.spki, certificate, chain, passphrase)
+            if key.held.private is None:
+                raise _not_a_subject_key()
+            packed = package(key.held.private, key.info.spki, certificate, chain, passphrase)
         except SignerRefused as error:
             self._journal.append([refusal(key_id, error)])
             raise

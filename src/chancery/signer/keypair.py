@@ -1,6 +1,7 @@
 """Private keys inside the process: how each kind is made, read and made to sign."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
@@ -8,6 +9,7 @@ from typing import Final, cast
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -28,6 +30,8 @@ PrivateKey = (
     | mldsa.MLDSA87PrivateKey
 )
 Sign = Callable[[bytes], bytes]
+Verify = Callable[[bytes, bytes], None]
+"""(signature, data); raises InvalidSignature."""
 
 _MAKERS: Final[dict[KeyAlgorithm, Callable[[], PrivateKey]]] = {
     KeyAlgorithm.RSA_2048: partial(rsa.generate_private_key, 65537, 2048),
@@ -90,11 +94,15 @@ class Way:
     wrong signatures it makes; such a key spoils every signature of a batch, so
     *by_batch* says that verifying one of them is enough.  For P-256 the check
     costs three times the signature.
+
+    *spread*: threads over which a batch is spread, for a key elsewhere that
+    is waited for.
     """
 
     sign: Sign
-    verify: Callable[[bytes, bytes], None]
+    verify: Verify
     by_batch: bool = False
+    spread: Executor | None = None
 
     def __call__(self, data: bytes) -> bytes:
         made = self.sign(data)
@@ -119,25 +127,32 @@ def signers(key: PrivateKey, algorithm: KeyAlgorithm) -> dict[SignatureAlgorithm
 
 
 def _way(key: PrivateKey, name: SignatureAlgorithm) -> Way:
+    verify = verifier(key.public_key(), name)
     if isinstance(key, rsa.RSAPrivateKey):
-        digest = _HASHES[name.value.rpartition("-")[2]]
-        scheme: padding.AsymmetricPadding = padding.PKCS1v15()
-        if name.value.startswith("rsa-pss-"):
-            scheme = padding.PSS(padding.MGF1(digest), digest.digest_size)
-        public = key.public_key()
-        return Way(
-            lambda data: key.sign(data, scheme, digest),
-            lambda signature, data: public.verify(signature, data, scheme, digest),
-        )
+        scheme, digest = _scheme(name)
+        return Way(lambda data: key.sign(data, scheme, digest), verify)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         how = ec.ECDSA(_HASHES[name.value.rpartition("-")[2]])
-        point = key.public_key()
-        return Way(
-            lambda data: key.sign(data, how),
-            lambda signature, data: point.verify(signature, data, how),
-            by_batch=True,
-        )
-    return Way(key.sign, key.public_key().verify)
+        return Way(lambda data: key.sign(data, how), verify, by_batch=True)
+    return Way(key.sign, verify)
+
+
+def _scheme(name: SignatureAlgorithm) -> tuple[padding.AsymmetricPadding, hashes.HashAlgorithm]:
+    digest = _HASHES[name.value.rpartition("-")[2]]
+    if name.value.startswith("rsa-pss-"):
+        return padding.PSS(padding.MGF1(digest), digest.digest_size), digest
+    return padding.PKCS1v15(), digest
+
+
+def verifier(public: PublicKeyTypes, name: SignatureAlgorithm) -> Verify:
+    """What verifies signatures of that name with *public*."""
+    if isinstance(public, rsa.RSAPublicKey):
+        scheme, digest = _scheme(name)
+        return lambda signature, data: public.verify(signature, data, scheme, digest)
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        how = ec.ECDSA(_HASHES[name.value.rpartition("-")[2]])
+        return lambda signature, data: public.verify(signature, data, how)
+    return cast("Verify", public.verify)  # type: ignore[union-attr]
 
 
 def pick(ways: Mapping[SignatureAlgorithm, Way], algorithm: SignatureAlgorithm) -> Way:

@@ -4,8 +4,9 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.errors import CAError, SignerRefused
@@ -35,7 +36,7 @@ class _Pending:
     """A signature that was made and may not leave before its draft is on record."""
 
     draft: Draft
-    result: bytes | CAError
+    result: bytes | CAError | Future[bytes]
 
 
 class Signer(KeyKeeper):
@@ -61,13 +62,16 @@ class Signer(KeyKeeper):
         claimed: list[int] = []
         last: dict[str, _Unchecked] = {}
         try:
-            pending = [self._end_entity(order, now, claimed, last) for order in orders]
+            spread = len(orders) > 1
+            pending = [self._end_entity(order, now, claimed, last, spread) for order in orders]
             for way, signature, tbs in last.values():
                 way.check(signature, tbs)
+            if spread:
+                _await(pending, orders)
             self._journal.append([one.draft for one in pending])
         finally:
             self._release(claimed)
-        return [one.result for one in pending]
+        return cast("list[bytes | CAError]", [one.result for one in pending])
 
     def _end_entity(
         self,
@@ -75,11 +79,14 @@ class Signer(KeyKeeper):
         now: int,
         claimed: list[int],
         last: dict[str, _Unchecked],
+        spread: bool,
     ) -> _Pending:
         """Sign one order of a batch; whatever is wrong with it stays its own affair.
 
         *last* gets the newest signature of each key that is checked by batch.
+        *spread*: a key that is waited for signs in threads of its vault.
         """
+        signature: bytes | Future[bytes]
         try:
             key = self._vault.get(order.key_id)
             policy.end_entity(key, order, now)
@@ -88,6 +95,8 @@ class Signer(KeyKeeper):
             if way.by_batch:
                 signature = way.sign(order.tbs)
                 last[order.key_id] = (way, signature, order.tbs)
+            elif spread and way.spread is not None:
+                signature = way.spread.submit(way, order.tbs)
             else:
                 signature = way(order.tbs)
         except CAError as error:
@@ -97,7 +106,7 @@ class Signer(KeyKeeper):
             order.key_id,
             order.serial,
             bytes.fromhex(order.tbs_sha256),
-            signature,
+            signature if isinstance(signature, bytes) else b"",
             order.intent_id,
             order.approvers,
         )
@@ -250,3 +259,15 @@ class Signer(KeyKeeper):
 def _status_draft(key_id: str, tbs: bytes, signature: bytes) -> Draft:
     digest = hashlib.sha256(tbs).digest()
     return Draft(Operation.OCSP, key_id, tbs_sha256=digest, signature=signature)
+
+
+def _await(pending: Sequence[_Pending], orders: Sequence[CertificateOrder]) -> None:
+    """Fill in what other threads sign: all of it is made, or refused, before any goes on record."""
+    for one, order in zip(pending, orders, strict=True):
+        if not isinstance(one.result, Future):
+            continue
+        try:
+            one.result = one.draft.signature = one.result.result()
+        except CAError as error:
+            one.draft = refusal(order.key_id, error, order.serial, order.tbs)
+            one.result = error

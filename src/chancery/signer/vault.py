@@ -1,12 +1,12 @@
-"""The sealed software vault: a directory of wrapped keys, opened by one unseal source.
+"""The sealed vault: a directory with a file for each key, opened by one unseal source.
 
 ``vault.json`` holds the 32-octet master key, wrapped under a key that an unseal
-source derives.  ``<key id>.key.json`` holds one PKCS#8 key, wrapped under the
-master key with AES-256-GCM; all its metadata (purpose, approvals, binding) is
-authenticated with it, so an edited file does not open.
+source derives.  ``<key id>.key.json`` holds one PKCS#8 key, or where on a token
+the key is, wrapped under the master key with AES-256-GCM; all its metadata
+(purpose, approvals, binding) is authenticated with it, so an edited file does
+not open.  What may be done with a key is therefore the same whoever holds it.
 """
 
-import json
 import secrets
 import threading
 import time
@@ -18,25 +18,29 @@ from typing import Any, Final
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import AlreadyExists, NotFound, Unavailable
 from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.domain.vaults import SOFTWARE
 from chancery.signer import files, keypair, sealing
 from chancery.signer.binding import Binding
+from chancery.signer.envelopes import altered, pretty, read_envelope
+from chancery.signer.holders import Held, Holder, SoftwareHolder
 from chancery.signer.names import check_key_id
 from chancery.signer.unseal import UnsealSource
 
 HEADER: Final = "vault.json"
 _VAULT_FORMAT: Final = "chancery-vault-1"
 _KEY_FORMAT: Final = "chancery-key-1"
-_MAX_FILE: Final = 256 * 1024  # octets; the largest key file holds a key and its CA certificate
+
+__all__ = ["Vault", "VaultKey", "altered", "create", "open_vault", "pretty", "read_envelope"]
 
 
 @dataclass(frozen=True, slots=True)
 class VaultKey:
-    """One key in use.  *ways* holds the private part: it never leaves the process."""
+    """One key in use.  *ways* holds the private part, or asks the token: it never leaves."""
 
     info: KeyInfo
     ca_approvals: int
     binding: Binding | None
-    private: keypair.PrivateKey
+    held: Held
     ways: Mapping[SignatureAlgorithm, keypair.Way]
 
 
@@ -76,32 +80,61 @@ class Vault:
         self._lock = threading.Lock()
         self._cache: dict[str, VaultKey] = {}
         self.id: Final = vault_id
+        self.holders: Final[dict[str, Holder]] = {SOFTWARE: SoftwareHolder(int(time.time()))}
+        """Who holds keys, by name.  Filled before the first key is asked for."""
+        self.judge: Callable[[KeyInfo], None] = lambda _info: None
+        """Refuses keys that may not be used or made at all: approved mode."""
+
+    def holder(self, name: str) -> Holder:
+        """The one of that name.  Raises NotFound."""
+        found = self.holders.get(name)
+        if found is None:
+            raise NotFound(
+                f"no vault named {name[:64]!r}",
+                field="vault",
+                rule="vault.unknown",
+                remedy=f"one of: {', '.join(self.holders)}",
+            )
+        return found
 
     def add(
         self,
         key_id: str,
-        private: keypair.PrivateKey,
-        algorithm: KeyAlgorithm,
+        held: Held,
         purpose: KeyPurpose,
         ca_approvals: int,
         record: Callable[[KeyInfo], None],
+        *,
+        holder: str = SOFTWARE,
     ) -> KeyInfo:
-        """Wrap and store a new key, durably; AlreadyExists if *key_id* is taken.
+        """Seal and store a new key, durably; AlreadyExists if *key_id* is taken.
 
         *record* puts it on record, before it exists; if that raises, it never does.
         """
         path = self._path(key_id)
-        info = KeyInfo(key_id, algorithm, purpose, keypair.spki(private), int(time.time()))
-        key = _ready(info, ca_approvals, None, private)
+        info = KeyInfo(key_id, held.algorithm, purpose, held.spki, int(time.time()), holder)
+        self.judge(info)
+        key = VaultKey(info, ca_approvals, None, held, held.ways)
         with self._lock:
-            if path.exists():
-                raise AlreadyExists(
-                    f"a key named {key_id} exists", field="key_id", rule="key.exists"
-                )
+            self._demand_free(key_id)
             record(info)
             files.replace(path, self._sealed(key), fresh=True)
             self._keep(key)
         return info
+
+    def demand_free(self, key_id: str) -> None:
+        """Raise AlreadyExists now rather than after a key was made on a token."""
+        with self._lock:
+            self._demand_free(key_id)
+
+    def _demand_free(self, key_id: str) -> None:
+        if self._path(key_id).exists():
+            raise AlreadyExists(f"a key named {key_id} exists", field="key_id", rule="key.exists")
+
+    def forget_opened(self) -> None:
+        """Have *judge* asked again of every key."""
+        with self._lock:
+            self._cache.clear()
 
     def get(self, key_id: str) -> VaultKey:
         """The key, unwrapped on first use.  NotFound; Unavailable if its file was altered."""
@@ -144,7 +177,9 @@ class Vault:
         )
 
     def close(self) -> None:
-        """Forget the master key and every unwrapped key."""
+        """Forget the master key and every unwrapped key; let go of tokens."""
+        for holder in self.holders.values():
+            holder.close()
         with self._lock:
             self._cache.clear()
             files.wipe(self._master)
@@ -170,7 +205,9 @@ class Vault:
             "spki": sealing.encode(info.spki),
             "binding": key.binding.to_document() if key.binding else None,
         }
-        plain = bytearray(keypair.pkcs8(key.private))
+        if info.vault != SOFTWARE:
+            metadata["holder"] = info.vault
+        plain = key.held.sealed_form()
         try:
             return pretty({"metadata": metadata, **self.wrap(plain, metadata)})
         finally:
@@ -184,25 +221,28 @@ class Vault:
         except sealing.Tampered:
             raise altered(path) from None
         try:
-            private, algorithm = keypair.load(plain)
+            # Authentic, so written by us: only a file moved to another name is left to refuse.
+            if f"{metadata['key_id']}.key.json" != path.name or metadata["vault"] != self.id:
+                raise altered(path)
+            info = KeyInfo(
+                metadata["key_id"],
+                KeyAlgorithm(metadata["algorithm"]),
+                KeyPurpose(metadata["purpose"]),
+                sealing.decode(metadata["spki"]),
+                metadata["created_at"],
+                metadata.get("holder", SOFTWARE),
+            )
+            self.judge(info)
+            held = self.holder(info.vault).open(plain, info)
         finally:
             files.wipe(plain)
-        # Authentic, so written by us: only a file moved to another name is left to refuse.
-        if f"{metadata['key_id']}.key.json" != path.name or metadata["vault"] != self.id:
-            raise altered(path)
-        info = KeyInfo(
-            metadata["key_id"],
-            algorithm,
-            KeyPurpose(metadata["purpose"]),
-            sealing.decode(metadata["spki"]),
-            metadata["created_at"],
-        )
         binding = metadata["binding"]
-        return _ready(
+        return VaultKey(
             info,
             metadata["ca_approvals"],
             None if binding is None else Binding.from_document(binding, info.spki),
-            private,
+            held,
+            held.ways,
         )
 
 
@@ -261,48 +301,5 @@ def reseal(directory: Path, old: UnsealSource, new: UnsealSource) -> None:
         files.wipe(master)
 
 
-def _ready(
-    info: KeyInfo, ca_approvals: int, binding: Binding | None, private: keypair.PrivateKey
-) -> VaultKey:
-    ways = keypair.signers(private, info.algorithm)
-    return VaultKey(info, ca_approvals, binding, private, ways)
-
-
-def read_envelope(path: Path, form: str) -> dict[str, Any]:
-    """Read a sealed file's outer shape; what is inside is believed only once it unwraps."""
-    raw = files.read_private(path, limit=_MAX_FILE)
-    try:
-        envelope = json.loads(raw)
-        sound = (
-            isinstance(envelope, dict)
-            and set(envelope) == {"metadata", "nonce", "wrapped"}
-            and isinstance(envelope["nonce"], str)
-            and isinstance(envelope["wrapped"], str)
-            and isinstance(envelope["metadata"], dict)
-            and envelope["metadata"].get("format") == form
-        )
-    except (ValueError, RecursionError):
-        sound = False
-    if not sound:
-        raise altered(path)
-    document: dict[str, Any] = envelope
-    return document
-
-
 def _unknown(key_id: str) -> NotFound:
     return NotFound(f"no key named {key_id}", field="key_id", rule="key.unknown")
-
-
-def altered(path: Path) -> Unavailable:
-    """The answer where a sealed file is not what was written."""
-    return Unavailable(
-        f"{path.name} was changed outside the vault and does not open",
-        field="vault",
-        rule="vault.tampered",
-        remedy="restore the file from a backup, and find out who changed it",
-    )
-
-
-def pretty(document: Mapping[str, object]) -> bytes:
-    """JSON for a file that people look at."""
-    return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"

@@ -27,6 +27,7 @@ from chancery.domain.errors import (
 )
 from chancery.domain.keys import KeyPurpose
 from chancery.signer import keypair, vault
+from chancery.signer.holders import software_key
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.unseal.passphrase import Passphrase
 from chancery.signer.vault import Vault, open_vault
@@ -38,7 +39,7 @@ def opened(home: Path) -> Vault:
 
 def add(store: Vault, key_id: str, algorithm: KeyAlgorithm = KeyAlgorithm.EC_P256) -> bytes:
     key = keypair.make(algorithm)
-    store.add(key_id, key, algorithm, KeyPurpose.AUTHORITY, 1, lambda _: None)
+    store.add(key_id, software_key(key, algorithm), KeyPurpose.AUTHORITY, 1, lambda _: None)
     return keypair.pkcs8(key)
 
 
@@ -53,7 +54,7 @@ def test_keys_survive_a_restart(home: Path, algorithm: KeyAlgorithm) -> None:
     pkcs8 = add(opened(home), "k", algorithm)
     key = opened(home).get("k")
     assert key.info.algorithm is algorithm
-    assert keypair.pkcs8(key.private) == pkcs8
+    assert bytes(key.held.sealed_form()) == pkcs8
     for sign in key.ways.values():
         assert sign(b"data")
 
@@ -92,7 +93,7 @@ def test_a_passphrase_opens_its_vault(tmp_path: Path) -> None:
     unix, dos = secret(tmp_path / "u", b"six random words or more"), secret(tmp_path / "d", b"six random words or more\r\n")  # fmt: skip
     for path in (unix, dos):
         key = open_vault(tmp_path / "vault", Passphrase(path)).get("k")
-        assert keypair.pkcs8(key.private) == pkcs8
+        assert bytes(key.held.sealed_form()) == pkcs8
     with pytest.raises(Unavailable, match="does not open"):
         open_vault(tmp_path / "vault", Passphrase(secret(tmp_path / "w", b"six random words!")))
     with pytest.raises(Unavailable, match="shorter"):
@@ -186,7 +187,7 @@ def test_a_key_that_cannot_be_recorded_never_exists(home: Path) -> None:
     store = opened(home)
     key = keypair.make(KeyAlgorithm.EC_P256)
     with pytest.raises(Unavailable):
-        store.add("k", key, KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY, 1, record)
+        store.add("k", software_key(key, KeyAlgorithm.EC_P256), KeyPurpose.AUTHORITY, 1, record)
     for again in (store, opened(home)):
         with pytest.raises(NotFound):
             again.get("k")

@@ -1,0 +1,295 @@
+"""signer.holders.Holder on a PKCS#11 token."""
+
+import json
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm
+from chancery.domain.errors import AlreadyExists, CAError, SignerRefused, Unavailable
+from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.domain.vaults import Probe, TokenKey, VaultKind, VaultStanding
+from chancery.signer import keypair
+from chancery.signer.holders import Held
+from chancery.signer.pkcs11 import constants as c
+from chancery.signer.pkcs11 import importing, inventory
+from chancery.signer.pkcs11.attributes import public_half, read_public, signing_only
+from chancery.signer.pkcs11.cryptoki import TokenError
+from chancery.signer.pkcs11.mechanisms import HowToSign, how_to_make, how_to_sign
+from chancery.signer.pkcs11.pins import PinSource, Refused, Sealer
+from chancery.signer.pkcs11.token import Token, TokenSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chancery.signer.pkcs11.session import Session
+
+_KEPT: Final = "chancery-token-key-1"
+_LEAVES = "keys for requesters leave as PKCS#12, and a token's keys never leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Pkcs11Settings:
+    """One of ``[[vaults]]``."""
+
+    name: str
+    module: Path
+    token: str | None = None
+    serial: str | None = None
+    pin_file: Path | None = None
+    sessions: int = 4
+    verify: bool = True
+
+
+@dataclass(slots=True)
+class _Counts:
+    signatures: int = 0
+    failures: int = 0
+
+
+class TokenHolder:
+    """Keys that never leave their token.  Every one is found by its label and its id."""
+
+    kind: Final = VaultKind.PKCS11
+
+    def __init__(
+        self,
+        settings: Pkcs11Settings,
+        directory: Path,
+        sealer: Sealer,
+        *,
+        log: Callable[..., None] = lambda *_, **__: None,
+    ) -> None:
+        """*directory* is the sealed vault's: a refused PIN is noted there, under *sealer*."""
+        self.name: Final = settings.name
+        self._settings = settings
+        self._counts = _Counts()
+        self.token: Final = Token(
+            TokenSettings(
+                settings.name, settings.module, settings.token, settings.serial, settings.sessions
+            ),
+            PinSource(settings.pin_file),
+            Refused(directory / f"{settings.name}.pin-refused", settings.name, sealer),
+            log=log,
+        )
+        self._making = threading.Lock()
+        # A batch is spread over the sessions: one signature after another would
+        # wait for the token's answer each time.
+        self._threads = (
+            ThreadPoolExecutor(settings.sessions, f"vault-{self.name}")
+            if settings.sessions > 1
+            else None
+        )
+        self.token.start()
+
+    # signer.holders.Holder
+
+    def make(self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose) -> Held:
+        if purpose is KeyPurpose.SUBJECT:
+            raise _refused(_LEAVES, "vault.subject-key")
+        how = how_to_make(algorithm)
+        if how is None:
+            raise _refused(f"no token makes {algorithm} keys", "vault.mechanism")
+        object_id = secrets.token_bytes(16)
+        with self._making, self._session() as session:
+            self._name_is_free(session, key_id)
+            public, _ = session.generate_pair(
+                how.mechanism,
+                public_half(key_id, object_id) | how.public,
+                signing_only(key_id, object_id),
+            )
+            found = read_public(session, public)
+        if found is None:
+            raise Unavailable("the token does not tell the new public key", rule="vault.public-key")
+        return self._held(key_id, object_id, *found)
+
+    def take_in(self, key_id: str, pkcs8: bytes) -> Held:
+        private, algorithm = keypair.load(pkcs8)
+        object_id = secrets.token_bytes(16)
+        with self._making, self._session() as session:
+            self._name_is_free(session, key_id)
+            importing.bring(session, private, signing_only(key_id, object_id))
+        held = self._held(key_id, object_id, algorithm, keypair.spki(private))
+        try:
+            self._prove(held)
+        except BaseException:
+            with suppress(CAError):
+                self.forget(held)
+            raise
+        return held
+
+    def find(self, label: str, object_id: str) -> Held:
+        with self._session() as session:
+            sought = bytes.fromhex(object_id) or inventory.by_label(session, label)
+            handle = inventory.exactly_one(session, label, sought, c.CKO_PRIVATE_KEY)
+            inventory.demand_unexportable(session, handle)
+            public = session.find(
+                {c.CKA_CLASS: c.CKO_PUBLIC_KEY, c.CKA_LABEL: label, c.CKA_ID: sought}
+            )
+            found = read_public(session, public[0] if public else handle)
+        if found is None:
+            raise _refused("the token does not tell the public key of it", "vault.public-key")
+        held = self._held(label, sought, *found)
+        self._prove(held)
+        return held
+
+    def open(self, kept: bytearray, info: KeyInfo) -> Held:
+        where = json.loads(kept)
+        return self._held(where["label"], bytes.fromhex(where["id"]), info.algorithm, info.spki)
+
+    def forget(self, held: Held) -> None:
+        assert held.kept is not None
+        where = json.loads(held.kept)
+        wanted = {c.CKA_LABEL: where["label"], c.CKA_ID: bytes.fromhex(where["id"])}
+        with self._session() as session:
+            for handle in session.find(wanted):
+                session.destroy(handle)
+
+    def standing(self) -> VaultStanding:
+        token = self.token
+        return VaultStanding(
+            name=self.name,
+            kind=self.kind,
+            state=token.state,
+            since=token.since,
+            reason=token.reason,
+            token=token.facts,
+            sessions=self._settings.sessions,
+            busy=token.busy,
+            signatures=self._counts.signatures,
+            failures=self._counts.failures,
+            lost=token.lost,
+            verified=self._settings.verify,
+        )
+
+    def contents(self) -> list[TokenKey]:
+        with self._session() as session:
+            return inventory.keys(session)
+
+    def probe(self) -> list[Probe]:
+        return inventory.probe(self._session, self.token)
+
+    def unlock(self, pin: bytearray) -> None:
+        self.token.unlock(pin)
+
+    def close(self) -> None:
+        if self._threads is not None:
+            self._threads.shutdown(wait=True, cancel_futures=True)
+        self.token.close()
+
+    # Inside.
+
+    @contextmanager
+    def _session(self) -> "Iterator[Session]":
+        """A session whose errors come out in our words."""
+        try:
+            with self.token.session() as session:
+                yield session
+        except TokenError as error:
+            raise self._said(error) from error
+
+    def _said(self, error: TokenError) -> Unavailable | SignerRefused:
+        if error.lost:
+            return self.token.away()
+        return _refused(
+            f"the token of vault {self.name} refused: {error}",
+            "vault.token-refused",
+            "see its manual for what this means, and whether its policy allows it",
+        )
+
+    def _name_is_free(self, session: "Session", label: str) -> None:
+        if session.find({c.CKA_LABEL: label}):
+            raise AlreadyExists(
+                f"the token of vault {self.name} has an object named {label}",
+                field="key_id",
+                rule="vault.label",
+                remedy="choose another name, or remove the object by the token's own tools",
+            )
+
+    def _held(self, label: str, object_id: bytes, algorithm: KeyAlgorithm, spki: bytes) -> Held:
+        kept = json.dumps({"format": _KEPT, "label": label, "id": object_id.hex()}).encode()
+        public, always = load_der_public_key(spki), self._settings.verify
+        ways: dict[SignatureAlgorithm, keypair.Way] = {}
+        for name in SIGNATURES_OF[algorithm]:
+            how = how_to_sign(name)
+            if how is not None:
+                verify = _strict(self.name, keypair.verifier(public, name))
+                sign = _Signing(self, label, object_id, how, None if always else verify)
+                ways[name] = keypair.Way(
+                    sign, verify if always else _believed, spread=self._threads
+                )
+        return Held(algorithm, spki, ways, None, kept)
+
+    def _prove(self, held: Held) -> None:
+        """A key that we did not see made must fit its public half; else it is forgotten."""
+        for way in held.ways.values():
+            way(b"chancery: is this the key?")
+            return
+
+
+def _refused(message: str, rule: str, remedy: str | None = None) -> SignerRefused:
+    return SignerRefused(message, field="vault", rule=rule, remedy=remedy)
+
+
+def _believed(signature: bytes, data: bytes) -> None:
+    """Where not every signature is verified, the first of each session was."""
+
+
+def _strict(vault: str, verify: keypair.Verify) -> keypair.Verify:
+    def check(signature: bytes, data: bytes) -> None:
+        try:
+            verify(signature, data)
+        except InvalidSignature:
+            raise Unavailable(
+                f"a signature of vault {vault} did not verify and was thrown away: another key"
+                " stands under this name, or the token is broken",
+                field="vault",
+                rule="vault.wrong-key",
+                remedy="compare the token's serial and objects: `chancery vault show`",
+            ) from None
+
+    return check
+
+
+class _Signing:
+    """What signs with one key of the token; *prove* is asked of each session's first."""
+
+    def __init__(
+        self,
+        vault: TokenHolder,
+        label: str,
+        object_id: bytes,
+        how: HowToSign,
+        prove: keypair.Verify | None,
+    ) -> None:
+        self._vault = vault
+        self._place = (label, object_id, c.CKO_PRIVATE_KEY)
+        self._how = how
+        self._prove = prove
+
+    def __call__(self, data: bytes) -> bytes:
+        how, counts = self._how, self._vault._counts
+        prepared = how.prepared(data)
+        try:
+            with self._vault._session() as session:
+                handle = session.keys.get(self._place)
+                if handle is None:
+                    handle = inventory.exactly_one(session, *self._place)
+                    session.keys[self._place] = handle
+                made = how.finished(session.sign(handle, how.mechanism, prepared))
+                if self._prove is not None and handle not in session.proven:
+                    self._prove(made, data)
+                    session.proven.add(handle)
+        except BaseException:
+            counts.failures += 1
+            raise
+        counts.signatures += 1
+        return made
