@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
 from chancery.app import logs
+from chancery.app.fast import fast_lane
 from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
@@ -25,6 +26,7 @@ from chancery.protocols.ocsp.handler import OcspHandler
 from chancery.server.dispatch import Dispatcher
 from chancery.server.health import Check, Readiness, alive
 from chancery.server.listeners import Listener, StartFailed, serve
+from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
 from chancery.server.status import status_apps
 from chancery.server.tls import TlsContexts
@@ -78,7 +80,8 @@ def _settle(office: Office, *, joined: bool) -> None:
 def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     listen, tls = office.settings.listen, office.settings.tls
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
-    app = admitting_gateways(office, application(office))
+    metrics, memo = Metrics(record=office.work.gauges.read), FileMemo()
+    app = admitting_gateways(office, application(office, metrics, memo))
     sys.setswitchinterval(_SWITCH_S)
     gc.set_threshold(20_000, 20, 50)  # a request leaves hundreds of objects and hardly a cycle
     gc.freeze()  # what start-up made stays: no collection needs to look at it again
@@ -89,18 +92,22 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
             Listener(listen.host, listen.https_port, contexts, opened=https),
         ],
         ready=lambda urls: print("ready", *urls, flush=True),
+        fast=fast_lane(office.status.desk, office.clock, metrics, memo),
     )
+    office.status.desk.close()
     return 0
 
 
-def application(office: Office) -> Dispatcher:
+def application(
+    office: Office, metrics: Metrics | None = None, memo: FileMemo | None = None
+) -> Dispatcher:
     """Everything this machine answers, by the first segment of the path."""
-    metrics = Metrics(record=office.work.gauges.read)
+    metrics = metrics or Metrics(record=office.work.gauges.read)
     services = roster(office)
     api = create_api(services)
     everywhere: dict[str, ASGIApp] = {
         **status_apps(
-            OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock)
+            OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock), memo
         ),
         "healthz": alive,
         "readyz": Readiness(checks(office)),

@@ -35,8 +35,12 @@ class Dispatcher:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
         path: str = scope["path"]
-        end = path.find("/", 1)
-        segment = path[1:end] if end > 0 else path[1:]
+        # Relying parties join an address that ends in a slash with one that begins with it.
+        start = len(path) - len(path.lstrip("/")) if path.startswith("//") else 1
+        end = path.find("/", start)
+        segment = path[start:end] if end > 0 else path[start:]
+        if start > 1 and segment not in self._plain:
+            segment = ""
         secure = scope["scheme"] == "https"
         app = (self._secure if secure else self._plain).get(segment)
         route = f"/{segment}" if app else "unknown"

@@ -15,6 +15,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import HANDLED_SIGNALS
 
+from chancery.server.lane import Lane
 from chancery.server.protocol import MAX_CONNECTIONS, Connection
 from chancery.server.sockets import BACKLOG, StartFailed, open_all
 from chancery.server.tls import TlsContexts
@@ -25,6 +26,7 @@ _log = logging.getLogger(__name__)
 _OTHER_FILES: Final = 256  # databases, the signer's socket, logs, connections not yet counted
 _HANDSHAKE_TIMEOUT_S: Final = 10.0
 _TLS_EVERY_TICKS: Final = 50  # of uvicorn's main loop, 0.1 s each
+_COUNTS_EVERY_TICKS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,22 @@ def bind(listeners: Sequence[Listener]) -> list[Bound]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Fast:
+    """What is answered without a framework.  *open* is called before the first request."""
+
+    lane: Lane
+    open: Callable[[asyncio.AbstractEventLoop], None]
+
+
 class Server(uvicorn.Server):
     """Serves one application on several listeners in this process."""
 
-    def __init__(self, config: uvicorn.Config, bound: Sequence[Bound]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, bound: Sequence[Bound], fast: Fast | None = None
+    ) -> None:
         super().__init__(config)
+        self._fast = fast
         self._bound = bound
         self._max_connections = _room_for_connections()
         self._ready: Callable[[], None] = lambda: None
@@ -83,6 +96,8 @@ class Server(uvicorn.Server):
         """Open the listeners (uvicorn would give all of them one TLS context)."""
         await self.lifespan.startup()
         loop = asyncio.get_running_loop()
+        if self._fast is not None:
+            self._fast.open(loop)
         self.servers = []
         for bound in self._bound:
             contexts = bound.listener.tls
@@ -103,6 +118,7 @@ class Server(uvicorn.Server):
             self.server_state,
             self.lifespan.state,
             max_connections=self._max_connections,
+            lane=self._fast.lane if self._fast is not None else None,
         )
 
     async def on_tick(self, counter: int) -> bool:
@@ -111,6 +127,8 @@ class Server(uvicorn.Server):
             for bound in self._bound:
                 if bound.listener.tls is not None and bound.listener.tls.refresh():
                     _log.info("TLS files of %s reloaded", bound.url)
+        if self._fast is not None and counter % _COUNTS_EVERY_TICKS == 0:
+            self._fast.lane.flush()
         return await super().on_tick(counter)
 
     @contextlib.contextmanager
@@ -163,6 +181,7 @@ def serve(
     *,
     ready: Callable[[list[str]], None],
     grace_s: int = 10,
+    fast: Fast | None = None,
 ) -> None:
     """Serve *app* until SIGTERM or SIGINT, then finish what was begun (at most *grace_s*).
 
@@ -170,5 +189,5 @@ def serve(
     cannot be opened; then none was.
     """
     bound = bind(listeners)
-    server = Server(configuration(app, grace_s=grace_s), bound)
+    server = Server(configuration(app, grace_s=grace_s), bound, fast)
     server.run_until_stopped(lambda: ready([one.url for one in bound]))

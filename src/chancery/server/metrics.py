@@ -71,6 +71,10 @@ class Metrics:
         counter.inc()
         histogram.observe(perf_counter() - started)
 
+    def count_quick(self, method: str, segment: str, number: int) -> None:
+        """Answers of the fast lane: too fast for anybody to measure each."""
+        self._requests.labels(method, f"/{segment}", "200").inc(number)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Answer GET /metrics."""
         body = generate_latest(self._everybody())

@@ -1,5 +1,8 @@
 """One HTTP/1.1 connection: uvicorn's, with the client's TLS identity, deadlines and bounds.
 
+What the fast lane (``lane``) can answer never meets uvicorn: the parser sees
+whole requests of its own, and none of the lane's.
+
 Subclasses internals of uvicorn 0.54 (pinned exactly): ``tests/contract`` holds
 what is relied on here.
 """
@@ -14,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from chancery.server import tls
+from chancery.server.lane import Asked, Lane, read
 
 HEADER_TIMEOUT_S: Final = (
     10.0  # from the connection, or a request's first octet, to its last header
@@ -47,6 +51,7 @@ class Connection(HttpToolsProtocol):
         _loop: AbstractEventLoop | None = None,
         *,
         max_connections: int = MAX_CONNECTIONS,
+        lane: Lane | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._max_connections = max_connections
@@ -56,6 +61,11 @@ class Connection(HttpToolsProtocol):
         self._in_message = False  # between the first octet of a request and its end
         self._in_body = False
         self._header_octets = 0
+        self._lane = lane
+        self._waiting: Asked | None = None  # of the fast lane: its answer comes later
+        self._held = bytearray()  # what came meanwhile
+        self._quiet_since = 0.0  # the loop's time of the lane's last answer
+        self._lull: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -68,11 +78,89 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clear_deadline()
+        if self._lull is not None:
+            self._lull.cancel()
+            self._lull = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        if self._waiting is not None:
+            self._held += data
+            self.flow.pause_reading()
+        elif self._lane is None or not self._between() or not self._quick(self._lane, data):
+            self._parsed(data)
+
+    def _between(self) -> bool:
+        """Whether no request is being read or answered, and the client takes what it asks for."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return answered and not self._in_message and not self.flow.write_paused
+
+    def _quick(self, lane: Lane, data: bytes) -> bool:
+        """Take the fast lane, if this is for it."""
+        asked = read(data, lane.quick)
+        if asked is None:
+            return False
+
+        def come(octets: bytes | None) -> None:
+            self._waiting = None
+            if self.transport.is_closing():
+                return
+            if octets is None:
+                self._parsed(data)
+            else:
+                self._tell(lane, asked, octets)
+            if self._held and not self.transport.is_closing():
+                held, self._held = bytes(self._held), bytearray()
+                self.flow.resume_reading()
+                self.data_received(held)
+
+        found = lane.quick[asked.segment].answer(asked.target, asked.body, come)
+        if isinstance(found, bytes):
+            self._tell(lane, asked, found)
+        elif found:
+            self._waiting = asked
+            self._clear_deadline()
+            self._unset_keepalive_if_required()
+        return bool(found)
+
+    def _tell(self, lane: Lane, asked: Asked, octets: bytes) -> None:
+        """Write an answer of the fast lane, and wait for the next request."""
+        self._clear_deadline()
+        self._unset_keepalive_if_required()
+        lane.given(asked)
+        head = lane.head(self.server_state.default_headers)
+        if asked.keep:
+            self.transport.write(head + octets)
+        else:
+            self.transport.write(head + b"connection: close\r\n" + octets)
+            self.transport.close()
+            return
+        self._quiet_since = self.loop.time()
+        if self._lull is None:
+            self._lull = self.loop.call_later(self.timeout_keep_alive, self._lulled)
+
+    def _lulled(self) -> None:
+        """Close an idle connection; one timer serves any number of quick answers."""
+        self._lull = None
+        busy = self._waiting is not None or not self._between() or self._deadline is not None
+        if busy or self.timeout_keep_alive_task is not None or self.transport.is_closing():
+            return  # other timers rule
+        left = self._quiet_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._lull = self.loop.call_later(left, self._lulled)
+        else:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """Finish what was begun, then end (called by uvicorn)."""
+        if self._waiting is not None:
+            self._waiting.keep = False
+        else:
+            super().shutdown()
+
+    def _parsed(self, data: bytes) -> None:
         super().data_received(data)
         if self.transport.is_closing():
             self._clear_deadline()

@@ -7,12 +7,14 @@ run in a few threads of their own: relying parties cannot starve the doors.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chancery.protocols.crl.handler import FileHandler
 from chancery.protocols.ocsp.handler import OcspHandler
+from chancery.server.memo import FileMemo
 from chancery.wire.ocsp import MAX_REQUEST
 
 Reply = tuple[int, Sequence[tuple[str, str]], bytes]
@@ -27,38 +29,44 @@ def ocsp_app(handler: OcspHandler) -> ASGIApp:
         body = await _bounded_body(receive, MAX_REQUEST)
         # As it stood in the request line: %2F and / differ in base64.
         path = scope["raw_path"].decode("latin-1").partition("?")[0]
-        tail = path.removeprefix("/ocsp/")
-        kind = _header(scope, b"content-type")
-        loop = asyncio.get_running_loop()
-        reply = await loop.run_in_executor(pool, handler.handle, scope["method"], tail, body, kind)
+        ask = partial(
+            handler.handle,
+            scope["method"],
+            path.lstrip("/").removeprefix("ocsp"),
+            body,
+            _header(scope, b"content-type"),
+            none_match=_header(scope, b"if-none-match"),
+        )
+        reply = await asyncio.get_running_loop().run_in_executor(pool, ask)
         await _answer(send, reply)
 
     return app
 
 
-def file_app(serve: Callable[..., Reply], prefix: str, suffix: str) -> ASGIApp:
-    """Serve ``/PREFIX/{label}SUFFIX`` by *serve*, a method of FileHandler."""
+def file_app(serve: Callable[..., Reply], prefix: str, suffix: str, memo: FileMemo) -> ASGIApp:
+    """Serve ``/PREFIX/{label}SUFFIX`` by *serve*, a method of FileHandler; *memo* hears of it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
         label = scope["path"].removeprefix(f"/{prefix}/").removesuffix(suffix)
-        reply = await asyncio.to_thread(
-            serve,
-            scope["method"],
-            label,
-            none_match=_header(scope, b"if-none-match"),
-            since=_header(scope, b"if-modified-since"),
-        )
+        none_match, since = _header(scope, b"if-none-match"), _header(scope, b"if-modified-since")
+        method = scope["method"]
+        reply = await asyncio.to_thread(serve, method, label, none_match=none_match, since=since)
+        if (method, reply[0], none_match, since) == ("GET", 200, None, None):
+            memo.note(scope["raw_path"], reply[1], reply[2])
         await _answer(send, reply)
 
     return app
 
 
-def status_apps(ocsp: OcspHandler, files: FileHandler) -> dict[str, ASGIApp]:
+def status_apps(
+    ocsp: OcspHandler, files: FileHandler, memo: FileMemo | None = None
+) -> dict[str, ASGIApp]:
     """The applications by the first segment of their paths."""
+    memo = memo or FileMemo()
     return {
         "ocsp": ocsp_app(ocsp),
-        "crl": file_app(files.crl, "crl", ".crl"),
-        "ca": file_app(files.certificate, "ca", ".cer"),
+        "crl": file_app(files.crl, "crl", ".crl", memo),
+        "ca": file_app(files.certificate, "ca", ".cer", memo),
     }
 
 

@@ -26,6 +26,8 @@ MAX_NONCE = 128
 
 _NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
 _BASIC = der.oid("1.3.6.1.5.5.7.48.1.1")
+_ARCHIVE_CUTOFF = der.oid("1.3.6.1.5.5.7.48.1.6")
+_EXTENDED_REVOKE = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.9"), der.octet_string(b"\x05\x00"))
 _HASHES = {
     bytes.fromhex("06052b0e03021a"): "sha1",
     bytes.fromhex("0609608648016503040201"): "sha256",
@@ -223,19 +225,50 @@ def revoked(entry: RevokedEntry) -> bytes:
     return der.tlv(0xA1, time + der.explicit(0, der.tlv(0x0A, bytes([entry.reason.value]))))
 
 
-def single(cert_id: bytes, status: bytes, *, this_update: bytes, next_update: bytes) -> bytes:
-    """One SingleResponse; times are encoded GeneralizedTimes, *next_update* in its [0] tag."""
-    return der.tlv(0x30, cert_id + status + this_update + next_update)
+NOT_ISSUED = der.tlv(0xA1, generalized_time(0) + der.explicit(0, der.tlv(0x0A, b"\x06")))
+"""``revoked`` for a serial never issued: certificateHold since 1970 (RFC 6960 §2.2)."""
+
+
+def single(
+    cert_id: bytes,
+    status: bytes,
+    *,
+    this_update: bytes,
+    next_update: bytes,
+    extensions: bytes = b"",
+) -> bytes:
+    """One SingleResponse; times are encoded GeneralizedTimes, *next_update* in its [0] tag.
+
+    *extensions* stand in their [1] tag, as ``archive_cutoff`` makes them.
+    """
+    return der.tlv(0x30, cert_id + status + this_update + next_update + extensions)
+
+
+def archive_cutoff(unix_seconds: int) -> bytes:
+    """singleExtensions: the status of what ended after then can still be asked for (§4.4.4)."""
+    extension = der.sequence(_ARCHIVE_CUTOFF, der.octet_string(generalized_time(unix_seconds)))
+    return der.explicit(1, der.sequence(extension))
 
 
 def response_data(
-    who: Responder, produced_at: bytes, singles: Sequence[bytes], nonce: bytes | None
+    who: Responder,
+    produced_at: bytes,
+    singles: Sequence[bytes],
+    nonce: bytes | None,
+    *,
+    extended_revoke: bool = False,
 ) -> bytes:
-    """Encode ResponseData: what is signed.  *nonce* is the extension value as it was received."""
+    """Encode ResponseData: what is signed.  *nonce* is the extension value as it was received.
+
+    *extended_revoke* says what NOT_ISSUED in it means (§4.4.8).
+    """
     extensions = b""
     if nonce is not None:
-        extension = der.sequence(_NONCE, der.octet_string(nonce))
-        extensions = der.explicit(1, der.sequence(extension))
+        extensions = der.tlv(0x30, _NONCE + der.tlv(0x04, nonce))
+    if extended_revoke:
+        extensions += _EXTENDED_REVOKE
+    if extensions:
+        extensions = der.tlv(0xA1, der.tlv(0x30, extensions))
     return der.tlv(
         0x30,
         who.responder_id + produced_at + der.tlv(0x30, b"".join(singles)) + extensions,

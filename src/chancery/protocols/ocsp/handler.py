@@ -4,19 +4,17 @@ Every answer but a wrong method or path is 200 with an OCSPResponse: clients
 look at nothing else.  Failures that the format has a word for are unsigned.
 """
 
-import base64
-import binascii
 import logging
 from email.utils import formatdate
 from hashlib import sha1
-from urllib.parse import unquote_to_bytes
 
 from chancery.domain import errors
 from chancery.domain.errors import CAError
 from chancery.ports import Clock
+from chancery.protocols.ocsp.paths import decode, split
 from chancery.services.issuers import split_label
 from chancery.services.status import Answer, StatusService
-from chancery.wire.ocsp import MAX_REQUEST, Failure, failure
+from chancery.wire.ocsp import Failure, failure
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +23,6 @@ Reply = tuple[int, list[tuple[str, str]], bytes]
 
 REQUEST_TYPE = "application/ocsp-request"
 _RESPONSE_TYPE = "application/ocsp-response"
-_MAX_PATH = 4 * MAX_REQUEST
-"""Characters of a GET path: base64 takes four for three octets, and each may be %-encoded."""
-
 FAILURES: tuple[tuple[type[CAError], Failure], ...] = (
     # Most specific class first: the first isinstance() match wins.
     (errors.BadRequest, Failure.MALFORMED_REQUEST),
@@ -40,7 +35,7 @@ FAILURES: tuple[tuple[type[CAError], Failure], ...] = (
 
 
 class OcspHandler:
-    """Answers ``/ocsp/{ca}`` (POST) and ``/ocsp/{ca}/{base64}`` (GET).
+    """Answers ``/ocsp/{ca}`` (POST) and ``/ocsp/{ca}/{base64}`` (GET); without CA, for any.
 
     *max_age_s* bounds how long a cache may keep an answer: a revocation is
     seen through it no later than that.
@@ -52,24 +47,33 @@ class OcspHandler:
         self._max_age_s = max_age_s
 
     def handle(
-        self, method: str, path_tail: str, body: bytes, content_type: str | None = None
+        self,
+        method: str,
+        path_tail: str,
+        body: bytes,
+        content_type: str | None = None,
+        *,
+        none_match: str | None = None,
     ) -> Reply:
         """Answer one request.
 
-        *path_tail* is what follows ``/ocsp/``, as it stood in the request
+        *path_tail* is what follows ``/ocsp``, as it stood in the request
         line: not unquoted, because ``%2F`` and ``/`` differ here.
         """
-        label, _, encoded = path_tail.partition("/")
+        octets, encoded = split(path_tail.encode("latin-1", "replace"))
+        label = octets.decode("latin-1")
         if method == "POST":
             if content_type is not None and not content_type.lower().startswith(REQUEST_TYPE):
                 return _plain(415, f"send {REQUEST_TYPE}")
             return self._answer(label, body, cacheable=False)
         if method in ("GET", "HEAD"):
             try:
-                request = _from_path(encoded)
+                request = decode(encoded)
             except ValueError:
                 return _respond(failure(Failure.MALFORMED_REQUEST))
             status, headers, answer = self._answer(label, request, cacheable=True)
+            if none_match is not None and ("ETag", none_match.strip()) in headers:
+                return 304, [h for h in headers if h[0] != "Content-Length"], b""
             return status, headers, b"" if method == "HEAD" else answer
         return _plain(405, "use GET or POST", ("Allow", "GET, HEAD, POST"))
 
@@ -104,19 +108,6 @@ class OcspHandler:
 def failure_of(error: CAError) -> Failure:
     """How OCSP says it."""
     return next(word for kind, word in FAILURES if isinstance(error, kind))
-
-
-def _from_path(encoded: str) -> bytes:
-    """Undo RFC 6960 A.1: base64, then URL-encoding, which not every client applies."""
-    if not encoded or len(encoded) > _MAX_PATH:
-        raise ValueError("no request in the path")
-    text = unquote_to_bytes(encoded)
-    # Some clients strip the padding, since '=' looks like a query to them.
-    text += b"=" * (-len(text) % 4)
-    try:
-        return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
 
 
 def _respond(body: bytes) -> Reply:

@@ -1,52 +1,27 @@
-"""OCSP answers (RFC 6960): good only for what is on record, signed when asked.
+"""OCSP answers (RFC 6960) of every kind: good only for what is on record, signed when asked.
 
 A serial is known from its intent on, so nobody ever hears "unknown" about a
 certificate that exists (C14).  An abandoned intent was never signed: whoever
-presents a certificate with its serial did not get it from us, and hears
-"unknown", as for every serial we never chose (RFC 6960's extended "revoked"
-for non-issued certificates is not used).
+presents a certificate with its serial did not get it from us.
+
+What is usual is answered by ``desk``, from memory; this reads the record for
+every answer.
 """
 
-import hashlib
 import threading
-import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from typing import Final
 
-from chancery.domain.authority import Authority
-from chancery.domain.certificate import CertificateStatus, RevokedEntry
 from chancery.domain.errors import NotFound, NotPermitted
+from chancery.domain.status import Standing
 from chancery.ports import Clock, KeyVault, Store
-from chancery.services.issuers import CaKey, ca_keys, find
-from chancery.services.status.responders import Responders
-from chancery.wire import der, ocsp
-from chancery.wire.crl import generalized_time
+from chancery.services.status.composing import Answer, Moment, cert_status
+from chancery.services.status.issuer_index import Issuer, IssuerIndex
+from chancery.services.status.responder import ResponderSource
+from chancery.wire import ocsp
 
-_Status = tuple[CertificateStatus, RevokedEntry | None] | None
-
-_FRESH_S = 2.0
-"""How long a change of keys made by another process may go unseen, in seconds."""
-
-_CACHED = 20_000
+_CACHED: Final = 1_000
 """Signed answers kept: about 1 KiB each with an EC responder, 3 KiB with RSA."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """An authority's keys by the hashes that a CertID may name them with."""
-
-    authority: Authority
-    keys: dict[tuple[str, bytes, bytes], CaKey]
-    read_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A signed OCSPResponse.  Times are Unix seconds."""
-
-    der: bytes
-    this_update: int
-    next_update: int
 
 
 class OcspResponder:
@@ -57,7 +32,8 @@ class OcspResponder:
         store: Store,
         vault: KeyVault,
         clock: Clock,
-        responders: Responders,
+        responders: ResponderSource,
+        index: IssuerIndex,
         *,
         lifetime_s: int,
         reuse_s: int,
@@ -66,116 +42,77 @@ class OcspResponder:
         self._vault = vault
         self._clock = clock
         self._responders = responders
+        self._index = index
         self._lifetime_s = lifetime_s
         self._reuse_s = reuse_s
-        self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
-        self._answers: OrderedDict[tuple[str, bytes], tuple[_Status, Answer]] = OrderedDict()
-
-    def forget(self, name: str) -> None:
-        """The authority's keys have changed."""
-        self._known.pop(name, None)
+        self._answers: OrderedDict[bytes, tuple[Standing | None, Answer]] = OrderedDict()
 
     def answer(self, name: str, request_der: bytes) -> Answer:
-        """Answer for one authority.
+        """Answer for one authority, or, if *name* is empty, for whichever is meant.
 
         Raises BadRequest for what is no request, NotFound for an unknown
         authority, NotPermitted where every CertID belongs to another CA.
         """
         request = ocsp.decode_request(request_der)
-        known = self._authority(name)
-        asked = [
-            (cert_id, known.keys.get((cert_id.hash or "", *_hashes(cert_id))))
-            for cert_id in request.cert_ids
-        ]
-        key = next((key for _, key in asked if key is not None), None)
-        if key is None:
+        issuers = self._index.current()
+        if name and name not in issuers.names:
+            raise NotFound(f"{name} has no responder here", field="authority")
+        asked = [(cert_id, self._meant(cert_id, name)) for cert_id in request.cert_ids]
+        issuer = next((one for _, one in asked if one is not None), None)
+        if issuer is None:
             raise NotPermitted(
-                f"none of these certificates was issued by {name}",
+                f"none of these certificates was issued by {name or 'a CA of this house'}",
                 field="request",
                 rule="ocsp.issuer",
                 remedy="ask the responder that the certificate names",
             )
+        # One answer has one signer, who may speak for the one key that appointed it.
+        asked = [(cert_id, one if one is issuer else None) for cert_id, one in asked]
+        authority = issuer.authority.name
+        keys = [(authority, cert_id.serial) for cert_id, one in asked if one is not None]
         with self._store.read() as session:
-            statuses = [
-                session.certificates.status(name, cert_id.serial) if issuer else None
-                for cert_id, issuer in asked
-            ]
+            found = session.statuses.standings(keys).found
+        standings = [found.get((authority, cert_id.serial)) for cert_id, _ in asked]
         if request.nonce is None and len(asked) == 1:
-            return self._reusable(known, key, asked[0][0], statuses[0])
-        return self._sign(known, key, request, statuses)
+            return self._reusable(issuer, asked[0][0], standings[0])
+        return self._sign(
+            issuer,
+            request,
+            [
+                cert_status(standing, one)
+                for standing, (_, one) in zip(standings, asked, strict=True)
+            ],
+        )
 
-    def _authority(self, name: str) -> _Known:
-        known = self._known.get(name)
-        if known is not None and time.monotonic() - known.read_at < _FRESH_S:
-            return known
-        with self._store.read() as session:
-            authority = find(session, name)
-            keys = ca_keys(session.authorities.certificates(name))
-        if authority.offline or not any(key.key_id for key in keys):
-            raise NotFound(f"{name} has no responder here", field="authority")
-        known = _Known(authority, _by_hash(keys), time.monotonic())
-        self._known[name] = known
-        return known
+    def _meant(self, cert_id: ocsp.CertId, name: str) -> Issuer | None:
+        hashes = (cert_id.hash or "", cert_id.issuer_name_hash, cert_id.issuer_key_hash)
+        issuer = self._index.latest.by_hash.get(hashes)
+        return issuer if issuer is not None and name in ("", issuer.authority.name) else None
 
-    def _reusable(self, known: _Known, key: CaKey, cert_id: ocsp.CertId, status: _Status) -> Answer:
+    def _reusable(self, issuer: Issuer, cert_id: ocsp.CertId, standing: Standing | None) -> Answer:
         """An answer without a nonce serves everybody, for as long as the record says the same."""
-        index = (known.authority.name, cert_id.raw)
         with self._lock:
-            kept = self._answers.get(index)
+            kept = self._answers.get(cert_id.raw)
             if kept is not None:
-                self._answers.move_to_end(index)
-        if kept is not None and kept[0] == status:
-            age = self._clock.s() - kept[1].this_update
-            if age < self._reuse_s:
+                self._answers.move_to_end(cert_id.raw)
+        if kept is not None and kept[0] == standing:
+            now = self._clock.s()
+            if 0 <= now - kept[1].this_update < self._reuse_s and now < kept[1].next_update:
                 return kept[1]
-        answer = self._sign(known, key, ocsp.Request((cert_id,), None), [status])
-        with self._lock:
-            self._answers[index] = (status, answer)
-            while len(self._answers) > _CACHED:
-                self._answers.popitem(last=False)
+        status = cert_status(standing, issuer)
+        answer = self._sign(issuer, ocsp.Request((cert_id,), None), [status])
+        if standing is not None:  # what does not exist is asked for without end
+            with self._lock:
+                self._answers[cert_id.raw] = (standing, answer)
+                while len(self._answers) > _CACHED:
+                    self._answers.popitem(last=False)
         return answer
 
-    def _sign(
-        self, known: _Known, key: CaKey, request: ocsp.Request, statuses: list[_Status]
-    ) -> Answer:
-        responder = self._responders.responder(known.authority, key)
-        now = self._clock.s()
-        # An answer must not outlive the certificate that vouches for it.
-        next_update = min(now + self._lifetime_s, responder.certificate.not_after)
-        produced = generalized_time(now)
-        ends = der.tlv(0xA0, generalized_time(next_update))
-        singles = [
-            ocsp.single(cert_id.raw, _cert_status(status), this_update=produced, next_update=ends)
-            for cert_id, status in zip(request.cert_ids, statuses, strict=True)
-        ]
-        data = ocsp.response_data(responder.wire, produced, singles, request.nonce)
+    def _sign(self, issuer: Issuer, request: ocsp.Request, statuses: list[bytes]) -> Answer:
+        responder = self._responders.responder(issuer.authority, issuer.key)
+        moment = Moment.of(responder, issuer.policy, self._clock.s(), self._lifetime_s)
+        raw = [cert_id.raw for cert_id in request.cert_ids]
+        data = moment.data(list(zip(raw, statuses, strict=True)), request.nonce)
         signature = self._vault.sign_ocsp(responder.key_id, responder.algorithm, data)
-        return Answer(ocsp.response(responder.wire, data, signature), now, next_update)
-
-
-def _cert_status(status: _Status) -> bytes:
-    if status is None or status[0] is CertificateStatus.ABANDONED:
-        return ocsp.UNKNOWN
-    if status[1] is not None:
-        return ocsp.revoked(status[1])
-    return ocsp.GOOD
-
-
-def _hashes(cert_id: ocsp.CertId) -> tuple[bytes, bytes]:
-    return cert_id.issuer_name_hash, cert_id.issuer_key_hash
-
-
-def _by_hash(keys: list[CaKey]) -> dict[tuple[str, bytes, bytes], CaKey]:
-    found = {}
-    for key in keys:
-        if key.key_id is not None:
-            for method in ("sha1", "sha256"):
-                name = _digest(method, key.certificate.subject_der)
-                bits = _digest(method, key.certificate.key_bits)
-                found[method, name, bits] = key
-    return found
-
-
-def _digest(method: str, data: bytes) -> bytes:
-    return hashlib.new(method, data, usedforsecurity=False).digest()
+        return moment.answer(data, signature)

@@ -10,13 +10,10 @@ import hashlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chancery.domain.algorithms import (
-    SIGNATURES_OF,
-    KeyAlgorithm,
     SignatureAlgorithm,
-    key_family,
 )
 from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateStatus, Intent
@@ -29,6 +26,7 @@ from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Se
 from chancery.services.abandonment import abandon
 from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, decode
+from chancery.services.status.responder import SigningResponder, signing_responder
 from chancery.services.status.responder_content import (
     PROFILE,
     REQUEST_PREFIX,
@@ -36,8 +34,7 @@ from chancery.services.status.responder_content import (
     responder_record,
     subject_for,
 )
-from chancery.wire import ca_certificate, ocsp
-from chancery.wire.algorithms import load_key
+from chancery.wire import ca_certificate
 from chancery.wire.tbs import IssuerContext, assemble, certificate, compile_profile
 from chancery.wire.twin import twin_signature
 
@@ -48,16 +45,6 @@ _log = logging.getLogger(__name__)
 
 _UNDER_WAY_S = 120
 """How long the making of a responder certificate may take, in seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class SigningResponder:
-    """A responder ready to answer."""
-
-    key_id: str
-    algorithm: SignatureAlgorithm
-    certificate: ca_certificate.CaCertificate
-    wire: ocsp.Responder
 
 
 class Responders:
@@ -149,7 +136,9 @@ class Responders:
                     record.request_id.startswith(REQUEST_PREFIX)
                     and found.authority_key_identifier == key.certificate.key_identifier
                 ):
-                    return _ready(record.request_id.removeprefix(REQUEST_PREFIX), found, authority)
+                    return signing_responder(
+                        record.request_id.removeprefix(REQUEST_PREFIX), found, authority
+                    )
         return None
 
     def _make(self, authority: Authority, key: CaKey, *, renewed: bool) -> SigningResponder:
@@ -186,7 +175,7 @@ class Responders:
         self._store.write(lambda session: session.certificates.intend([intent]))
         der = self._sign(intent, algorithm)
         self._record(authority, intent, der)
-        return _ready(info.key_id, decode(der), authority)
+        return signing_responder(info.key_id, decode(der), authority)
 
     def _context(self, key: CaKey, algorithm: SignatureAlgorithm) -> IssuerContext:
         return IssuerContext(
@@ -247,14 +236,3 @@ class Responders:
             session.audit.append([issued], self._clock.ms())
 
         self._store.write(unit)
-
-
-def _ready(
-    key_id: str, decoded: ca_certificate.CaCertificate, authority: Authority
-) -> SigningResponder:
-    possible = SIGNATURES_OF[KeyAlgorithm(key_family(load_key(decoded.spki)))]
-    wanted = authority.signature_algorithm
-    algorithm = wanted if wanted in possible else possible[0]
-    by_key = hashlib.sha1(decoded.key_bits, usedforsecurity=False).digest()
-    wire = ocsp.responder(decoded.der, algorithm, by_key=by_key)
-    return SigningResponder(key_id, algorithm, decoded, wire)

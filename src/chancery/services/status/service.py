@@ -13,10 +13,13 @@ from chancery.domain.profile import ProfileVersion
 from chancery.ports import Clock, Entropy, KeyVault, Publisher, Store
 from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
+from chancery.services.status.composing import Answer
 from chancery.services.status.crl_files import is_list_name
 from chancery.services.status.crl_schedule import due, next_at
 from chancery.services.status.crls import CrlIssuer
-from chancery.services.status.ocsp import Answer, OcspResponder
+from chancery.services.status.desk import Desk
+from chancery.services.status.issuer_index import IssuerIndex
+from chancery.services.status.ocsp import OcspResponder
 from chancery.services.status.responders import Lint, Responders
 
 _log = logging.getLogger(__name__)
@@ -54,14 +57,11 @@ class StatusService:
         self._responders = Responders(
             store, vault, clock, entropy, profile=responder_profile, lint=lint, http=http
         )
-        self._ocsp = OcspResponder(
-            store,
-            vault,
-            clock,
-            self._responders,
-            lifetime_s=ocsp_lifetime_s,
-            reuse_s=ocsp_reuse_s,
-        )
+        self._index = IssuerIndex(store)
+        how = (store, vault, clock)
+        spans = {"lifetime_s": ocsp_lifetime_s, "reuse_s": ocsp_reuse_s}
+        self._ocsp = OcspResponder(*how, self._responders, self._index, **spans)
+        self.desk = Desk(*how, self._index, self._responders, **spans)
         self._next: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._running = threading.Lock()
@@ -94,12 +94,12 @@ class StatusService:
         return found
 
     def ocsp(self, name: str, request: bytes) -> Answer:
-        """Answer an OCSPRequest (DER).  Errors as for OcspResponder.answer."""
+        """Answer an OCSPRequest (DER); *name* may be empty.  Errors as OcspResponder.answer."""
         return self._ocsp.answer(name, request)
 
     def activated(self, principal: Principal, name: str) -> None:
         """An authority has a new certificate: publish it, with a CRL and a responder."""
-        self._ocsp.forget(name)
+        self._index.forget()
         with self._store.read() as session:
             authority = find(session, name)
             keys = ca_keys(session.authorities.certificates(name))

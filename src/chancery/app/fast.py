@@ -1,0 +1,34 @@
+"""What a worker answers without a framework: usual OCSP requests, small public files."""
+
+import asyncio
+import contextlib
+
+from chancery.adapters.clock import SystemClock
+from chancery.protocols.ocsp.quick import OcspQuick
+from chancery.server.lane import Lane, Quick
+from chancery.server.listeners import Fast
+from chancery.server.memo import FileMemo
+from chancery.server.metrics import Metrics
+from chancery.services.status.desk import Desk, Then
+from chancery.services.status.kept import KeptAnswer
+
+
+def fast_lane(desk: Desk, clock: SystemClock, metrics: Metrics, memo: FileMemo) -> Fast:
+    """The fast lane of one process; *desk* opens with its event loop."""
+    quick: dict[bytes, Quick] = {b"ocsp": OcspQuick(desk, clock), b"crl": memo, b"ca": memo}
+
+    def open_desk(loop: asyncio.AbstractEventLoop) -> None:
+        desk.open(lambda told: _hand(loop, told))
+
+    return Fast(Lane(quick, metrics.count_quick), open_desk)
+
+
+def _tell(told: list[tuple[Then, KeptAnswer | None]]) -> None:
+    """On the event loop: one wake-up for a batch."""
+    for then, answer in told:
+        then(answer)
+
+
+def _hand(loop: asyncio.AbstractEventLoop, told: list[tuple[Then, KeptAnswer | None]]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and with it who asked
+        loop.call_soon_threadsafe(_tell, told)
