@@ -12,6 +12,7 @@ from chancery.api.models import Problem
 from chancery.api.routes.imports import ImportBody
 from chancery.api.submission import EditBody, SubmitBody
 from chancery.domain.dn_profile import DnProfile
+from chancery.domain.key_groups import KeyGroup, KeyTemplate
 from chancery.domain.profile import ExtensionProfile
 from chancery.domain.registration import RegistrationAuthority
 from chancery.services.authority import AuthorityChange, ImportedAuthority, NewAuthority
@@ -41,6 +42,8 @@ _DOCUMENTS: Final = (
     AuthorityChange,
     ImportedAuthority,
     ImportBody,
+    KeyGroup,
+    KeyTemplate,
 )
 _SCHEMES: Final[dict[str, object]] = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "chy_ and 43 characters"},
