@@ -123,6 +123,7 @@ def test_each_count_is_that_of_its_list(store: SqlStore) -> None:
     assert {name: count.text for name, count in found.items()} == {
         "requests.pending": "2",
         "requests.failed": "0",
+        "revocations.open": "0",
         "certificates.valid": "5",
         "certificates.expiring-7": "1",
         "certificates.expiring-30": "3",

@@ -16,7 +16,7 @@ def instance(
     """A served instance: on SQLite, then the same on PostgreSQL."""
     database = None
     if request.param == "postgres":
-        database = request.getfixturevalue("postgres_database")
+        database = request.getfixturevalue("postgres_server").database()
     made = Instance.create(tmp_path_factory.mktemp("e2e") / "instance", database=database)
     with made.serving():
         yield made

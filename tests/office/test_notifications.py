@@ -27,6 +27,7 @@ from chancery.domain.request import RequestKind, RequestState, Submission
 from chancery.ports import Page, RequestFilter
 from chancery.ports_work import DeliveryFilter
 from chancery.services.estate import ImportFile
+from chancery.services.figures import FigureService
 from chancery.services.notifications import Announcer, Plan
 from chancery.services.notifications.sweeps import Sweeps
 from chancery.settings import load
@@ -211,6 +212,31 @@ def test_a_denial_tells_why_and_the_default_leaves_approvals_out(house: House, w
     assert "Reason:     Not  Bcc: eve@example.org ours\n" in text(denied)
     assert denied["bcc"] is None
     assert house.receiver.got == []
+
+
+def test_a_wish_to_revoke_is_told_to_those_who_decide(house: House, who: Who) -> None:
+    office, officer = house.office, who("officer1")
+    made = office.registration.submit(who("requester"), submission("w.example.org", "plain"))
+    issued = office.decisions.approve(officer, made.request.id, made.request.content_sha256)
+    house.mails()
+    wish = office.portal.wishes.ask(
+        who("requester"), issued.id, None, RevocationReason.keyCompromise, "stolen"
+    )
+    mails = house.mails()
+    assert told(mails) == [
+        ("officer1@example.org", "Revocation wished: CN=w.example.org"),
+        ("officer2@example.org", "Revocation wished: CN=w.example.org"),
+    ]
+    assert "Reason:   keyCompromise\nNote:     stolen\n" in text(mails[0])
+    assert f"/console/revocations/{wish.id}" in text(mails[0])
+
+    def waiting() -> list[int]:
+        counts = FigureService(office.store, office.clock).home(who("officer1")).counts
+        return [count.value for count in counts if count.name == "revocations.open"]
+
+    before = waiting()
+    office.portal.wishes.refuse(officer, wish.id, "it is here")
+    assert (before, waiting()) == ([1], [0])
 
 
 def test_an_outage_loses_nothing_and_the_id_stays(house: House, who: Who) -> None:

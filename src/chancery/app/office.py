@@ -176,7 +176,9 @@ def open_office(settings: Settings) -> Iterator[Office]:
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         keys=KeyService(store, ManagedClient(vault.ask), clock, entropy),
-        portal=portal_service(store, catalogue, preparation, admission, clock, entropy, http=http),
+        portal=portal_service(
+            store, catalogue, preparation, admission, clock, entropy, telling, http=http
+        ),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,
         work=background(settings, store, clock, telling, decisions, making),

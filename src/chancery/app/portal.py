@@ -2,6 +2,7 @@
 
 from chancery.ports import Clock, Entropy, Store
 from chancery.services.catalogue import Catalogue
+from chancery.services.notifications.announcer import Announcer
 from chancery.services.portal.admission import Admission
 from chancery.services.portal.check import CheckService
 from chancery.services.portal.following import FollowingService
@@ -37,6 +38,7 @@ def portal_service(
     admission: Admission,
     clock: Clock,
     entropy: Entropy,
+    announcer: Announcer,
     *,
     http: str,
 ) -> PortalService:
@@ -46,6 +48,6 @@ def portal_service(
         checks=CheckService(store, catalogue, preparation, clock, admission),
         following=FollowingService(store, entropy, admission),
         revocation=HolderRevocationService(store, clock, entropy, admission),
-        wishes=RevocationRequestService(store, clock, entropy, admission),
+        wishes=RevocationRequestService(store, clock, entropy, admission, announcer),
         trust=TrustService(store, clock, http=http),
     )

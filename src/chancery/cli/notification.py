@@ -29,6 +29,7 @@ Event = Literal[
     "request.denied",
     "certificate.issued",
     "certificate.expiring",
+    "revocation.requested",
     "crl.late",
     "ca.expiring",
     "job.failed",

@@ -14,6 +14,7 @@ class Event(StrEnum):
     REQUEST_DENIED = "request.denied"
     CERTIFICATE_ISSUED = "certificate.issued"
     CERTIFICATE_EXPIRING = "certificate.expiring"
+    REVOCATION_REQUESTED = "revocation.requested"
     CRL_LATE = "crl.late"
     CA_EXPIRING = "ca.expiring"
     JOB_FAILED = "job.failed"
@@ -27,6 +28,7 @@ RA_EVENTS: Final = frozenset(
         Event.REQUEST_DENIED,
         Event.CERTIFICATE_ISSUED,
         Event.CERTIFICATE_EXPIRING,
+        Event.REVOCATION_REQUESTED,
     }
 )
 """Those that belong to a registration authority, which says which of them it wants."""

@@ -22,6 +22,7 @@ class RaEvent(StrEnum):
     DENIED = "request.denied"
     ISSUED = "certificate.issued"
     EXPIRING = "certificate.expiring"
+    REVOCATION = "revocation.requested"  # by somebody who knows a request's code
 
 
 @dataclass(frozen=True, slots=True)

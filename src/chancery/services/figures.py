@@ -16,6 +16,7 @@ from chancery.domain.certificate import CertificateStatus
 from chancery.domain.errors import BadRequest, Conflict
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.notification import DeliveryState
+from chancery.domain.portal import RevocationRequestState
 from chancery.domain.request import RequestState
 from chancery.domain.work import JobState
 from chancery.ports import Clock, RequestFilter, Session, Store
@@ -34,7 +35,7 @@ _CURSOR: Final = "figures"
 _CHUNK: Final = 4_000  # leaves read at a time
 _PAUSE_S: Final = 0.05  # between chunks while catching up: others want the processor too
 
-ListName = Literal["certificates", "requests", "jobs", "notifications"]
+ListName = Literal["certificates", "requests", "revocations", "jobs", "notifications"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class FigureService:
                     _requests(session, f"requests.{state.value}", RequestFilter(state=state))
                     for state in (RequestState.PENDING, RequestState.FAILED)
                 ]
+            if Permission.CERTIFICATE_REVOKE in may:
+                counts.append(_wishes(session))
             if Permission.CERTIFICATE_READ in may:
                 counts += _certificates(session, now)
             if Permission.WORK_READ in may:
@@ -150,6 +153,13 @@ def _waiting(session: Session, principal: Principal) -> list[Count]:
         for ra in session.registrations.all()
         if ra.approval_group in principal.groups
     ]
+
+
+def _wishes(session: Session) -> Count:
+    """Wishes to revoke that nobody has answered."""
+    wanted = RevocationRequestState.OPEN
+    found = session.portal.revocation_requests(wanted, None, MOST + 1)
+    return _count("revocations.open", len(found), "revocations", {"state": wanted})
 
 
 def _certificates(session: Session, now: int) -> list[Count]:

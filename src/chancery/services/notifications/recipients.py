@@ -54,7 +54,7 @@ def _of_ra(session: Session, told: Notification) -> Iterator[str]:
         return  # it is on record for a webhook's sake
     yield from ra.notify
     requester = request["requester"] if request else told.data.get("requester", "")
-    if told.event is Event.REQUEST_WAITING:
+    if told.event in (Event.REQUEST_WAITING, Event.REVOCATION_REQUESTED):
         group = session.identities.group(ra.approval_group)
         names = sorted(group.members - {requester}) if group is not None else []
         users = [user for name in names if (user := session.identities.user(name)) is not None]

@@ -51,6 +51,15 @@ _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
         "{% endfor %}\n"
         "\nRenew them in time: `chancery certificate renew SERIAL`, or here:" + _FOOT,
     ),
+    Event.REVOCATION_REQUESTED: (
+        "Revocation wished: {{ certificate.subject or certificate.serial }}",
+        "Somebody who knows the code of a request asks to revoke what came of it.\n\n"
+        "Subject:  {{ certificate.subject }}\n"
+        "Serial:   {{ certificate.serial }} of {{ certificate.authority }}\n"
+        "Reason:   {{ reason }}\n"
+        "{% if note %}Note:     {{ note }}\n{% endif %}"
+        "\nIt is valid until an RA officer answers:" + _FOOT,
+    ),
     Event.CRL_LATE: (
         "{% if expired %}CRL expired{% else %}CRL late{% endif %}: {{ authority }}",
         "{% if expired %}\n"
@@ -131,6 +140,13 @@ _SAMPLES: Final[Mapping[Event, Mapping[str, Any]]] = {
             _SAMPLE_CERTIFICATE,
             _SAMPLE_CERTIFICATE | {"subject": "CN=mail.example.org", "names": []},
         ],
+    },
+    Event.REVOCATION_REQUESTED: {
+        "wish": "019f5c4e-0000-7000-8000-000000000001",
+        "certificate": _SAMPLE_CERTIFICATE,
+        "requester": "rita",
+        "reason": "keyCompromise",
+        "note": "The laptop was stolen.",
     },
     Event.CRL_LATE: {
         "authority": "issuing-ca",

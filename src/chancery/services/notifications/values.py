@@ -15,6 +15,12 @@ _HIDDEN: Final = re.compile(
 _MAX_TEXT: Final = 1_000  # characters of one value
 
 
+_FIXED: Final = {
+    Event.CERTIFICATE_EXPIRING: "/console/certificates",
+    Event.JOB_FAILED: "/console/operations/jobs?state=failed",
+}
+
+
 def values_of(notification: Notification, base_url: str) -> dict[str, Any]:
     """Its facts, each text on one line and of bounded length, and where to look further."""
     facts = _tame(notification.data)
@@ -34,14 +40,12 @@ def _path(told: Notification) -> str:
         case Event.CERTIFICATE_ISSUED:
             found = told.data["certificate"]
             return f"/console/certificates/{_part(found['authority'])}/{_part(found['serial'])}"
-        case Event.CERTIFICATE_EXPIRING:
-            return "/console/certificates"
+        case Event.REVOCATION_REQUESTED:
+            return f"/console/revocations/{_part(told.data['wish'])}"
         case Event.CRL_LATE | Event.CA_EXPIRING:
             return f"/console/authorities/{_part(told.data['authority'])}"
-        case Event.JOB_FAILED:
-            return "/console/operations/jobs?state=failed"
-        case Event.TEST:
-            return "/console/notifications"
+        case _:
+            return _FIXED.get(told.event, "/console/notifications")
 
 
 def _part(text: object) -> str:

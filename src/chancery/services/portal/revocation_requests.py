@@ -12,11 +12,13 @@ from chancery.domain.certificate import CertificateStatus, RevocationReason
 from chancery.domain.errors import BadRequest, NotFound, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.ids import new_id
+from chancery.domain.notification import Event
 from chancery.domain.portal import RevocationRequest, RevocationRequestState
 from chancery.ports import Clock, Entropy, Session, Store
 from chancery.services.access import demand_within
 from chancery.services.audit import event
 from chancery.services.confinement import request_within
+from chancery.services.notifications.announcer import Announcer, certificate_facts
 from chancery.services.portal.admission import Admission
 from chancery.services.portal.revocation import check_reason, refuse_over
 from chancery.services.request_access import bounded, visible
@@ -26,11 +28,19 @@ from chancery.services.status_changes import apply, revocation
 class RevocationRequestService:
     """See the module."""
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy, admission: Admission) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        admission: Admission,
+        announcer: Announcer,
+    ) -> None:
         self._store = store
         self._clock = clock
         self._entropy = entropy
         self._admission = admission
+        self._announcer = announcer
 
     def ask(
         self,
@@ -68,6 +78,14 @@ class RevocationRequestService:
                 created_at=now // 1000,
             )
             session.portal.ask_revocation(wish)
+            told = {
+                "wish": wish.id,
+                "certificate": certificate_facts(record),
+                "requester": request.requester,
+                "reason": reason.name,
+                "note": note,
+            }
+            self._announcer.tell(session, Event.REVOCATION_REQUESTED, wish.id, told, ra=request.ra)
             session.audit.append([_event(principal, "requested", wish, reason=reason.name)], now)
             return wish
 

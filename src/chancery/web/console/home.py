@@ -21,15 +21,18 @@ _DAYS: Final = 30
 _LISTS: Final = {
     "requests": "/console/requests",
     "certificates": "/console/certificates",
+    "revocations": "/console/revocations",
     "jobs": "/console/operations/jobs",
     "notifications": "/console/notifications/outbox",
 }
 _WORDS: Final = {
     "requests.pending": ("Requests not decided yet", "clock"),
+    "revocations.open": ("Wishes to revoke wait for an answer", "certificate-off"),
     "requests.failed": ("Requests that failed", "alert-triangle"),
     "jobs.failed": ("Background jobs that failed", "alert-triangle"),
     "notifications.failed": ("Notifications that did not arrive", "mail"),
 }
+_TONES: Final = {"requests.pending": "info", "revocations.open": "warn"}
 _STATS: Final = (
     ("certificates.valid", "Valid certificates"),
     ("certificates.expiring-7", "Expire in 7 days"),
@@ -111,7 +114,7 @@ def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
     for name, (words, icon) in _WORDS.items():
         count = counts.get(name)
         if count is not None and count.value:
-            tone = "info" if name == "requests.pending" else "bad"
+            tone = _TONES.get(name, "bad")
             yield Item(icon, words, "", _url(count), tone, count.text)
     if own.value:
         yield Item("send", "Your requests wait for a decision", "", _url(own), "info", own.text)

@@ -32,6 +32,10 @@ WORDS: Final = {
         "Certificate expiring",
         "In 30, 14 and 7 days, and on the last day.",
     ),
+    Event.REVOCATION_REQUESTED: (
+        "Revocation wished",
+        "Somebody who knows a request's code asks to revoke.",
+    ),
     Event.CRL_LATE: ("CRL late", "A CRL did not come when it should, or has expired."),
     Event.CA_EXPIRING: ("CA expiring", "In 90, 30 and 7 days."),
     Event.JOB_FAILED: ("Job failed", "Work in the background was given up."),
