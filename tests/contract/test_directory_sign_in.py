@@ -61,6 +61,12 @@ def source_of(
 
 
 @pytest.fixture
+def engine_name() -> str:
+    """The records these services keep are held to their contract on both engines elsewhere."""
+    return "sqlite"
+
+
+@pytest.fixture
 def open_house(store: SqlStore) -> Callable[..., House]:
     def made(*sources: DirectorySource) -> House:
         clock = SteppedClock()

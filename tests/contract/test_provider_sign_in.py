@@ -74,6 +74,12 @@ def source_of(plan: ProviderPlan, redirect_uri: str, **changes: Any) -> Provider
 
 
 @pytest.fixture
+def engine_name() -> str:
+    """The records these services keep are held to their contract on both engines elsewhere."""
+    return "sqlite"
+
+
+@pytest.fixture
 def open_house(store: SqlStore) -> Callable[[ProviderSource], House]:
     def made(source: ProviderSource) -> House:
         clock = SteppedClock(int(time.time()))

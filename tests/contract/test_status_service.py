@@ -23,14 +23,21 @@ from chancery.protocols.ocsp import OcspHandler
 from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
 from chancery.services.issuers import ca_keys
 from chancery.services.status import StatusService
+from chancery.signer.client import SignerClient
 from chancery.wire import crl
 from services.pki import HTTP, House, Wavering, away, ocsp_profile, operator, signer
 
 
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SignerClient]:
+    """One signer for all: what each test makes has keys of its own."""
+    with signer(tmp_path_factory.mktemp("keys")) as client:
+        yield client
+
+
 @pytest.fixture
-def vault(tmp_path: Path) -> Iterator[Wavering]:
-    with signer(tmp_path) as client:
-        yield Wavering(client)
+def vault(keys: SignerClient) -> Wavering:
+    return Wavering(keys)
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.fault
 ORIGIN = "ca.example/audit"
 NOW_MS = 1_800_000_000_000
 SIZE = 579  # signed records of the scene: two full rows and one of 67
-TAMPERS = int(os.environ.get("CHANCERY_TAMPERS", "1500"))
+TAMPERS = int(os.environ.get("CHANCERY_TAMPERS", "800"))
 Tamper = Callable[["Copy", random.Random], None]
 
 

@@ -84,6 +84,7 @@ def decode(data: bytes) -> ForeignCertificate:
         begins, ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
         extensions = {extension.oid: extension.value for extension in parsed.extensions}
         issuer_der, subject_der, spki = _fields(parsed.tbs_certificate_bytes)
+        subject, issuer = _text(subject_der, parsed.subject), _text(issuer_der, parsed.issuer)
     except (*ca_certificate.UNREADABLE, BadRequest) as error:
         raise BadRequest(
             f"not a certificate: {str(error)[:200]}", field="certificate", rule="certificate.syntax"
@@ -98,9 +99,9 @@ def decode(data: bytes) -> ForeignCertificate:
         der=data,
         parsed=parsed,
         subject_der=subject_der,
-        subject=_text(subject_der, parsed.subject),
+        subject=subject,
         issuer_der=issuer_der,
-        issuer=_text(issuer_der, parsed.issuer),
+        issuer=issuer,
         serial=f"{serial:x}",
         not_before=max(0, int(begins.timestamp())),
         not_after=max(0, int(ends.timestamp())),
