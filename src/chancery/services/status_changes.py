@@ -13,6 +13,7 @@ from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.identity import Principal
 from chancery.ports import Session
 from chancery.services.audit import event
+from chancery.services.audit.events import alike
 from chancery.services.issuers import speaks
 
 CRL_DELAY_S: Final = 1
@@ -118,16 +119,15 @@ def revoke_all(
     more: dict[str, Any] = {"reason": reason.name, **change.details}
     if change.invalidity_date is not None:
         more["invalidity_date"] = change.invalidity_date
+    first = event(principal, change.action, "", authority="", serial="", revoked_at=0, **more)
     session.audit.append(
         [
-            event(
-                principal,
-                change.action,
+            alike(
+                first,
                 f"{one.authority}/{one.serial}",
                 authority=one.authority,
                 serial=one.serial,
                 revoked_at=one.revoked_at,
-                **more,
             )
             for one in done
         ],

@@ -59,6 +59,23 @@ def event(
     return described
 
 
+def alike(first: AuditEvent, subject_id: str, **own: str | int) -> AuditEvent:
+    """The same event about another object; *own* are details that differ.
+
+    For thousands at once: only names and numbers of ours may differ, which are
+    short, so that what was weighed of the first holds for all.
+    """
+    return AuditEvent(
+        action=first.action,
+        actor=first.actor,
+        method=first.method,
+        origin=first.origin,
+        subject_id=subject_id,
+        outcome=first.outcome,
+        details={**first.details, **own},
+    )
+
+
 def _weigh(value: object) -> int:
     """Octets of text in *value*, at the least its number of parts.
 

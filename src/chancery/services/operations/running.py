@@ -25,7 +25,7 @@ from chancery.services.operations.principals import standing
 from chancery.services.status_changes import CRL_DELAY_S, revocation, revoke_all
 
 KIND: Final = "operation"
-_REVOKED: Final = 250  # certificates of one unit: about as long as a CRL may wait for the writer
+_REVOKED: Final = 1_000  # certificates of one unit: some 40 ms, as long as others may wait
 _CRL_EVERY_S: Final = 30
 """While an operation revokes, a CRL is made so often; and one when it ends."""
 
