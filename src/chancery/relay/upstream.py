@@ -76,6 +76,7 @@ class Upstream:
             raise self._failed(error) from error
         self._answered(answer)
         if self._refused:
+            self._refused = _reason(answer) or self._refused
             raise Away(self._refused, refused=True)
         return answer
 
@@ -157,6 +158,14 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_ino)
+
+
+def _reason(answer: httpx2.Response) -> str:
+    """Why the centre does not admit us, in its words."""
+    if "problem+json" not in answer.headers.get("content-type", ""):
+        return ""
+    found = answer.json()
+    return str(found["detail"]) if str(found.get("rule", "")).startswith("gateway.") else ""
 
 
 def unavailable(error: Away) -> Unavailable:
