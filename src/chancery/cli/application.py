@@ -13,6 +13,7 @@ _EXIT_CODES: Final = (
 )
 _RECORD: Final = Group("Certificates and requests", sort_key=1)
 _OFFICE: Final = Group("Authorities and rules", sort_key=2)
+_KEYS: Final = Group("Keys", sort_key=3)
 _PEOPLE: Final = Group("People and access", sort_key=3)
 _SERVER: Final = Group("Server", sort_key=4)
 
@@ -43,6 +44,11 @@ GROUPS: Final = (
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
     ("custodian", "custodian", "Custodians: who holds which share of what.", _OFFICE),
+    ("key", "key", "Managed keys: their life, their use, their export.", _KEYS),
+    ("key-order", "key_order", "What waits for others to agree to it.", _KEYS),
+    ("key-component", "key_component", "Keys in pieces that different people hold.", _KEYS),
+    ("key-group", "key_group", "Keys that belong together, and who may use them.", _KEYS),
+    ("key-template", "key_template", "What new keys are like.", _KEYS),
     ("user", "user", "Accounts.", _PEOPLE),
     ("group", "group", "Groups of accounts.", _PEOPLE),
     ("token", "token", "Your bearer tokens.", _PEOPLE),
