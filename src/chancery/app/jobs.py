@@ -67,6 +67,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("figures", 5, lambda: work.counter.run(stop.is_set)),
         Job("expiring", 600, work.sweeps.expiring),
         Job("authorities", 60, work.sweeps.authorities),
+        Job("backup-concerns", 60, work.sweeps.backups),
         Job("outbox", 3600, work.tidy),
         Job("key-rotation", 30, office.keys.rotation.run),
         Job("sessions", 300, office.identity.sessions.sweep),

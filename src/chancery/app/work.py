@@ -96,7 +96,7 @@ def background(
         counter=FigureCounter(store),
         gauges=Gauges(store, plan, tuple(handler.kind for handler in handlers)),
         expansion=Expansion(store, plan, renderer, clock, entropy),
-        sweeps=Sweeps(store, telling, clock),
+        sweeps=Sweeps(store, telling, clock, backups.plan.drill_every_s),
         tidy=lambda: _tidy(store, clock, int(settings.work.keep.total_seconds())),
         runner=lambda: Runner(
             store,

@@ -18,6 +18,7 @@ class Event(StrEnum):
     CRL_LATE = "crl.late"
     CA_EXPIRING = "ca.expiring"
     JOB_FAILED = "job.failed"
+    BACKUP_CONCERN = "backup.concern"
     TEST = "test"
 
 

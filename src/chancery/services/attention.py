@@ -1,6 +1,6 @@
 """What needs a person now: status that is late, CAs that end, a log that waits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,6 +10,7 @@ from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission, Principal
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
+from chancery.services.backup.standing import Concern
 from chancery.services.lateness import crl_late_at
 
 _DAY_S: Final = 86_400
@@ -45,12 +46,14 @@ class AttentionService:
         clock: Clock,
         own_certificate: Callable[[], int | None],
         log_waiting_ms: Callable[[], int],
+        backups: Callable[[], Sequence[Concern]] = tuple,
     ) -> None:
         """*own_certificate* gives the end of the service's own TLS certificate."""
         self._store = store
         self._clock = clock
         self._own = own_certificate
         self._log_waiting_ms = log_waiting_ms
+        self._backups = backups
 
     def points(self, principal: Principal) -> list[Point]:
         """Everything that needs somebody, the most urgent first."""
@@ -64,6 +67,18 @@ class AttentionService:
                 for point in _of_authority(session, authority, now)
             ]
         found += self._of_service(now)
+        if Permission.BACKUP_READ in principal.permissions:
+            found += [
+                Point(
+                    "backup",
+                    Urgency.NOW if one.now else Urgency.SOON,
+                    "",
+                    one.text,
+                    one.remedy,
+                    one.at,
+                )
+                for one in self._backups()
+            ]
         return sorted(found, key=lambda point: (point.urgency is Urgency.SOON, point.at))
 
     def _of_service(self, now: int) -> Iterator[Point]:

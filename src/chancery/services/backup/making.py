@@ -55,7 +55,7 @@ class BackupMaking:
         entropy: Entropy,
     ) -> None:
         self._store, self._medium, self._audit = store, medium, audit
-        self._plan, self._clock, self._entropy = plan, clock, entropy
+        self.plan, self._clock, self._entropy = plan, clock, entropy
 
     def due(self) -> int:
         """Put what standing orders want on the table of jobs; return how many."""
@@ -243,7 +243,7 @@ class BackupMaking:
                 for one in session.backups.find(None, _LOOKED_AT)
                 if one.state is BackupState.DONE
             ]
-        for old in done[self._plan.keep :]:
+        for old in done[self.plan.keep :]:
             try:
                 self._medium.remove(old.name)
             except CAError as error:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from chancery.domain.errors import NotPermitted
 from chancery.domain.identity import Role, User
@@ -34,12 +35,19 @@ def recipients(session: Session, plan: Plan, notification: Notification) -> list
     return [*found.values(), *hooks]
 
 
+_ROLES: Final = {
+    Event.JOB_FAILED: {Role.ADMINISTRATOR},
+    Event.BACKUP_CONCERN: {Role.ADMINISTRATOR, Role.CA_OPERATOR},
+}
+"""Who is told of what no registration authority has to do with; else it is the CA operators."""
+
+
 def _mail(session: Session, plan: Plan, told: Notification) -> Iterator[str]:
     if told.event in RA_EVENTS and told.ra is not None:
         yield from _of_ra(session, told)
         return
     yield from plan.operators
-    roles = {Role.ADMINISTRATOR} if told.event is Event.JOB_FAILED else {Role.CA_OPERATOR}
+    roles = _ROLES.get(told.event, {Role.CA_OPERATOR})
     users = (user for user in session.identities.users() if _has(session, user, roles))
     yield from _addresses(session, users, told.event)
 

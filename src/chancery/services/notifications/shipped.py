@@ -87,6 +87,10 @@ _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
         "Error:  {{ job.error }}\n\n"
         "`chancery job retry {{ job.id }}` tries it again.\n" + _FOOT,
     ),
+    Event.BACKUP_CONCERN: (
+        "Backups: {{ concern.text }}",
+        "{{ concern.text }}\n\nSince:  {{ concern.at | when }}\n\n{{ concern.remedy }}\n" + _FOOT,
+    ),
     Event.TEST: (
         "A test from Chancery",
         "{{ by }} asked for this message, to see whether messages arrive.  They do.\n" + _FOOT,
@@ -167,6 +171,14 @@ _SAMPLES: Final[Mapping[Event, Mapping[str, Any]]] = {
             "id": "019f5c4e-0000-7000-8000-000000000001",
             "kind": "operation",
             "error": "the signer is away",
+        }
+    },
+    Event.BACKUP_CONCERN: {
+        "concern": {
+            "kind": "drill-old",
+            "text": "No restore has been tried for too long.",
+            "remedy": "Bring custodians and device together: chancery backup drill",
+            "at": 1_790_000_000,
         }
     },
     Event.TEST: {"by": "ada"},

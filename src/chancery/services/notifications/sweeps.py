@@ -10,10 +10,12 @@ from chancery.domain.certificate import CertificateRecord
 from chancery.domain.estate import PROFILE as IMPORTED
 from chancery.domain.notification import CA_EXPIRY_DAYS, EXPIRY_DAYS, Event
 from chancery.ports import Clock, Session, Store
+from chancery.services.backup.standing import concerns
 from chancery.services.lateness import crl_late_at
 from chancery.services.notifications.announcer import Announcer, certificate_facts
 
 _DAY_S: Final = 86_400
+_DRILL_S: Final = 90 * _DAY_S
 _BATCH: Final = 500  # certificates of one unit of work
 _ALL: Final = 1_000_000
 _IN_ONE: Final = 50  # certificates of one message
@@ -22,10 +24,38 @@ _IN_ONE: Final = 50  # certificates of one message
 class Sweeps:
     """Idempotent: each event is told once, whoever runs it and how often."""
 
-    def __init__(self, store: Store, announcer: Announcer, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, announcer: Announcer, clock: Clock, drill_every_s: int = _DRILL_S
+    ) -> None:
         self._store = store
         self._announcer = announcer
         self._clock = clock
+        self._drill_every_s = drill_every_s
+
+    def backups(self) -> None:
+        """Tell of backups that are late or failed, and of restores that nobody tried."""
+        if self._announcer.silent:
+            return
+        with self._store.read() as session:
+            found = list(concerns(session, self._clock.s(), self._drill_every_s))
+            marks = {f"backup/{one.kind}/{one.at}": one for one in found}
+            told = session.notifications.marked(list(marks))
+        due = {mark: one for mark, one in marks.items() if mark not in told}
+
+        def unit(session: Session) -> None:
+            for mark, one in due.items():
+                data = {
+                    "concern": {
+                        "kind": one.kind,
+                        "text": one.text,
+                        "remedy": one.remedy,
+                        "at": one.at,
+                    }
+                }
+                self._announcer.tell(session, Event.BACKUP_CONCERN, one.kind, data, mark=mark)
+
+        if due:
+            self._store.write(unit)
 
     def expiring(self) -> int:
         """Tell owners and RAs of certificates that expire in 30, 14, 7 days and in one.

@@ -16,6 +16,7 @@ _MAX_TEXT: Final = 1_000  # characters of one value
 
 
 _FIXED: Final = {
+    Event.BACKUP_CONCERN: "/console/backups",
     Event.CERTIFICATE_EXPIRING: "/console/certificates",
     Event.JOB_FAILED: "/console/operations/jobs?state=failed",
 }

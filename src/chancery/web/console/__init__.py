@@ -8,6 +8,7 @@ from chancery.web.console import (
     authorities,
     authority_making,
     authority_succession,
+    backups,
     certificate,
     certificates,
     decide_many,
@@ -61,6 +62,7 @@ PAGES: Final[tuple[Pages, ...]] = (
     step_up.pages,
     account.pages,
     audit.pages,
+    backups.pages,
     authority_making.pages,  # before authorities: no authority is called _new
     authority_succession.pages,
     authorities.pages,

@@ -105,7 +105,8 @@ def _waiting(waiting: tuple[Count, ...]) -> Iterator[Item]:
 
 
 def _point(point: Point) -> Item:
-    url = f"/console/authorities/{point.about}" if point.about else "/console/audit"
+    place = "/console/backups" if point.kind == "backup" else "/console/audit"
+    url = f"/console/authorities/{point.about}" if point.about else place
     tone = "bad" if point.urgency is Urgency.NOW else "warn"
     return Item("alert-triangle", point.text, point.remedy, url, tone, at=point.at)
 

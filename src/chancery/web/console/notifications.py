@@ -39,6 +39,10 @@ WORDS: Final = {
     Event.CRL_LATE: ("CRL late", "A CRL did not come when it should, or has expired."),
     Event.CA_EXPIRING: ("CA expiring", "In 90, 30 and 7 days."),
     Event.JOB_FAILED: ("Job failed", "Work in the background was given up."),
+    Event.BACKUP_CONCERN: (
+        "Backup concern",
+        "A backup is late or failed, or no restore was tried for long.",
+    ),
     Event.TEST: ("Test", "Somebody tried a channel."),
 }
 
