@@ -60,6 +60,7 @@ GROUPS: Final = (
     ("backup", "backup", "Backups that two order and custodians open.", _SERVER),
     ("config", "config", "The configuration of an instance.", _SERVER),
     ("database", "database", "The database of an instance.", _SERVER),
+    ("bench", "bench", "What measurements need.", _SERVER),
 )
 
 
