@@ -279,11 +279,14 @@ class Ceremony:
         """Put a revocation on record; the next CRL carries it.  *serial* is hex."""
         self._register.revoke(serial.lower().lstrip("0"), reason, _now())
 
-    def crl(self, *, lifetime_days: int, idp: CrlIdp | None = None) -> bytes:
-        """Sign the next CRL (DER).  *idp* None: as chosen when the root was made."""
+    def crl(self, *, lifetime_days: int, idp: CrlIdp | None = None, above: int = 0) -> bytes:
+        """Sign the next CRL (DER), with a number higher than *above*.
+
+        *idp* None: as chosen when the root was made.
+        """
         root = self.certificate()
         scope = self._scope(self._root.crl_idp if idp is None else idp)
-        number = self._register.next_crl_number()
+        number = self._register.next_crl_number(above)
         now = _now()
         self._register.write("crl-intended", number=number, operators=list(self._operators), at=now)
         # An offline CA has no regular interval, so nothing ever leaves its CRL.

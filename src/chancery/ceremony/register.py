@@ -57,10 +57,10 @@ class Register:
         self._acts.append(entry)
         self._head = hashlib.sha256(line).hexdigest()
 
-    def next_crl_number(self) -> int:
-        """One above every number that was ever taken, whether or not its CRL was finished."""
+    def next_crl_number(self, above: int = 0) -> int:
+        """One above every number that was ever taken, here (finished or not) or by *above*."""
         numbers = [act["number"] for act in self._acts if act["act"] == "crl-intended"]
-        return max(numbers, default=0) + 1
+        return max([*numbers, above]) + 1
 
     def revoke(self, serial: str, reason: RevocationReason, now: int) -> None:
         """Put a revocation on record; Conflict unless we signed that serial and it stands."""

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output
+from chancery.cli import ceremony_script, files, output
 from chancery.cli.application import group
 from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, ReasonName, Serial
 from chancery.cli.arguments import serial as serial_number
@@ -17,6 +17,10 @@ from chancery.domain.authority import CrlIdp
 from chancery.domain.errors import BadRequest, NotPermitted, SignerRefused, Unavailable
 
 app = group("ceremony")
+app.command(ceremony_script.plan)
+app.command(ceremony_script.run)
+app.command(ceremony_script.rehearse)
+app.command(ceremony_script.verify)
 
 Directory = Annotated[Path, Parameter(help="Directory of the root: on removable media, say.")]
 Operators = Annotated[
@@ -59,7 +63,7 @@ def init_root(
     """Make an offline root.  As many people as are named now must be named at each later act."""
     from chancery.ceremony import commands  # noqa: PLC0415 - loads the signer
 
-    with _on_files():
+    with on_files():
         facts = commands.init_root(
             directory,
             subject=subject,
@@ -95,7 +99,7 @@ def sign_subordinate(
 
     files.check_free(out, force=force)
     files.refuse_private_key(files.read(csr, _MAX_CSR, "csr.size"), str(csr))
-    with _on_files():
+    with on_files():
         facts = commands.sign_subordinate(
             directory,
             csr=csr,
@@ -129,7 +133,7 @@ def crl(
     from chancery.ceremony import commands  # noqa: PLC0415
 
     files.check_free(out, force=force)
-    with _on_files():
+    with on_files():
         facts = commands.crl(
             directory,
             out=out,
@@ -144,7 +148,7 @@ def crl(
 
 
 @contextmanager
-def _on_files() -> Iterator[None]:
+def on_files() -> Iterator[None]:
     """No server is involved: what fails is a file that was named, or a person who is missing."""
     try:
         yield
