@@ -36,6 +36,7 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 from chancery.domain.saved_filter import ListName, SavedFilter
+from chancery.domain.vaults import SOFTWARE, Probe, TokenKey, VaultStanding
 from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_custody import CustodyRecords
@@ -88,18 +89,46 @@ class KeyVault(Protocol):
     """
 
     def generate(
-        self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        algorithm: KeyAlgorithm,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
-        """Make a key; AlreadyExists if *key_id* is taken.
+        """Make a key in the named vault; AlreadyExists if *key_id* is taken.
 
         *ca_approvals* people must authorise each CA certificate it signs.
         """
         ...
 
     def import_key(
-        self, key_id: str, pkcs8: bytes, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        pkcs8: bytes,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
         """Take in an unencrypted DER PKCS#8 key."""
+        ...
+
+    def adopt(
+        self,
+        key_id: str,
+        vault: str,
+        label: str,
+        object_id: str,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+    ) -> KeyInfo:
+        """Use a key that is on the token already.  *object_id* is hex, empty if the label will do.
+
+        SignerRefused where these do not name one key, or where it may do more than sign.
+        """
         ...
 
     def key(self, key_id: str) -> KeyInfo:
@@ -175,6 +204,26 @@ class KeyVault(Protocol):
 
     def signatures(self, key_id: str, serials: Sequence[str]) -> Mapping[str, SignatureOnRecord]:
         """What the journal knows of these serials: the answer to 'was it ever signed?'."""
+        ...
+
+
+class VaultAdmin(Protocol):
+    """The vaults behind a ``KeyVault``, as people look after them.  Raises Unavailable."""
+
+    def standings(self) -> Sequence[VaultStanding]:
+        """All of them, the software vault first; one that is away is told as such."""
+        ...
+
+    def contents(self, vault: str) -> Sequence[TokenKey]:
+        """The keys on its token, by label."""
+        ...
+
+    def probe(self, vault: str) -> Sequence[Probe]:
+        """Try all that signing needs, with a key made for it and destroyed again."""
+        ...
+
+    def self_test(self) -> Sequence[Probe]:
+        """Known-answer tests of what the signer itself computes."""
         ...
 
 

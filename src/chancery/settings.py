@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chancery.domain.errors import BadRequest
+from chancery.domain.vaults import SOFTWARE, VaultKind
 from chancery.settings_backup import BackupSettings
 from chancery.settings_directories import (
     DirectorySettings,
@@ -15,6 +16,8 @@ from chancery.settings_directories import (
     refuse_ambiguous,
 )
 from chancery.settings_gateway import GatewaySettings, refuse_twice
+from chancery.settings_publication import Publication
+from chancery.settings_vaults import VaultSettings, move_to_signer, refuse_same_names
 from chancery.settings_work import Mail, WebhookSettings, Work
 
 _SQLITE = "sqlite:///"
@@ -81,13 +84,28 @@ class Signer(_Section):
     unseal_key_file: Path | None = None
     passphrase_file: Path | None = None
     custodians: bool = Field(default=False, description="It starts sealed: see `chancery unseal`.")
+    approved_mode: bool = Field(
+        default=False, description="Approved algorithms, CA keys on tokens, self-tests at start."
+    )
+    ocsp_vault: str = Field(default=SOFTWARE, description="Where OCSP responders get their keys.")
+    vaults: tuple[VaultSettings, ...] = Field(default=(), description="Written as [[vaults]].")
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
         ways = (self.unseal_key_file, self.passphrase_file, self.custodians or None)
         if sum(way is not None for way in ways) != 1:
             raise ValueError("set exactly one of unseal_key_file, passphrase_file and custodians")
+        refuse_same_names(self.vaults)
+        if self.ocsp_vault not in self.vault_kinds:
+            raise ValueError(f"ocsp_vault: there is no vault {self.ocsp_vault}")
         return self
+
+    @property
+    def vault_kinds(self) -> dict[str, VaultKind]:
+        """Every vault there is, the software vault first."""
+        return {SOFTWARE: VaultKind.SOFTWARE} | {
+            vault.name: VaultKind(vault.kind) for vault in self.vaults
+        }
 
     @property
     def unseal_socket(self) -> Path:
@@ -106,10 +124,6 @@ class Audit(_Section):
     origin: str = Field(description="Name of this log in its checkpoints.")
     key_id: str = "audit"
     checkpoint_every: Span = timedelta(seconds=1)
-
-
-class Publication(_Section):
-    directory: Path
 
 
 class Login(_Section):
@@ -221,6 +235,7 @@ _WORDS = {"extra_forbidden": "no such setting", "missing": "must be set"}
 _PATHS = {
     "database": ("url_file",),
     "signer": ("vault", "journal", "socket", "unseal_key_file", "passphrase_file"),
+    "vaults": ("module", "pin_file"),
     "tls": ("certificate", "key", "client_ca"),
     "audit": ("directory",),
     "publication": ("directory",),
@@ -244,11 +259,20 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
     login = document.setdefault("login", {})
     if isinstance(login, dict):
         login.setdefault("key_file", "secrets/sign-in.key")
+    published = document.get("publication")
+    if isinstance(published, dict):
+        for kind in ("s3", "ldap"):
+            tables = published.get(kind)
+            for table in tables if isinstance(tables, list) else []:
+                if isinstance(table, dict):
+                    files = ("secret_key_file", "bind_password_file", "ca_file")
+                    _absolute_paths(table, files, base)
     for section, keys in _PATHS.items():
         found = document.get(section)
         for table in found if isinstance(found, list) else [found]:
             if isinstance(table, dict):
                 _absolute_paths(table, keys, base)
+    move_to_signer(document)
     return document
 
 

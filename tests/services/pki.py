@@ -31,6 +31,7 @@ from chancery.domain.keys import CertificateOrder
 from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, ProfileVersion
 from chancery.domain.shipped import PROFILES
+from chancery.domain.vaults import SOFTWARE, VaultChoice, VaultKind
 from chancery.ports import KeyVault, Session
 from chancery.services.authority import AuthorityService
 from chancery.services.issuers import find, issuer_context
@@ -163,7 +164,7 @@ class House:
             secrets.token_bytes,
             self.status,
             http=HTTP,
-            vault_kind=self.vault_kind,
+            vaults=VaultChoice({SOFTWARE: VaultKind(self.vault_kind)}),
             lint=self.lint,
         )
         self.authorities.create_container(SYSTEM, "lab", None)

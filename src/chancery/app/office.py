@@ -20,8 +20,10 @@ from chancery.adapters.storage import SqlStore, open_store
 from chancery.app import backup
 from chancery.app.directories import directory_sources, provider_sources
 from chancery.app.portal import portal_policy, portal_service
+from chancery.app.publication import Publishing
 from chancery.app.signer_process import socket_path
 from chancery.app.work import Background, announcer, background
+from chancery.domain.vaults import VaultChoice
 from chancery.domain.weak_keys import debian_list
 from chancery.ports_sign_in import FactorTools
 from chancery.services.announced import AnnouncedStore
@@ -95,6 +97,7 @@ class Office:
     reconciliation: Reconciliation
     announcer: Announcer
     work: Background
+    publishing: Publishing
 
 
 @contextmanager
@@ -114,12 +117,13 @@ def open_office(settings: Settings) -> Iterator[Office]:
     registration = RegistrationService(
         store, catalogue, preparation, issuance, clock, entropy, admission
     )
+    public = DirectoryPublisher(settings.publication.directory)
     status = StatusService(
         store,
         vault,
         clock,
         entropy,
-        DirectoryPublisher(settings.publication.directory),
+        public,
         http=http,
         responder_profile=lambda: catalogue.profile("ocsp-signer"),
         lint=compile_lint,

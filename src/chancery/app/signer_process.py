@@ -12,6 +12,7 @@ from typing import Final
 from chancery.domain.errors import BadRequest, Unavailable
 from chancery.server.supervisor import Pulse
 from chancery.settings import Signer
+from chancery.settings_vaults import VaultSettings
 from chancery.signer import protocol
 
 _SUN_PATH: Final = 107
@@ -50,7 +51,14 @@ def signer_command(settings: Signer) -> list[str]:
         "--socket",
         str(socket_path(settings.socket)),
         *unseal,
+        *(part for vault in settings.vaults for part in ("--token", _token(vault))),
+        *(["--approved-mode"] if settings.approved_mode else []),
     ]
+
+
+def _token(vault: VaultSettings) -> str:
+    """As ``signer.pkcs11.vault.token_settings`` reads it: names and paths, no secret."""
+    return vault.model_dump_json(exclude={"kind"})
 
 
 def signer_pulse(settings: Signer) -> Pulse:

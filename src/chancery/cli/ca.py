@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -129,12 +129,19 @@ def renew(
     ] = None,
     new_key: Annotated[bool, Parameter(help="Make a new key, too.")] = False,
     key_algorithm: Annotated[str | None, Parameter(help="Kind of the new key.")] = None,
+    vault: Annotated[
+        str | None, Parameter(help="Vault of the new key; else that of the present one.")
+    ] = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Give an authority a new certificate from the same issuer."""
-    body = {"days": days, "path_length": path_length, "key_algorithm": key_algorithm}
+    body: dict[str, Any] = {
+        "days": days,
+        "path_length": path_length,
+        "key_algorithm": key_algorithm,
+    }
     with api.open() as server:
-        body |= {"new_key": new_key or None}
+        body |= {"new_key": new_key or None, "vault": vault}
         answer = server.post("authorities", name, "renew", body=output.given(body))
         waits = None if api.as_json else _waits(server, name, answer)
     output.show(answer, as_json=api.as_json, human=certificate_view.authority)

@@ -21,6 +21,9 @@ Level = Annotated[
 ]
 Silo = Annotated[str | None, Parameter(help="Label: which network it serves.")]
 Region = Annotated[str | None, Parameter(help="Label: where.")]
+Vault = Annotated[
+    str | None, Parameter(help="Vault that holds its key; else software: `chancery vault list`.")
+]
 Signature = Annotated[str | None, Parameter(help="How it signs: ecdsa-sha384, rsa-pss-sha256, ...")]
 CrlHours = Annotated[int | None, Parameter(help="Hours until a CRL lapses.")]
 CrlEvery = Annotated[int | None, Parameter(help="Hours between CRLs; at most half of that.")]
@@ -49,6 +52,7 @@ def create(
         str | None, Parameter(help="rsa-4096, ec-p384 (default), ed25519, ml-dsa-65, ...")
     ] = None,
     signature_algorithm: Signature = None,
+    vault: Vault = None,
     days: Annotated[
         int | None,
         Parameter(
@@ -84,6 +88,7 @@ def create(
         "external": external or None,
         "key_algorithm": key_algorithm,
         "signature_algorithm": signature_algorithm,
+        "vault": vault,
         "extensions": _given(extensions) or None,
     }
     with api.open() as server:
@@ -106,6 +111,13 @@ def import_(
     offline: Annotated[
         bool, Parameter(help="It never signs here: its key stays elsewhere.")
     ] = False,
+    vault: Vault = None,
+    token_label: Annotated[
+        str | None, Parameter(help="Its key is on the vault's token already, under this label.")
+    ] = None,
+    token_id: Annotated[
+        str | None, Parameter(help="And this id (hex), where several have the label.")
+    ] = None,
     signature_algorithm: Signature = None,
     security_level: Level = None,
     silo: Silo = None,
@@ -117,7 +129,8 @@ def import_(
     api: Connection = DEFAULT,
 ) -> None:
     """Take in an authority that exists elsewhere, with its key or as an offline one."""
-    _check_sources(certificate, key, pkcs12, passphrase_file, offline=offline)
+    on_token = token_label is not None
+    _check_sources(certificate, key, pkcs12, passphrase_file, offline=offline, on_token=on_token)
     body: dict[str, Any] = {
         field: files.public(path, _MAX_FILE)
         for field, path in {"certificate": certificate, "chain": chain}.items()
@@ -134,6 +147,9 @@ def import_(
         "name": name,
         "container": container,
         "offline": offline or None,
+        "vault": vault,
+        "token_label": token_label,
+        "token_id": token_id,
         "signature_algorithm": signature_algorithm,
     }
     with api.open() as server:
@@ -148,6 +164,7 @@ def _check_sources(
     passphrase_file: Path | None,
     *,
     offline: bool,
+    on_token: bool,
 ) -> None:
     """Refuse what contradicts itself: a key for an offline CA would be dropped in silence."""
 
@@ -162,9 +179,11 @@ def _check_sources(
         raise usage(
             "an offline CA keeps its key elsewhere", "--offline", "leave --offline or the key out"
         )
-    if not offline and key is None and pkcs12 is None:
+    if not offline and not on_token and key is None and pkcs12 is None:
         raise usage(
-            "no key is given", "--key", "give --key or --pkcs12; --offline if it never signs here"
+            "no key is given",
+            "--key",
+            "give --key, --pkcs12 or --token-label; --offline if it never signs here",
         )
     if passphrase_file is not None and pkcs12 is None:
         raise usage(

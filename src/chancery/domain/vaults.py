@@ -1,8 +1,11 @@
 """Vaults: where private keys are, and how those places are doing."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from chancery.domain.errors import BadRequest
 
 SOFTWARE: Final = "software"
 """The name of the vault that every instance has: keys wrapped under its master key."""
@@ -20,6 +23,42 @@ class VaultState(StrEnum):
     AWAY = "away"  # comes back by itself
     PIN_WANTED = "pin-wanted"  # somebody must type it
     PIN_REFUSED = "pin-refused"  # the token said no; it is not asked again with that PIN
+
+
+@dataclass(frozen=True, slots=True)
+class VaultChoice:
+    """The vaults that a new CA key can go to, by name."""
+
+    kinds: Mapping[str, VaultKind] = field(default_factory=lambda: {SOFTWARE: VaultKind.SOFTWARE})
+    approved_mode: bool = False
+
+    def kind(self, name: str) -> VaultKind:
+        """The kind of that vault.  Raises BadRequest for one that may not be chosen."""
+        kind = self.kinds.get(name)
+        if kind is None:
+            raise BadRequest(
+                f"no vault named {name[:64]!r}",
+                field="vault",
+                rule="vault.unknown",
+                remedy=f"one of: {', '.join(self.names)}",
+            )
+        if self.approved_mode and kind is VaultKind.SOFTWARE:
+            raise BadRequest(
+                "in approved mode the keys of CAs are on tokens only",
+                field="vault",
+                rule="approved.vault",
+                remedy=f"one of: {', '.join(self.names)}",
+            )
+        return kind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those that may be chosen."""
+        return tuple(
+            name
+            for name, kind in self.kinds.items()
+            if not (self.approved_mode and kind is VaultKind.SOFTWARE)
+        )
 
 
 @dataclass(frozen=True, slots=True)

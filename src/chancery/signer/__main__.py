@@ -42,6 +42,8 @@ def arguments() -> argparse.Namespace:
     unseal.add_argument("--unseal-file", type=Path, help="file of 32 octets that opens the vault")
     unseal.add_argument("--passphrase-file", type=Path, help="file with the vault's passphrase")
     unseal.add_argument("--unseal-socket", type=Path, help="Unix socket to take shares on")
+    parser.add_argument("--token", action="append", default=[], help="a PKCS#11 vault, in JSON")
+    parser.add_argument("--approved-mode", action="store_true", help="approved algorithms only")
     parser.add_argument("--peer-uid", type=int, default=os.geteuid(), help="who may connect")
     return parser.parse_args()
 
@@ -60,7 +62,11 @@ def main() -> int:
         # After a failed fsync only reading the file again helps: end, and be started again.
         journal = Journal(options.journal, lost=lambda: os.kill(os.getpid(), signal.SIGTERM))
         pair(vault, journal, options.vault)
+        for text in options.token:
+            _hold(vault, text)
         signer = Signer(vault, journal)
+        if options.approved_mode:
+            _approve(signer, vault)
         server = Server(signer, options.socket, uid=options.peer_uid, log=log)
     except (CAError, OSError) as error:
         rule = error.rule if isinstance(error, CAError) else "os"
@@ -95,6 +101,24 @@ def _vault(options: argparse.Namespace) -> Vault | None:
     if options.unseal_file:
         return open_vault(options.vault, KeyFile(options.unseal_file))
     return open_vault(options.vault, Passphrase(options.passphrase_file))
+
+
+def _hold(vault: Vault, text: str) -> None:
+    """Connect a token; one that is away or wants its PIN is waited for while we serve."""
+    # Imported here: an instance without tokens need not load what speaks to them.
+    from chancery.signer.pkcs11.vault import TokenHolder, token_settings  # noqa: PLC0415
+
+    # Threads that wait for a token want the interpreter back soon, not in 5 ms.
+    sys.setswitchinterval(0.001)
+    settings = token_settings(text)
+    vault.holders[settings.name] = TokenHolder(settings, vault.directory, vault, log=log)
+
+
+def _approve(signer: Signer, vault: Vault) -> None:
+    from chancery.signer.approved import ApprovedMode  # noqa: PLC0415 - as above
+
+    signer.desk.self_test = ApprovedMode(vault).test
+    signer.desk.approved_mode = True
 
 
 if __name__ == "__main__":

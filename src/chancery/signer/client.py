@@ -17,7 +17,8 @@ from chancery.domain.keys import (
     KeyPurpose,
     SignatureOnRecord,
 )
-from chancery.signer import protocol
+from chancery.domain.vaults import SOFTWARE
+from chancery.signer import protocol, vault_messages
 from chancery.signer.managed.messages import SLOW
 
 A = TypeVar("A", bound=protocol.Answer)
@@ -32,6 +33,8 @@ _SLOW: Final = (
     protocol.ImportKey,
     protocol.ExportPkcs12,
     protocol.SignCrl,
+    vault_messages.ProbeVault,
+    vault_messages.UnlockVault,
     *SLOW,
 )
 
@@ -59,15 +62,40 @@ class SignerClient:
         self._pid = os.getpid()
 
     def generate(
-        self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        algorithm: KeyAlgorithm,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
-        request = protocol.Generate(key_id, algorithm, purpose, ca_approvals)
+        request = protocol.Generate(key_id, algorithm, purpose, ca_approvals, vault)
         return self.ask(request, protocol.Described).info
 
     def import_key(
-        self, key_id: str, pkcs8: bytes, purpose: KeyPurpose, *, ca_approvals: int = 1
+        self,
+        key_id: str,
+        pkcs8: bytes,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+        vault: str = SOFTWARE,
     ) -> KeyInfo:
-        request = protocol.ImportKey(key_id, pkcs8, purpose, ca_approvals)
+        request = protocol.ImportKey(key_id, pkcs8, purpose, ca_approvals, vault)
+        return self.ask(request, protocol.Described).info
+
+    def adopt(
+        self,
+        key_id: str,
+        vault: str,
+        label: str,
+        object_id: str,
+        purpose: KeyPurpose,
+        *,
+        ca_approvals: int = 1,
+    ) -> KeyInfo:
+        request = vault_messages.AdoptKey(key_id, vault, label, object_id, purpose, ca_approvals)
         return self.ask(request, protocol.Described).info
 
     def key(self, key_id: str) -> KeyInfo:

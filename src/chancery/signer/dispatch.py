@@ -1,6 +1,7 @@
 """Which operation answers which request; mypy proves the table whole."""
 
 from chancery.signer import protocol as p
+from chancery.signer import vault_messages as v
 from chancery.signer.service import Signer
 
 
@@ -26,10 +27,14 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
             return p.Found(list(signer.signatures(key_id, serials).values()))
         case p.Describe(key_id):
             return p.Described(signer.key(key_id))
-        case p.Generate(key_id, algorithm, purpose, n):
-            return p.Described(signer.generate(key_id, algorithm, purpose, ca_approvals=n))
-        case p.ImportKey(key_id, pkcs8, purpose, n):
-            return p.Described(signer.import_key(key_id, pkcs8, purpose, ca_approvals=n))
+        case p.Generate(key_id, algorithm, purpose, n, vault):
+            return p.Described(
+                signer.generate(key_id, algorithm, purpose, ca_approvals=n, vault=vault)
+            )
+        case p.ImportKey(key_id, pkcs8, purpose, n, vault):
+            return p.Described(
+                signer.import_key(key_id, pkcs8, purpose, ca_approvals=n, vault=vault)
+            )
         case p.Bind(key_id, certificate, ekus, approvals):
             signer.bind(key_id, certificate, ekus, approvals=approvals)
             return p.Done()
@@ -40,5 +45,33 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
             return p.Done()
         case p.Alive():
             return p.Done()
+        case (
+            v.AskVaults()
+            | v.AskContents()
+            | v.ProbeVault()
+            | v.SelfTest()
+            | v.UnlockVault()
+            | v.AdoptKey()
+        ):
+            return _of_vaults(signer, request)
         case _:
             return signer.managed.perform(request)
+
+
+def _of_vaults(signer: Signer, request: v.VaultRequest) -> p.Answer:
+    match request:
+        case v.AskVaults():
+            return v.Standings(signer.desk.standings())
+        case v.AskContents(vault):
+            return v.Contents(signer.desk.contents(vault))
+        case v.ProbeVault(vault):
+            return v.Probed(signer.desk.probe(vault))
+        case v.SelfTest():
+            return v.Probed(signer.desk.self_test())
+        case v.UnlockVault(vault, pin):
+            signer.desk.unlock(vault, bytearray(pin))
+            return p.Done()
+        case v.AdoptKey(key_id, vault, label, object_id, purpose, n):
+            return p.Described(
+                signer.adopt(key_id, vault, label, object_id, purpose, ca_approvals=n)
+            )

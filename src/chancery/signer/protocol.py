@@ -21,8 +21,10 @@ from chancery.domain.keys import (
     KeyPurpose,
     SignatureOnRecord,
 )
+from chancery.domain.vaults import SOFTWARE
 from chancery.signer.managed.messages import ManagedAnswer, ManagedRequest
 from chancery.signer.message import Message
+from chancery.signer.vault_messages import VaultAnswer, VaultRequest
 
 MAX_FRAME: Final = 64 * 1024 * 1024
 """Octets of one frame: a CRL of some 1.4 million entries.
@@ -40,6 +42,7 @@ class Generate(Message, frozen=True):
     algorithm: KeyAlgorithm
     purpose: KeyPurpose
     ca_approvals: int
+    vault: str = SOFTWARE
 
 
 class ImportKey(Message, frozen=True):
@@ -47,6 +50,7 @@ class ImportKey(Message, frozen=True):
     pkcs8: bytes
     purpose: KeyPurpose
     ca_approvals: int
+    vault: str = SOFTWARE
 
 
 class Describe(Message, frozen=True):
@@ -178,8 +182,9 @@ Request = (
     | LookUp
     | Alive
     | ManagedRequest
+    | VaultRequest
 )
-Answer = Described | Signed | Batch | Found | Done | Failure | ManagedAnswer
+Answer = Described | Signed | Batch | Found | Done | Failure | ManagedAnswer | VaultAnswer
 
 _ERRORS: Final[dict[str, type[CAError]]] = {
     name: kind

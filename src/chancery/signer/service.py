@@ -23,6 +23,7 @@ from chancery.signer.keeper import KeyKeeper, refusal
 from chancery.signer.managed.keys import ManagedKeys
 from chancery.signer.status_ledger import StatusLedger
 from chancery.signer.vault import Vault, VaultKey
+from chancery.signer.vault_desk import VaultDesk
 
 MAX_LOGS: Final = 32
 """Audit keys that may sign: the journal repeats the last checkpoint of each in every segment."""
@@ -46,6 +47,7 @@ class Signer(KeyKeeper):
         self, vault: Vault, journal: Journal, *, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(vault, journal)
+        self.desk: Final = VaultDesk(vault)
         self.managed: Final = ManagedKeys(vault, journal, clock=now)
         self._now = now
         self._in_flight: set[int] = set()

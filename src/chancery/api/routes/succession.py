@@ -7,7 +7,7 @@ from fastapi import Response
 from pydantic import Field
 
 from chancery.api.bodies import RawBody, Using, object_of, schema_of
-from chancery.api.models import In, Out, Reason
+from chancery.api.models import In, Name, Out, Reason
 from chancery.api.routes.authorities import AuthorityOut, authority_out, door, pem_of
 from chancery.api.routing import Door, Who
 from chancery.api.submission import octets
@@ -38,6 +38,9 @@ class RenewAuthorityIn(In):
     new_key: bool = False
     key_algorithm: Annotated[KeyAlgorithm, Field(strict=False)] | None = Field(
         default=None, description="With a new key; else that of the present one."
+    )
+    vault: Name | None = Field(
+        default=None, description="Where a new key is made; else where the present one is."
     )
     days: Days | None = None
     path_length: PathLength | None = None
@@ -135,6 +138,7 @@ def renew_authority(
             name,
             new_key=body.new_key,
             key_algorithm=body.key_algorithm,
+            vault=body.vault,
             extensions=extensions,
         )
     )

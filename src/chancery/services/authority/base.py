@@ -1,6 +1,7 @@
 """What every operation on authorities needs: ownership, parents, keys, plans."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.authority import (
@@ -17,6 +18,7 @@ from chancery.domain.errors import (
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id
 from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.domain.vaults import VaultChoice
 from chancery.ports import Clock, Entropy, KeyVault, Session, Store
 from chancery.services.access import demand
 from chancery.services.authority import templates
@@ -56,8 +58,8 @@ class AuthorityBase:
         status: StatusService,
         *,
         http: str,
-        vault_kind: str,
         lint: Lint,
+        vaults: VaultChoice | None = None,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -65,7 +67,8 @@ class AuthorityBase:
         self._entropy = entropy
         self._status = status
         self._http = http
-        self._vault_kind = vault_kind
+        self.vaults: Final = vaults or VaultChoice()
+        """Where the key of an authority can be."""
         self._certification = Certification(store, vault, clock, entropy, lint)
 
     def _owned(self, session: Session, principal: Principal, container: str) -> None:
@@ -117,12 +120,19 @@ class AuthorityBase:
             issuer_context(parent, certificates, self._http),
         )
 
-    def _generate(self, authority: Authority, key: KeyAlgorithm | None = None) -> KeyInfo:
+    def vault_of(self, authority: Authority) -> str | None:
+        """The name of the vault that has its key; None where no key of it is here."""
+        return None if authority.key_id is None else self._vault.key(authority.key_id).vault
+
+    def _generate(
+        self, authority: Authority, vault: str, key: KeyAlgorithm | None = None
+    ) -> KeyInfo:
         return self._vault.generate(
             self._key_id(authority.name),
             key or authority.key_algorithm,
             KeyPurpose.AUTHORITY,
             ca_approvals=LEVELS[authority.security_level].ca_approvals,
+            vault=vault,
         )
 
     def _csr(self, authority: Authority, key: KeyInfo, path_length: int | None) -> bytes:

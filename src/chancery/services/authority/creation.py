@@ -81,7 +81,7 @@ class Creation(AuthorityBase):
                 raise AlreadyExists(f"authority {new.name!r} exists", field="name")
             parent = None if new.parent is None else self._parent(session, principal, new.parent)
         self._check(new.extensions, parent)
-        key = self._generate(authority)
+        key = self._generate(authority, new.vault)
         authority = replace(authority, key_id=key.key_id)
         if new.external:
             return self._await(principal, authority, key, new.extensions.path_length)
@@ -95,7 +95,7 @@ class Creation(AuthorityBase):
 
     def _described(self, new: NewAuthority) -> Authority:
         """The record to be, after every check that needs no look at the store."""
-        check_level(new.security_level, new.key_algorithm, self._vault_kind)
+        check_level(new.security_level, new.key_algorithm, self.vaults.kind(new.vault))
         check_schedule(new.crl_lifetime_s, new.crl_every_s)
         check_choices(new.crl_idp, new.crl_urls, offline=False)
         if new.external and new.parent is not None:

@@ -149,8 +149,8 @@ class Foreign(AuthorityBase):
             check_new_key(session, new.name, decoded)
         algorithm = key_algorithm_of(decoded)
         key_id = None
-        if pkcs8 is not None:
-            check_level(new.security_level, algorithm, self._vault_kind)
+        if not new.offline:
+            check_level(new.security_level, algorithm, self.vaults.kind(new.vault))
             key_id = self._imported_key(new, pkcs8, decoded)
         authority = Authority(
             name=new.name,
@@ -180,17 +180,28 @@ class Foreign(AuthorityBase):
         with self._store.read() as session:
             return find(session, new.name)
 
-    def _imported_key(self, new: ImportedAuthority, pkcs8: bytes, decoded: CaCertificate) -> str:
+    def _imported_key(
+        self, new: ImportedAuthority, pkcs8: bytes | None, decoded: CaCertificate
+    ) -> str:
         approvals = LEVELS[new.security_level].ca_approvals
-        if spki_of(pkcs8) != decoded.spki:
-            raise BadKey(
-                "the key does not belong to the certificate",
-                field="key",
-                rule="import.key",
-                remedy="import the pair that belongs together",
+        key_id = self._key_id(new.name)
+        if pkcs8 is None:
+            assert new.token_label is not None
+            found = self._vault.adopt(
+                key_id,
+                new.vault,
+                new.token_label,
+                new.token_id,
+                KeyPurpose.AUTHORITY,
+                ca_approvals=approvals,
             )
+            if found.spki != decoded.spki:
+                raise _foreign_key("token_label")
+            return key_id
+        if spki_of(pkcs8) != decoded.spki:
+            raise _foreign_key("key")
         return self._vault.import_key(
-            self._key_id(new.name), pkcs8, KeyPurpose.AUTHORITY, ca_approvals=approvals
+            key_id, pkcs8, KeyPurpose.AUTHORITY, ca_approvals=approvals, vault=new.vault
         ).key_id
 
     def _installed(
@@ -236,6 +247,15 @@ class Foreign(AuthorityBase):
             # First: whoever sees the authority active may ask its key for a CRL at once.
             self._vault.bind(key_id, decoded.der)
         self._store.write(unit)
+
+
+def _foreign_key(field: str) -> BadKey:
+    return BadKey(
+        "the key does not belong to the certificate",
+        field=field,
+        rule="import.key",
+        remedy="import the pair that belongs together",
+    )
 
 
 def _lowest(given: Sequence[CaCertificate]) -> CaCertificate:

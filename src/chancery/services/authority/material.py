@@ -22,6 +22,13 @@ _MAX_KEY = 64 * 1024
 def contents(new: ImportedAuthority) -> tuple[bytes | None, list[bytes]]:
     """(unencrypted PKCS#8 or None, certificates in any order)."""
     _check_sources(new)
+    if new.token_label is not None and (new.key is not None or new.pkcs12 is not None):
+        raise BadRequest(
+            "the key comes from the token, or from a file: not both",
+            field="token_label",
+            rule="import.one-source",
+            remedy="leave the file out, or the label",
+        )
     ders = read_certificates(new.chain) if new.chain else []
     if new.pkcs12 is not None:
         if new.key is not None or new.certificate is not None:
@@ -47,7 +54,7 @@ def spki_of(pkcs8: bytes) -> bytes:
 
 def _check_sources(new: ImportedAuthority) -> None:
     """A key that is given is used, and its absence is meant: neither happens in silence."""
-    given = new.key is not None or new.pkcs12 is not None
+    given = new.key is not None or new.pkcs12 is not None or new.token_label is not None
     if new.offline and given:
         raise BadRequest(
             "an offline authority's key does not come here",

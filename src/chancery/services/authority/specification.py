@@ -13,6 +13,7 @@ from chancery.domain.algorithms import (
 from chancery.domain.authority import CRL_URLS, LEVELS, CrlIdp, SecurityLevel
 from chancery.domain.errors import BadKey, BadRequest
 from chancery.domain.profile import CertificatePolicy, NameConstraints
+from chancery.domain.vaults import SOFTWARE
 
 _CURVE_BITS = {
     KeyAlgorithm.EC_P256: 256,
@@ -57,7 +58,8 @@ class NewAuthority:
 
     With *parent* its certificate is signed by that authority; with *external*
     its CSR waits for somebody else's signature; with neither it is a root.
-    *signature_algorithm* None: the key algorithm's default.
+    *signature_algorithm* None: the key algorithm's default.  *vault* names
+    where its key is made.
     """
 
     name: str
@@ -75,6 +77,7 @@ class NewAuthority:
     crl_every_s: int = 86_400
     crl_idp: CrlIdp = CrlIdp.NONE
     crl_urls: tuple[str, ...] = CRL_URLS
+    vault: str = SOFTWARE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,9 @@ class ImportedAuthority:
 
     *certificate* and *chain* (above it, any order) are PEM, DER or PKCS#7.
     The key comes as PKCS#8 in *key* or as PKCS#12 in *pkcs12*, with its
-    *passphrase* if it has one.  An *offline* authority brings none, and never
+    *passphrase* if it has one, and goes into *vault*; or it is on the token of
+    that vault already, labelled *token_label*, with *token_id* (hex) where the
+    label alone will not do.  An *offline* authority brings none, and never
     signs here.
     """
 
@@ -103,6 +108,9 @@ class ImportedAuthority:
     crl_every_s: int = 86_400
     crl_idp: CrlIdp = CrlIdp.NONE
     crl_urls: tuple[str, ...] = CRL_URLS
+    vault: str = SOFTWARE
+    token_label: str | None = None
+    token_id: str = ""
 
 
 def signature_for(key: KeyAlgorithm, wanted: SignatureAlgorithm | None) -> SignatureAlgorithm:

@@ -53,13 +53,14 @@ class Succession(AuthorityBase):
         *,
         new_key: bool = False,
         key_algorithm: KeyAlgorithm | None = None,
+        vault: str | None = None,
         extensions: Extensions | None = None,
     ) -> Authority:
         """Give an authority a new certificate, from the same issuer as before.
 
         What *extensions* leave open stays as its certificate had it, though
-        never longer than the issuer.  *key_algorithm* takes effect with
-        *new_key*.  An authority certified elsewhere gets a new CSR, and keeps
+        never longer than the issuer.  *key_algorithm* and *vault* take effect
+        with *new_key*; else both stay.  An authority certified elsewhere gets a new CSR, and keeps
         signing until ``upload_certificate``.
         """
         authority = self._managed(principal, name)
@@ -86,8 +87,9 @@ class Succession(AuthorityBase):
                 parent = self._parent(session, principal, authority.parent)
         self._check(wanted, parent)
         if new_key:
-            authority = self._rekeyed(authority, key_algorithm)
-            key = self._generate(authority)
+            where = vault or self._vault.key(key_id).vault
+            authority = self._rekeyed(authority, key_algorithm, where)
+            key = self._generate(authority, where)
         else:
             key = self._vault.key(key_id)
         if external:
@@ -98,10 +100,13 @@ class Succession(AuthorityBase):
             self._status.activated(principal, name)
         return self._fresh(name)
 
-    def _rekeyed(self, authority: Authority, algorithm: KeyAlgorithm | None) -> Authority:
+    def _rekeyed(
+        self, authority: Authority, algorithm: KeyAlgorithm | None, vault: str
+    ) -> Authority:
+        wanted = algorithm or authority.key_algorithm
+        check_level(authority.security_level, wanted, self.vaults.kind(vault))
         if algorithm is None or algorithm is authority.key_algorithm:
             return authority
-        check_level(authority.security_level, algorithm, self._vault_kind)
         return replace(
             authority, key_algorithm=algorithm, signature_algorithm=signature_for(algorithm, None)
         )

@@ -49,6 +49,17 @@ class Pkcs11Settings:
     verify: bool = True
 
 
+def token_settings(text: str) -> Pkcs11Settings:
+    """Read what ``app.signer_process`` writes: a JSON object of the fields."""
+    fields = json.loads(text)
+    pin_file = fields.pop("pin_file", None)
+    return Pkcs11Settings(
+        module=Path(fields.pop("module")),
+        pin_file=None if pin_file is None else Path(pin_file),
+        **fields,
+    )
+
+
 @dataclass(slots=True)
 class _Counts:
     signatures: int = 0
