@@ -14,4 +14,5 @@ class ServeRole(StrEnum):
     WEB = "web"  # the doors: OCSP, CRLs, API, console, portal
     SIGNER = "signer"  # the keys
     JOBS = "jobs"  # the schedule
+    VA = "va"  # a validation authority that stands alone: it has a va.toml
     RA = "ra"  # a registration authority on a host of its own: it has an ra.toml

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
-from chancery import settings_gateway
+from chancery import settings_gateway, settings_va
 from chancery.app.roles import ServeRole
 from chancery.app.signer_process import signer_command, signer_pulse, socket_path
 from chancery.domain.errors import Unavailable
@@ -36,6 +36,8 @@ def supervise(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
     """
     if role is ServeRole.RA:
         _supervise_ra(config)
+    if role is ServeRole.VA:
+        _supervise_va(config)
     settings = load(config)
     children: list[Child] = []
     sockets: list[tuple[socket.socket, ...]] = []
@@ -80,6 +82,26 @@ def _supervise_ra(config: Path) -> NoReturn:
     fds = tuple(one.fileno() for one in sockets)
     command = (sys.executable, "-m", "chancery.app.relay_process", path, *map(str, fds))
     _become([Child("ra", command, fds=fds)])
+
+
+def _supervise_va(config: Path) -> NoReturn:
+    """Its own signer, and workers that answer OCSP alone."""
+    host = settings_va.load(config)
+    path = str(config.resolve())
+    places = [(host.listen.host, host.listen.http_port)]
+    sockets = _opened(places, host.listen.workers, "va.toml")
+    os.chdir(config.resolve().parent)
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics(host.signer.socket.parent))
+    children = [
+        Child("signer", tuple(signer_command(host.signer)), pulse=signer_pulse(host.signer))
+    ]
+    for number, (one,) in enumerate(sockets, start=1):
+        one.set_inheritable(True)
+        name, fd = f"va-{number}", one.fileno()
+        command = (sys.executable, "-m", "chancery.app.va_process", path, str(fd), name)
+        children.append(Child(name, command, fds=(fd,), alongside=number > 1))
+    _become(children)
 
 
 def _open(listen: Listen) -> list[tuple[socket.socket, ...]]:

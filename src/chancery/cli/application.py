@@ -33,6 +33,8 @@ GROUPS: Final = (
     ("revocation", "revocation", "Revocation by who holds the key or the code.", _RECORD),
     ("portal", "portal", "What is open to people without an account.", _RECORD),
     ("filter", "filter", "Searches that you keep for lists.", _RECORD),
+    ("va", "va", "A validation authority that stands alone.", _SERVER),
+    ("status", "status", "Certificate status for others to take along.", _SERVER),
     ("crl", "crl", "Certificate revocation lists.", _RECORD),
     ("operation", "operation", "Many at once: followed, cancelled.", _RECORD),
     ("figures", "figures", "What there is to do, and what happened each day.", _RECORD),

@@ -56,7 +56,8 @@ def quickstart(
 
 _ROLE = """What to run: all of it, or one role whose processes may stand alone.
 web: OCSP, CRLs, API and pages; signer: the keys; jobs: the schedule;
-ra: a registration authority on a host of its own, with an ra.toml."""
+ra: a registration authority on a host of its own, with an ra.toml;
+va: a validation authority that stands alone, with a va.toml."""
 
 
 def serve(

@@ -7,13 +7,14 @@ look at nothing else.  Failures that the format has a word for are unsigned.
 import logging
 from email.utils import formatdate
 from hashlib import sha1
+from typing import Protocol
 
 from chancery.domain import errors
 from chancery.domain.errors import CAError
 from chancery.ports import Clock
 from chancery.protocols.ocsp.paths import decode, split
 from chancery.services.issuers import split_label
-from chancery.services.status import Answer, StatusService
+from chancery.services.status import Answer
 from chancery.wire.ocsp import Failure, failure
 
 _log = logging.getLogger(__name__)
@@ -34,6 +35,12 @@ FAILURES: tuple[tuple[type[CAError], Failure], ...] = (
 """CAError -> OCSPResponseStatus.  The only place that knows both."""
 
 
+class AnswersStatus(Protocol):
+    """What the handler stands on: ``services.status.StatusService``, or a validation authority."""
+
+    def ocsp(self, name: str, request: bytes) -> Answer: ...
+
+
 class OcspHandler:
     """Answers ``/ocsp/{ca}`` (POST) and ``/ocsp/{ca}/{base64}`` (GET); without CA, for any.
 
@@ -41,7 +48,7 @@ class OcspHandler:
     seen through it no later than that.
     """
 
-    def __init__(self, status: StatusService, clock: Clock, *, max_age_s: int = 300) -> None:
+    def __init__(self, status: AnswersStatus, clock: Clock, *, max_age_s: int = 300) -> None:
         self._status = status
         self._clock = clock
         self._max_age_s = max_age_s
