@@ -42,6 +42,7 @@ from chancery.api.routes import (
     sign_in,
     succession,
     users,
+    vaults,
     work,
 )
 from chancery.api.routing import Access, Door
@@ -90,6 +91,8 @@ DOORS: Final = (
     backups.door,
     work.jobs,
     work.figures,
+    vaults.door,
+    vaults.signer,
 )
 
 

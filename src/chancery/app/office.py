@@ -18,9 +18,10 @@ from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore, open_store
 from chancery.app import backup
+from chancery.app.custody import seal_seen
 from chancery.app.directories import directory_sources, provider_sources
 from chancery.app.portal import portal_policy, portal_service
-from chancery.app.publication import Publishing
+from chancery.app.publication import Publishing, publishing
 from chancery.app.signer_process import socket_path
 from chancery.app.work import Background, announcer, background
 from chancery.domain.vaults import VaultChoice
@@ -33,6 +34,7 @@ from chancery.services.authority import AuthorityService
 from chancery.services.backup import BackupMaking, BackupService
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import CertificateService
+from chancery.services.custody import BundleService, CustodyService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.estate import EstateService
@@ -55,9 +57,11 @@ from chancery.services.review import ReviewService
 from chancery.services.sample import ProfileLint
 from chancery.services.saved_filters import SavedFilterService
 from chancery.services.status import StatusService
+from chancery.services.vaults import VaultService
 from chancery.settings import Settings
 from chancery.signer.client import SignerClient
 from chancery.signer.managed.client import ManagedClient
+from chancery.signer.vaults_client import VaultsClient
 from chancery.wire.lint import compile_lint
 
 
@@ -74,6 +78,8 @@ class Office:
     identity: IdentityService
     attention: AttentionService
     backups: BackupService
+    custody: CustodyService
+    bundles: BundleService
     backup_making: BackupMaking
     audit: AuditService
     audit_files: DirectoryPublisher
@@ -93,6 +99,7 @@ class Office:
     delivery: DeliveryService
     key_disposal: KeyDisposal
     keys: KeyService
+    vaults: VaultService
     portal: PortalService
     reconciliation: Reconciliation
     announcer: Announcer
@@ -137,6 +144,16 @@ def open_office(settings: Settings) -> Iterator[Office]:
     backups = BackupService(store, medium, backup_plan, clock, entropy)
     making = BackupMaking(store, medium, audit, backup_plan, clock, entropy)
     decisions = DecisionService(store, vault, catalogue, issuance, clock, telling)
+    authorities = AuthorityService(
+        AnnouncedStore(store, changes),
+        vault,
+        clock,
+        entropy,
+        status,
+        http=http,
+        vaults=VaultChoice(settings.signer.vault_kinds, settings.signer.approved_mode),
+        lint=compile_lint,
+    )
     office = Office(
         settings=settings,
         clock=clock,
@@ -160,15 +177,10 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ras=RaService(store, catalogue, clock),
         policy=PolicyDesk.open(store, linter, http=http),
         status=status,
-        authorities=AuthorityService(
-            AnnouncedStore(store, changes),
-            vault,
-            clock,
-            entropy,
-            status,
-            http=http,
-            vaults=VaultChoice(settings.signer.vault_kinds, settings.signer.approved_mode),
-            lint=compile_lint,
+        authorities=authorities,
+        custody=CustodyService(store, clock, lambda: seal_seen(settings)),
+        bundles=BundleService(
+            store, authorities, status, audit, clock, entropy, origin=settings.audit.origin
         ),
         certificates=CertificateService(store, clock),
         registration=registration,
@@ -181,12 +193,14 @@ def open_office(settings: Settings) -> Iterator[Office]:
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
         keys=KeyService(store, ManagedClient(vault.ask), clock, entropy),
+        vaults=VaultService(store, vault, VaultsClient(vault.ask), clock),
         portal=portal_service(
             store, catalogue, preparation, admission, clock, entropy, telling, http=http
         ),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,
         work=background(settings, store, clock, telling, decisions, making),
+        publishing=publishing(settings, store, clock, public, telling),
     )
     issuance.start()
     try:

@@ -30,6 +30,7 @@ from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
 from chancery.server.status import status_apps
 from chancery.server.tls import TlsContexts
+from chancery.services.gauges import Family
 from chancery.services.roster import Services
 from chancery.settings import load
 from chancery.web import create_web
@@ -80,7 +81,7 @@ def _settle(office: Office, *, joined: bool) -> None:
 def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     listen, tls = office.settings.listen, office.settings.tls
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
-    metrics, memo = Metrics(record=office.work.gauges.read), FileMemo()
+    metrics, memo = Metrics(record=lambda: _gauges(office)), FileMemo()
     app = admitting_gateways(office, application(office, metrics, memo))
     sys.setswitchinterval(_SWITCH_S)
     gc.set_threshold(20_000, 20, 50)  # a request leaves hundreds of objects and hardly a cycle
@@ -102,7 +103,7 @@ def application(
     office: Office, metrics: Metrics | None = None, memo: FileMemo | None = None
 ) -> Dispatcher:
     """Everything this machine answers, by the first segment of the path."""
-    metrics = metrics or Metrics(record=office.work.gauges.read)
+    metrics = metrics or Metrics(record=lambda: _gauges(office))
     services = roster(office)
     api = create_api(services)
     everywhere: dict[str, ASGIApp] = {
@@ -114,6 +115,10 @@ def application(
         "metrics": metrics,
     }
     return Dispatcher(everywhere, {"api": api}, metrics, rest=create_web(services))
+
+
+def _gauges(office: Office) -> list[Family]:
+    return [*office.work.gauges.read(), *office.vaults.families()]
 
 
 def roster(office: Office) -> Services:
@@ -132,6 +137,7 @@ def roster(office: Office) -> Services:
         certificates=office.certificates,
         authorities=office.authorities,
         status=office.status,
+        publication=office.publishing.service,
         profiles=office.profiles,
         ras=office.ras,
         policy=office.policy,
@@ -139,9 +145,12 @@ def roster(office: Office) -> Services:
         audit_files=office.audit_files,
         attention=office.attention,
         backups=office.backups,
+        custody=office.custody,
+        bundles=office.bundles,
         figures=office.work.figures,
         jobs=office.work.jobs,
         keys=office.keys,
+        vaults=office.vaults,
         notifications=office.work.notifications,
         operations=office.work.operations,
         store=office.store,
@@ -154,6 +163,7 @@ def checks(office: Office) -> dict[str, Check]:
     jobs = Presence(presence_file(office.settings))
     return {
         "signer": lambda: _signer(office),
+        "vaults": office.vaults.wrong,
         "record": lambda: _record(office),
         "crl": lambda: _crls(office),
         "audit": lambda: _audit(office),

@@ -40,6 +40,7 @@ GROUPS: Final = (
     ("figures", "figures", "What there is to do, and what happened each day.", _RECORD),
     ("audit", "audit", "Read the audit log, and check that nobody has changed it.", _RECORD),
     ("ca", "ca", "Certification authorities and their certificates.", _OFFICE),
+    ("vault", "vault", "Vaults: where keys are, and whether these places work.", _OFFICE),
     ("container", "container", "Trees of authorities with one owner.", _OFFICE),
     ("profile", "profile", "Certificate profiles: what a certificate may say.", _OFFICE),
     ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),

@@ -8,6 +8,7 @@ from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
 from chancery.services.backup import BackupService
 from chancery.services.certificates import CertificateService
+from chancery.services.custody import BundleService, CustodyService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
 from chancery.services.estate import EstateService
@@ -27,6 +28,8 @@ from chancery.services.request_changes import RequestChangeService
 from chancery.services.review import ReviewService
 from chancery.services.saved_filters import SavedFilterService
 from chancery.services.status import StatusService
+from chancery.services.status.publication import PublicationService
+from chancery.services.vaults import VaultService
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Services:
     certificates: CertificateService
     authorities: AuthorityService
     status: StatusService
+    publication: PublicationService
     profiles: ProfileService
     ras: RaService
     policy: PolicyDesk
@@ -58,10 +62,13 @@ class Services:
     audit_files: Publisher
     attention: AttentionService
     backups: BackupService
+    custody: CustodyService
+    bundles: BundleService
     figures: FigureService
     jobs: JobService
     keys: KeyService
     notifications: NotificationService
     operations: OperationService
+    vaults: VaultService
     store: Store
     clock: Clock

@@ -5,17 +5,19 @@ from typing import Final
 TONES: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("valid", "active", "issued", "approved", "good", "ok", "success", "done", "sent",
-         "completed", "enabled", "open", "present", "ready", "verified", "imported", "updated"),
+         "completed", "enabled", "open", "present", "ready", "verified", "imported", "updated",
+         "up"),
         "good",
     ),
     **dict.fromkeys(
         ("pending", "waiting", "held", "hold", "on-hold", "expiring", "warning", "late", "retrying",
-         "locked", "partial", "uncertain", "queued", "generated", "signing", "update"),
+         "locked", "partial", "uncertain", "queued", "generated", "signing", "update",
+         "pin-wanted"),
         "warn",
     ),
     **dict.fromkeys(
         ("revoked", "denied", "failed", "failure", "error", "blocked", "rejected", "danger",
-         "compromised", "dead", "lost", "problem"),
+         "compromised", "dead", "lost", "problem", "away", "pin-refused"),
         "bad",
     ),
     **dict.fromkeys(("running", "info", "new", "draft", "notice", "joint", "leased"), "info"),

@@ -122,7 +122,9 @@ class AuthorityBase:
 
     def vault_of(self, authority: Authority) -> str | None:
         """The name of the vault that has its key; None where no key of it is here."""
-        return None if authority.key_id is None else self._vault.key(authority.key_id).vault
+        if authority.key_id is None or authority.offline:
+            return None
+        return self._vault.key(authority.key_id).vault
 
     def _generate(
         self, authority: Authority, vault: str, key: KeyAlgorithm | None = None

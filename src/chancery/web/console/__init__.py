@@ -39,6 +39,7 @@ from chancery.web.console import (
     sign_in,
     sign_in_provider,
     step_up,
+    vaults,
 )
 from chancery.web.pages import Pages
 
@@ -55,6 +56,7 @@ PAGES: Final[tuple[Pages, ...]] = (
     certificate.pages,
     revocations.pages,
     imports.pages,
+    vaults.pages,
     sign_in.pages,
     sign_in_provider.pages,
     second_factor.pages,

@@ -67,6 +67,7 @@ def one(visit: Visit) -> Response:
         else [],
         expired=current is not None and current.not_after <= visit.now,
         signs=authority.key_id is not None and not authority.offline,
+        vault=visit.services.authorities.vault_of(authority),
     )
 
 

@@ -8,6 +8,7 @@ from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.authority import CRL_URLS, LEVELS, CrlIdp, SecurityLevel
 from chancery.domain.errors import BadRequest
 from chancery.domain.profile import NameConstraints
+from chancery.domain.vaults import SOFTWARE
 from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
 from chancery.web.console.authorities import MANAGE, READ, crl_choices
 from chancery.web.fields import Form
@@ -92,6 +93,8 @@ def take_in(visit: Visit) -> Response:
         pkcs12=_octets(form, "pkcs12"),
         passphrase=form.raw("passphrase") or None,
         offline=form.flag("offline"),
+        token_label=form.text("token_label") or None,
+        token_id=form.text("token_id"),
         **_common(form),
         **crl_choices(form),
     )
@@ -162,6 +165,7 @@ def _choices(visit: Visit) -> dict[str, Any]:
         "keys": [one.value for one in KeyAlgorithm],
         "signatures": [one.value for one in SignatureAlgorithm],
         "levels": [(level.value, _words(level)) for level in LEVELS],
+        "vaults": visit.services.authorities.vaults.names,
         "idps": [one.value for one in CrlIdp],
         "crl_urls": "\n".join(CRL_URLS),
     }
@@ -182,6 +186,7 @@ def _common(form: Form) -> dict[str, Any]:
         "signature_algorithm": _one_of(SignatureAlgorithm, form, "signature_algorithm")
         if signature
         else None,
+        "vault": form.text("vault") or SOFTWARE,
         "silo": form.text("silo"),
         "region": form.text("region"),
     }

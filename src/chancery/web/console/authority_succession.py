@@ -21,6 +21,7 @@ def asked_to_renew(visit: Visit) -> Response:
         "console/authorities/renew.html",
         authority=authority,
         keys=[one.value for one in KeyAlgorithm],
+        vaults=visit.services.authorities.vaults.names,
     )
 
 
@@ -35,6 +36,7 @@ def renew(visit: Visit) -> Response:
         name,
         new_key=form.flag("new_key"),
         key_algorithm=KeyAlgorithm(algorithm) if algorithm in list(KeyAlgorithm) else None,
+        vault=form.text("vault") or None,
         extensions=wanted if wanted.days or wanted.path_length is not None else None,
     )
     if after.csr is not None:
