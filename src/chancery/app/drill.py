@@ -1,8 +1,10 @@
 """``chancery backup drill`` and ``verify``: is a backup worth anything?"""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +18,8 @@ from chancery.app.office import Office, open_office
 from chancery.app.restore import brief_socket, proven
 from chancery.app.scratch import Keys
 from chancery.app.signer_process import running_signer
-from chancery.domain.errors import CAError
-from chancery.settings import load
+from chancery.domain.errors import BadRequest, CAError
+from chancery.settings import Settings, load
 
 _AT_ONCE: Final = 1000
 _TOLD: Final = 20
@@ -55,39 +57,64 @@ def verify(file: Path, keys: Keys) -> dict[str, Any]:
 def drill(file: Path, config: Path, keys: Keys) -> dict[str, Any]:
     """Restore to a scratch instance, replay its log, start its signer, compare with the live one.
 
-    Nothing is signed there, and it is removed at the end.  What does not fit
-    is a finding; only what keeps the drill from being held is raised.
+    Nothing is signed there, and it is removed at the end.  Whatever is wrong
+    is a finding: a PIN that nobody knows any more is what drills are for.
     """
     began = time.monotonic()
     live = load(config)
+    report = _Report(*_named(file))
+    try:
+        _held(file, config, live, keys, report)
+    except CAError as error:
+        report.findings.append(str(error))
+    return {
+        "sequence": report.sequence,
+        "sha256": report.sha256,
+        "certificates": report.certificates,
+        "records": report.records,
+        "findings": [finding[:1000] for finding in report.findings[:50]],
+        "took_ms": int((time.monotonic() - began) * 1000),
+    }
+
+
+@dataclass(slots=True)
+class _Report:
+    sequence: int
+    sha256: str
+    certificates: int = 0
+    records: int = 0
+    findings: list[str] = field(default_factory=list)
+
+
+def _named(file: Path) -> tuple[int, str]:
+    """Number and SHA-256 of a backup that may be none: of its file, as it lies there."""
+    try:
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise BadRequest(f"cannot read {file}: {error.strerror}", field="backup") from error
+    try:
+        return reading.claimed(file).sequence, digest
+    except CAError:
+        return 0, digest
+
+
+def _held(file: Path, config: Path, live: Settings, keys: Keys, report: _Report) -> None:
     found = scratch.trusted(file, keys)
     secret = scratch.source_secret(keys, found.manifest)
     device = scratch.opened(found, keys)
-    findings: list[str] = []
-    certificates = records = 0
     with ExitStack() as stack:
         folder = stack.enter_context(scratch.workshop(config.resolve().parent / "drill"))
-        try:
-            settings = scratch.unpack(found, device.identity, secret, folder, None)
-            here = stack.enter_context(brief_socket(settings))
-            stack.enter_context(running_signer(here.signer))
-            office = stack.enter_context(open_office(here))
-            records = proven(office, found)
-            findings += _keys_missing(office)
-            with adjusting(live.database.url) as ours, adjusting(settings.database.url) as theirs:
-                certificates, differences = _compared(ours, theirs)
-                findings += differences
-                findings += _log_differs(ours, theirs, records)
-        except CAError as error:
-            findings.append(f"{error}")
-    return {
-        "sequence": found.manifest.sequence,
-        "sha256": found.manifest.sha256,
-        "certificates": certificates,
-        "records": records,
-        "findings": [finding[:1000] for finding in findings[:50]],
-        "took_ms": int((time.monotonic() - began) * 1000),
-    }
+        settings = scratch.unpack(found, device.identity, secret, folder, None)
+        here = stack.enter_context(brief_socket(settings))
+        stack.enter_context(running_signer(here.signer))
+        office = stack.enter_context(open_office(here))
+        report.records = proven(office, found)
+        report.findings += _keys_missing(office)
+        ours = stack.enter_context(adjusting(live.database.url))
+        theirs = stack.enter_context(adjusting(settings.database.url))
+        report.certificates, differences = _compared(ours, theirs)
+        report.findings += [*differences, *_log_differs(ours, theirs, report.records)]
 
 
 def _keys_missing(office: Office) -> Iterator[str]:

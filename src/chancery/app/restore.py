@@ -7,6 +7,7 @@ CRL numbers jump over all that can have been used since; and the journal,
 which is younger than the record, says which serials are taken.
 """
 
+import getpass
 import json
 import re
 import secrets
@@ -20,6 +21,8 @@ from typing import Any, Final
 from sqlalchemy import text
 
 from chancery.adapters.backup.device import Opened
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.storage import open_store
 from chancery.adapters.storage.dump import adjusting, discard, is_empty
 from chancery.app import scratch
 from chancery.app.instance_files import Layout, write_private, write_public
@@ -27,8 +30,8 @@ from chancery.app.office import Office, open_office
 from chancery.app.scratch import CONFIG, Keys, Trusted
 from chancery.app.signer_process import running_signer
 from chancery.domain.algorithms import KeyAlgorithm
-from chancery.domain.audit import leaf_hash
-from chancery.domain.errors import AlreadyExists, BadRequest
+from chancery.domain.audit import Outcome, leaf_hash
+from chancery.domain.errors import AlreadyExists, BadRequest, CAError
 from chancery.domain.identity import SYSTEM
 from chancery.domain.keys import KeyPurpose
 from chancery.domain.merkle import Frontier
@@ -68,6 +71,7 @@ def restore(
     """
     target = directory.resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        _tell_live(target, file)
         raise AlreadyExists(
             f"{directory} is in use",
             field="directory",
@@ -100,6 +104,27 @@ def restore(
             target.rmdir()
         folder.rename(target)
     return facts | {"directory": str(target), "config": str(target / CONFIG)}
+
+
+def _tell_live(target: Path, file: Path) -> None:
+    """Where an instance lives there already, its log says that somebody tried."""
+    try:
+        settings = load(target / CONFIG)
+        store = open_store(settings.database.url, clock=SystemClock())
+    except CAError:
+        return
+    told = event(
+        SYSTEM,
+        "backup.restore-refused",
+        file.name,
+        Outcome.FAILURE,
+        account=getpass.getuser(),
+        rule="directory.empty",
+    )
+    try:
+        store.write(lambda session: session.audit.append([told], time.time_ns() // 1_000_000))
+    finally:
+        store.close()
 
 
 @contextmanager

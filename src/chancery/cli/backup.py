@@ -60,7 +60,7 @@ def create(
         return
     with api.open() as server:
         made = _made(server, order["id"], api.timeout)
-    output.show(made, as_json=api.as_json)
+    output.show(made, as_json=api.as_json, human=_checked)
 
 
 @app.command
@@ -101,7 +101,7 @@ def show(
     """Show one backup."""
     with api.open() as server:
         found = server.get("backups", backup)
-    output.show(found, as_json=api.as_json)
+    output.show(found, as_json=api.as_json, human=_checked)
 
 
 @app.command
@@ -140,7 +140,7 @@ def verify(
         found = check(file, keys)
     except BadRequest as error:
         raise _unverified(error) from error
-    output.show(found, as_json=as_json)
+    output.show(found, as_json=as_json, human=_checked)
 
 
 @app.command
@@ -193,8 +193,22 @@ def drill(
     report = hold(file, config, keys)
     with api.open() as server:
         recorded = server.post("backups", "drills", body=report)
-    output.show(recorded, as_json=api.as_json)
+    output.show(recorded, as_json=api.as_json, human=_recorded)
     return UNVERIFIED if report["findings"] else 0
+
+
+def _checked(found: dict[str, Any]) -> None:
+    """A backup as people want to see it: how many rows, not of which tables."""
+    tables = {name: rows for name, rows in found["tables"].items() if rows}
+    rows = f"{sum(tables.values())} in {len(tables)} tables"
+    output.record(found | {"tables": rows})
+
+
+def _recorded(drill: dict[str, Any]) -> None:
+    took = drill["took_ms"] / 1000
+    output.record(
+        {key: value for key, value in drill.items() if key != "took_ms"} | {"took": f"{took:.1f} s"}
+    )
 
 
 def _seconds(text: str | None) -> int | None:

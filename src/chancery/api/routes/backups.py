@@ -83,7 +83,7 @@ class BackupOut(Out):
 
 
 class DrillIn(In):
-    sequence: int = Field(ge=1)
+    sequence: int = Field(ge=0, description="0 where it cannot be read.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     certificates: int = Field(ge=0)
     records: int = Field(ge=0)
