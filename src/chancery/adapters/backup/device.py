@@ -12,8 +12,6 @@ and then only Argon2id and the length of the PIN stand in the way.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import time
@@ -25,17 +23,16 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from chancery.adapters.backup import pins
-from chancery.adapters.backup.files import sync_directory, write_whole
-from chancery.adapters.backup.pins import Slot
+from chancery.adapters.backup import device_log, pins
+from chancery.adapters.backup.device_errors import altered, medium, unreadable, wiped
+from chancery.adapters.backup.files import write_whole
+from chancery.adapters.backup.pins import Costs, Slot
 from chancery.domain.errors import (
     AlreadyExists,
     BadRequest,
     CAError,
-    LockedOut,
     NotAuthenticated,
     NotFound,
-    Unavailable,
 )
 from chancery.wire import documents
 
@@ -96,9 +93,12 @@ class Opened:
 class Device:
     """One medium: the directory that it is mounted at."""
 
-    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], float] = time.time, costs: Costs = pins.COSTS
+    ) -> None:
         self.folder = folder
         self._now = now
+        self._costs = costs
 
     @property
     def backups(self) -> Path:
@@ -119,7 +119,7 @@ class Device:
 
         _check_choices(least, tries, recovery)
         pins.check_policy(pin, least)
-        with _medium(self.folder):
+        with medium(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if (self.folder / FILE).exists():
                 raise AlreadyExists(
@@ -142,15 +142,12 @@ class Device:
             verifiers=verifiers,
         )
         told = [pins.recovery_pin() for _ in range(recovery)]
-        slots = [
-            pins.make_slot(pins.normal_recovery(text), key, _slot_context(about, "recovery"))
-            for text in told
-        ]
+        slots = [self._slot(pins.normal_recovery(text), key, about, "recovery") for text in told]
         stored = _sealed(about, str(identity), key)
         self._write(
             replace(
                 stored,
-                pin=pins.make_slot(pin, key, _slot_context(about, "pin")),
+                pin=self._slot(pin, key, about, "pin"),
                 recovery=(*slots,),
             ),
             fresh=True,
@@ -198,7 +195,7 @@ class Device:
         stored = self._read()
         pins.check_policy(new_pin, stored.about.least)
         text, context = pins.normal_recovery(recovery), _slot_context(stored.about, "recovery")
-        keys = (pins.open_slot(slot, text, context) for slot in stored.recovery)
+        keys = (pins.open_slot(slot, text, context, self._costs) for slot in stored.recovery)
         place, key = next(
             ((at, found) for at, found in enumerate(keys) if found is not None), (0, None)
         )
@@ -215,7 +212,7 @@ class Device:
         self._write(
             replace(
                 stored,
-                pin=pins.make_slot(new_pin, key, _slot_context(stored.about, "pin")),
+                pin=self._slot(new_pin, key, stored.about, "pin"),
                 recovery=left,
                 failed=0,
             )
@@ -238,16 +235,16 @@ class Device:
 
     def log(self) -> list[dict[str, object]]:
         """What was done with it, oldest first; a line that was altered ends the list."""
-        return _log_lines(self.folder / LOG)
+        return device_log.read(self.folder / LOG)
 
     def _unlocked(self, pin: str) -> tuple[bytes, Opened]:
         stored = self._read()
         if stored.pin is None:
-            raise _wiped(len(stored.recovery))
+            raise wiped(len(stored.recovery))
         slot, before = stored.pin, stored.failed
         # Counted before it is tried: pulling the medium out does not give one more.
         self._write(replace(stored, failed=before + 1))
-        key = pins.open_slot(slot, pin, _slot_context(stored.about, "pin"))
+        key = pins.open_slot(slot, pin, _slot_context(stored.about, "pin"), self._costs)
         if key is None:
             raise self._wrong(stored)
         opened = Opened(stored.about, _identity(stored, key), before)
@@ -267,13 +264,16 @@ class Device:
             )
         self._write(replace(stored, pin=None, failed=0))
         self._note("wiped")
-        return _wiped(len(stored.recovery))
+        return wiped(len(stored.recovery))
+
+    def _slot(self, pin: str, key: bytes, about: About, kind: str) -> Slot:
+        return pins.make_slot(pin, key, _slot_context(about, kind), self._costs)
 
     def _reseal(self, about: About, identity: str, key: bytes, *, new_pin: str | None) -> None:
         stored, fresh = self._read(), _sealed(about, identity, key)
         pin = stored.pin
         if new_pin is not None:
-            pin = pins.make_slot(new_pin, key, _slot_context(about, "pin"))
+            pin = self._slot(new_pin, key, about, "pin")
         self._write(replace(fresh, pin=pin, recovery=stored.recovery))
 
     def _read(self) -> _Stored:
@@ -288,19 +288,19 @@ class Device:
                 remedy="is it mounted? `chancery backup device init FOLDER` makes one",
             ) from None
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if len(data) > _MAX:
-            raise _altered("it is longer than any")
+            raise altered("it is longer than any")
         try:
             stored = documents.decode(_Stored, data, "device")
         except BadRequest as error:
-            raise _altered(str(error)) from error
+            raise altered(str(error)) from error
         if stored.about.format != FORMAT:
-            raise _altered(f"it is of the form {stored.about.format[:40]!r}")
+            raise altered(f"it is of the form {stored.about.format[:40]!r}")
         return stored
 
     def _write(self, stored: _Stored, *, fresh: bool = False) -> None:
-        with _medium(self.folder):
+        with medium(self.folder):
             data = documents.encode(stored)
             if not fresh:
                 # What held a slot that is gone is overwritten, where the medium writes in place.
@@ -308,16 +308,8 @@ class Device:
             write_whole(self.folder / FILE, data)
 
     def _note(self, what: str, **details: object) -> None:
-        path = self.folder / LOG
-        with _medium(self.folder):
-            last = path.read_bytes().splitlines()[-1:] if path.exists() else []
-            before = hashlib.sha256(last[0]).hexdigest() if last else ""
-            line = {"at": int(self._now()), "what": what, "before": before, **details}
-            with path.open("ab") as file:
-                file.write(documents.encode(line) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            sync_directory(self.folder)
+        with medium(self.folder):
+            device_log.note(self.folder / LOG, int(self._now()), what, details)
 
 
 def _check_choices(least: int, tries: int, recovery: int) -> None:
@@ -346,22 +338,8 @@ def _identity(stored: _Stored, key: bytes) -> str:
     try:
         plain = AESGCM(key).decrypt(stored.nonce, stored.identity, documents.encode(stored.about))
     except (InvalidTag, ValueError):
-        raise _altered("what it says of itself is not what was sealed with its key") from None
+        raise altered("what it says of itself is not what was sealed with its key") from None
     return plain.decode()
-
-
-def _log_lines(path: Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
-    before = ""
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_bytes().splitlines():
-            entry = json.loads(line)
-            if not isinstance(entry, dict) or entry.get("before") != before:
-                found.append({"what": "altered"})
-                break
-            before = hashlib.sha256(line).hexdigest()
-            found.append({name: value for name, value in entry.items() if name != "before"})
-    return found
 
 
 def _blank(path: Path, data: bytes) -> None:
@@ -375,40 +353,3 @@ def _blank(path: Path, data: bytes) -> None:
             old.flush()
             os.fsync(old.fileno())
         temporary.unlink()
-
-
-@contextlib.contextmanager
-def _medium(folder: Path):  # type: ignore[no-untyped-def]
-    try:
-        yield
-    except OSError as error:
-        raise _unreadable(folder, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> Unavailable:
-    return Unavailable(
-        f"{error.filename or path}: {error.strerror}",
-        field="device",
-        rule="device.medium",
-        remedy="it must be mounted and writable: the try counter stands on it",
-    )
-
-
-def _altered(why: str) -> BadRequest:
-    return BadRequest(
-        f"device.json was altered: {why}",
-        field="device",
-        rule="device.altered",
-        remedy="use another copy of it, or another medium",
-    )
-
-
-def _wiped(left: int) -> LockedOut:
-    return LockedOut(
-        "the PIN of this device was wiped after too many wrong ones",
-        field="pin",
-        rule="device.wiped",
-        remedy=f"`chancery backup device recover` with one of the {left} recovery PINs left"
-        if left
-        else "nothing opens it any more: take another copy on another device",
-    )

@@ -12,10 +12,6 @@ from chancery.wire import documents
 
 LEAST: Final = 8  # characters
 MOST: Final = 64
-# RFC 9106 §4, second recommended option: 64 MiB, 3 passes, 4 lanes, 128-bit salt.
-MEMORY_KIB: Final = 64 * 1024
-PASSES: Final = 3
-LANES: Final = 4
 _SALT: Final = 16
 _NONCE: Final = 12
 _MOST_MEMORY_KIB: Final = 1024 * 1024
@@ -23,6 +19,19 @@ _MOST_PASSES: Final = 16
 _RECOVERY: Final = 24  # characters of Crockford's base 32: 120 bits
 _ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ROWS: Final = ("01234567890", "09876543210", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop")
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What one try of a PIN costs whoever guesses; also the least that a device may ask for."""
+
+    memory_kib: int
+    passes: int
+    lanes: int
+
+
+# RFC 9106 §4, second recommended option: 64 MiB, 3 passes, 4 lanes, 128-bit salt.
+COSTS: Final = Costs(64 * 1024, 3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +74,19 @@ def normal_recovery(text: str) -> str:
     return letters.replace("O", "0").replace("I", "1").replace("L", "1")
 
 
-def make_slot(pin: str, secret: bytes, context: bytes) -> Slot:
+def make_slot(pin: str, secret: bytes, context: bytes, costs: Costs = COSTS) -> Slot:
     """Wrap *secret* under *pin*."""
     salt, nonce = secrets.token_bytes(_SALT), secrets.token_bytes(_NONCE)
-    costs = (MEMORY_KIB, PASSES, LANES)
-    wrapped = AESGCM(_key(pin, salt, *costs)).encrypt(nonce, secret, _bound(context, *costs, salt))
-    return Slot(*costs, salt, nonce, wrapped)
+    key = _key(pin, salt, costs)
+    wrapped = AESGCM(key).encrypt(nonce, secret, _bound(context, costs, salt))
+    return Slot(costs.memory_kib, costs.passes, costs.lanes, salt, nonce, wrapped)
 
 
-def open_slot(slot: Slot, pin: str, context: bytes) -> bytes | None:
+def open_slot(slot: Slot, pin: str, context: bytes, least: Costs = COSTS) -> bytes | None:
     """The secret, or None if *pin* is not the one.  BadRequest for costs outside the bounds."""
     sound = (
-        MEMORY_KIB <= slot.memory_kib <= _MOST_MEMORY_KIB
-        and PASSES <= slot.passes <= _MOST_PASSES
+        least.memory_kib <= slot.memory_kib <= _MOST_MEMORY_KIB
+        and least.passes <= slot.passes <= _MOST_PASSES
         and 1 <= slot.lanes <= 16
         and len(slot.salt) == _SALT
         and len(slot.nonce) == _NONCE
@@ -89,22 +98,24 @@ def open_slot(slot: Slot, pin: str, context: bytes) -> bytes | None:
             rule="device.altered",
             remedy="use another copy of device.json",
         )
-    costs = (slot.memory_kib, slot.passes, slot.lanes)
-    cipher = AESGCM(_key(pin, slot.salt, *costs))
+    costs = Costs(slot.memory_kib, slot.passes, slot.lanes)
+    cipher = AESGCM(_key(pin, slot.salt, costs))
     try:
-        return cipher.decrypt(slot.nonce, slot.wrapped, _bound(context, *costs, slot.salt))
+        return cipher.decrypt(slot.nonce, slot.wrapped, _bound(context, costs, slot.salt))
     except (InvalidTag, ValueError):
         return None
 
 
-def _bound(context: bytes, memory_kib: int, passes: int, lanes: int, salt: bytes) -> bytes:
-    return documents.encode([context.decode(), memory_kib, passes, lanes, salt.hex()])
+def _bound(context: bytes, costs: Costs, salt: bytes) -> bytes:
+    return documents.encode([context.decode(), costs, salt.hex()])
 
 
-def _key(pin: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:
+def _key(pin: str, salt: bytes, costs: Costs) -> bytes:
     from argon2.low_level import Type, hash_secret_raw  # noqa: PLC0415 - a C library
 
-    return hash_secret_raw(pin.encode(), salt, passes, memory_kib, lanes, 32, Type.ID)
+    return hash_secret_raw(
+        pin.encode(), salt, costs.passes, costs.memory_kib, costs.lanes, 32, Type.ID
+    )
 
 
 def _weak(why: str) -> BadRequest:
