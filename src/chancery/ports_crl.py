@@ -1,6 +1,7 @@
 """What CRLs need from the record, and publication from the places it goes to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from chancery.domain.authority import CrlRecord
@@ -66,6 +67,18 @@ class Publications(Protocol):
     def forget(self, urls: Sequence[str]) -> None:
         """Forget URLs that are no longer watched."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The content of a URL.  *tag* tells whether it has changed when asked again."""
+
+    data: bytes
+    tag: str | None
+
+
+Fetch = Callable[[str, str | None], Fetched | None]
+"""Fetches a URL; None if it is what it was under that tag; raises Unavailable."""
 
 
 class Destination(Protocol):

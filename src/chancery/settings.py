@@ -259,14 +259,7 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
     login = document.setdefault("login", {})
     if isinstance(login, dict):
         login.setdefault("key_file", "secrets/sign-in.key")
-    published = document.get("publication")
-    if isinstance(published, dict):
-        for kind in ("s3", "ldap"):
-            tables = published.get(kind)
-            for table in tables if isinstance(tables, list) else []:
-                if isinstance(table, dict):
-                    files = ("secret_key_file", "bind_password_file", "ca_file")
-                    _absolute_paths(table, files, base)
+    _absolute_publication(document.get("publication"), base)
     for section, keys in _PATHS.items():
         found = document.get(section)
         for table in found if isinstance(found, list) else [found]:
@@ -274,6 +267,14 @@ def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
                 _absolute_paths(table, keys, base)
     move_to_signer(document)
     return document
+
+
+def _absolute_publication(section: Any, base: Path) -> None:
+    for kind in ("s3", "ldap"):
+        tables = section.get(kind) if isinstance(section, dict) else None
+        for table in tables if isinstance(tables, list) else []:
+            if isinstance(table, dict):
+                _absolute_paths(table, ("secret_key_file", "bind_password_file", "ca_file"), base)
 
 
 def _absolute_paths(table: dict[str, Any], keys: tuple[str, ...], base: Path) -> None:

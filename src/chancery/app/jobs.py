@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from chancery.app import logs
-from chancery.app.custody import take_up_events
+from chancery.app.custody_events import take_up_events
 from chancery.app.linting import LintWalk
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
@@ -75,6 +75,18 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
     ]
 
 
+def publication_of(office: Office) -> list[Job]:
+    """Copies to other places, and a look at what is published: both wait for strangers."""
+    given, work = office.settings.publication, office.publishing
+    jobs = [
+        Job("publication", 1, work.service.run),
+        Job("crl-files", 5, office.status.catch_up),
+    ]
+    if given.watch:
+        jobs.append(Job("crl-watch", given.watch_every.total_seconds(), work.watchdog.run))
+    return jobs
+
+
 def run_forever(
     jobs: list[Job], stop: threading.Event, beat: Callable[[], None] = lambda: None
 ) -> None:
@@ -108,6 +120,11 @@ def main() -> int:
             chores = (chores_of(office, stop), stop)
             working = threading.Thread(target=run_forever, args=chores, name="chores")
             working.start()
+            outside = (publication_of(office), stop)
+            publishing = threading.Thread(
+                target=run_forever, args=outside, name="publication", daemon=True
+            )
+            publishing.start()
             runner = office.work.runner()
             runner.start()
             print("ready", flush=True)
@@ -116,6 +133,7 @@ def main() -> int:
             runner.stop()
             linting.join(timeout=10)
             working.join(timeout=10)
+            publishing.join(timeout=10)
     except CAError as error:  # those of the jobs were told where they happened
         logs.start_failed(error)
         return 1

@@ -8,10 +8,12 @@ from typing import Final
 from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission, Principal
+from chancery.domain.publication import Publication, Sight, Sighting
 from chancery.ports import Clock, Session, Store
 from chancery.services.access import demand
 from chancery.services.backup.standing import Concern
 from chancery.services.lateness import crl_late_at
+from chancery.services.status.crl_watch import alarming
 
 _DAY_S: Final = 86_400
 CA_SOON_S: Final = 90 * _DAY_S
@@ -66,6 +68,10 @@ class AttentionService:
                 if authority.state is not AuthorityState.AWAITING_CERTIFICATE
                 for point in _of_authority(session, authority, now)
             ]
+            found += [
+                _of_url(one) for one in session.publications.sightings() if alarming(one, now)
+            ]
+            found += _of_publishers(session.publications.all(), now)
         found += self._of_service(now)
         if Permission.BACKUP_READ in principal.permissions:
             found += [
@@ -108,6 +114,44 @@ class AttentionService:
                 "Look whether the jobs process and the signer run.",
                 now - waiting_ms // 1000,
             )
+
+
+_WORDS: Final = {
+    Sight.LATE: "is late where it is published",
+    Sight.EXPIRED: "has expired where it is published",
+    Sight.WRONG: "is not what should be published",
+    Sight.AWAY: "cannot be fetched",
+}
+_TRIES: Final = 3  # of a publisher, before somebody is called
+
+
+def _of_url(one: Sighting) -> Point:
+    return Point(
+        "publication",
+        Urgency.SOON if one.state is Sight.AWAY else Urgency.NOW,
+        one.authority,
+        f"The CRL {one.name} {_WORDS[one.state]}: {one.url}",
+        f"The watchdog says: {one.said}. Look at Publication, and at the log of the jobs process.",
+        one.since,
+    )
+
+
+def _of_publishers(rows: Sequence[Publication], now: int) -> list[Point]:
+    failing: dict[str, Publication] = {}
+    for row in rows:
+        if row.attempts >= _TRIES:
+            failing.setdefault(row.publisher, row)
+    return [
+        Point(
+            "publisher",
+            Urgency.SOON,
+            "",
+            f"Publisher {name} does not take files.",
+            row.error or "",
+            row.published_at or now,
+        )
+        for name, row in sorted(failing.items())
+    ]
 
 
 def _of_authority(session: Session, authority: Authority, now: int) -> Iterator[Point]:

@@ -1,8 +1,9 @@
 """Numbers of the record for monitoring: the same whichever process or node is asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chancery.domain.publication import Publication, Sight, Sighting
 from chancery.domain.work import JobState
 from chancery.ports import Store
 from chancery.services.notifications.plan import Plan
@@ -36,6 +37,8 @@ class Gauges:
             totals = session.figures.totals()
             jobs = session.jobs.counts()
             depth = session.notifications.depth()
+            seen = session.publications.sightings()
+            published = session.publications.all()
         states: dict[tuple[str, ...], int] = {
             (kind, state.value): 0 for kind in self._kinds for state in JobState
         }
@@ -69,4 +72,33 @@ class Gauges:
                 ("channel",),
                 {(channel,): count for channel, count in unsent.items()},
             ),
+            *_of_publication(seen, published),
         ]
+
+
+def _of_publication(seen: Sequence[Sighting], published: Sequence[Publication]) -> list[Family]:
+    of_url = ("authority", "crl", "url")
+    return [
+        Family(
+            "chancery_crl_published_next_update_seconds",
+            "When the CRL at a published URL ends, as the watchdog saw it.",
+            of_url,
+            {
+                (one.authority, one.name, one.url): one.next_update
+                for one in seen
+                if one.next_update is not None
+            },
+        ),
+        Family(
+            "chancery_crl_published_alarm",
+            "1 where a published CRL is late, expired, wrong or cannot be fetched.",
+            of_url,
+            {(one.authority, one.name, one.url): int(one.state is not Sight.GOOD) for one in seen},
+        ),
+        Family(
+            "chancery_publication_failures",
+            "Attempts that failed one after another.",
+            ("publisher", "file"),
+            {(one.publisher, one.file): one.attempts for one in published},
+        ),
+    ]

@@ -1,4 +1,4 @@
-"""LDAP messages (RFC 4511): the few that a sign-in needs.  No I/O.
+"""LDAP messages (RFC 4511): the few that a sign-in and publication need.  No I/O.
 
 Requests go out in DER.  Answers are read as the BER that RFC 4511 §5.1 allows,
 because directories use its freedom: Active Directory writes every length in
@@ -20,7 +20,9 @@ _APPLICATION: Final = 0x40
 _BIND: Final = _APPLICATION | der.CONSTRUCTED | 0
 _UNBIND: Final = _APPLICATION | 2
 _SEARCH: Final = _APPLICATION | der.CONSTRUCTED | 3
+_MODIFY: Final = _APPLICATION | der.CONSTRUCTED | 6
 _EXTENDED: Final = _APPLICATION | der.CONSTRUCTED | 23
+_REPLACE: Final = b"\x02"
 _VERSION: Final = 3
 
 
@@ -35,6 +37,7 @@ class Answer(IntEnum):
     BIND = 0x61
     ENTRY = 0x64
     DONE = 0x65
+    MODIFY = 0x67
     REFERENCE = 0x73
     EXTENDED = 0x78
 
@@ -111,6 +114,15 @@ def search(
     return _message(number, _SEARCH, content)
 
 
+def replace(number: int, dn: str, attribute: str, values: Sequence[bytes]) -> bytes:
+    """Put *values* in the place of those an attribute has (RFC 4511 §4.6); none removes it."""
+    change = der.sequence(
+        der.tlv(der.ENUMERATED, _REPLACE),
+        der.sequence(_text(attribute), der.tlv(der.SET, b"".join(map(der.octet_string, values)))),
+    )
+    return _message(number, _MODIFY, _text(dn) + der.sequence(change))
+
+
 def size_of(data: bytes | bytearray) -> int | None:
     """Octets of the first message in *data*; None: too few have come to tell.
 
@@ -146,7 +158,7 @@ def decode(data: bytes) -> Message:
         return Message(number, kind, entry=_entry(inner))
     if kind == Answer.REFERENCE:
         return Message(number, kind)
-    if kind in (Answer.BIND, Answer.DONE, Answer.EXTENDED):
+    if kind in (Answer.BIND, Answer.DONE, Answer.EXTENDED, Answer.MODIFY):
         code = _small(inner.take(der.ENUMERATED))
         inner.take(der.OCTET_STRING)  # matchedDN
         return Message(number, kind, code, inner.take(der.OCTET_STRING).decode("utf-8", "replace"))

@@ -115,6 +115,12 @@ class Connection:
             raise Away(f"cannot search {base}: {answer.code} {answer.text}".rstrip())
         return found
 
+    def replace(self, dn: str, attribute: str, values: Sequence[bytes]) -> None:
+        """Put *values* in the place of those that *attribute* of *dn* has."""
+        answer = self._ask(ldap.replace(self._next(), dn, attribute, values), Answer.MODIFY)
+        if answer.code != Code.SUCCESS:
+            raise Away(f"does not take {attribute}: {answer.code} {answer.text}".rstrip())
+
     def close(self) -> None:
         try:
             self._socket.settimeout(0.1)

@@ -70,7 +70,8 @@ _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
         "{% endif %}\n\n"
         "Number:       {{ number }}\n"
         "Made:         {{ this_update | when }}\n"
-        "In force to:  {{ next_update | when }}\n" + _FOOT,
+        "In force to:  {{ next_update | when }}\n"
+        "{% if found %}Where and why: {{ found }}\n{% endif %}" + _FOOT,
     ),
     Event.CA_EXPIRING: (
         "CA {{ authority }} expires within {{ days }} days",
@@ -158,6 +159,7 @@ _SAMPLES: Final[Mapping[Event, Mapping[str, Any]]] = {
         "this_update": 1_790_000_000,
         "next_update": 1_790_604_800,
         "expired": False,
+        "found": "http://pki.example.org/crl/issuing-ca.crl: it is past half of its life",
     },
     Event.CA_EXPIRING: {
         "authority": "issuing-ca",

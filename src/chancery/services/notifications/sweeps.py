@@ -193,6 +193,7 @@ def _late(authority: Authority, crl: CrlRecord | None, now: int) -> list[_Due]:
         "this_update": crl.this_update,
         "next_update": crl.next_update,
         "expired": expired,
+        "found": "",
     }
     stage = "expired" if expired else "late"
     mark = f"crl-{stage}/{authority.name}/{crl.number}"
