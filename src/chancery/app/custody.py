@@ -1,19 +1,15 @@
-"""Custodians on the machine itself: shares given, the vault sealed anew, and what was done told."""
+"""Custodians on the machine itself: shares given, the vault sealed anew, what opens it told."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from chancery.app.instance_files import write_private, write_public
-from chancery.app.office import Office
 from chancery.domain import errors
-from chancery.domain.audit import Outcome
 from chancery.domain.custody import Custodian, CustodyPurpose, ShareSet
 from chancery.domain.errors import AlreadyExists, BadRequest, Unavailable, WrongState
-from chancery.domain.identity import SYSTEM
-from chancery.ports import Session
-from chancery.services.audit import event
+from chancery.services.custody import Seal
 from chancery.settings import Settings, Signer, load
 from chancery.signer.unseal import UnsealSource, record, waiting
 from chancery.signer.unseal.custodians import KIND, Founding, Gathered, share_set_of
@@ -24,8 +20,6 @@ from chancery.wire import custody
 
 AskShares = Callable[[ShareSet], Sequence[str]]
 """Asks people for as many shares of a set as open it."""
-
-_TAKEN: Final = "custody-events.taken"
 
 
 def standing(config: Path) -> dict[str, Any] | None:
@@ -73,6 +67,14 @@ def seal_of(settings: Settings) -> tuple[str, ShareSet | None]:
     metadata = read_header(settings.signer.vault)["metadata"]
     kind = str(metadata.get("unseal"))
     return kind, share_set_of(metadata["parameters"]) if kind == KIND else None
+
+
+def seal_seen(settings: Settings) -> Seal | None:
+    """The same for those who look on: None where this machine has no vault to look at."""
+    try:
+        return Seal(*seal_of(settings))
+    except errors.CAError:
+        return None
 
 
 def vault_set(config: Path) -> ShareSet:
@@ -146,54 +148,3 @@ def _present(signer: Signer, ask: AskShares) -> UnsealSource:
         rule="unseal.kind",
         remedy="set signer.unseal_key_file or signer.passphrase_file as before",
     )
-
-
-def take_up_events(office: Office) -> int:
-    """Put on record what was noted beside the vault while no record was at hand; how many.
-
-    A crash between the commit and the removal of the file repeats nothing:
-    each event has an id.
-    """
-    directory = office.settings.signer.vault
-    noted, taken = directory / record.EVENTS, directory / _TAKEN
-    if not taken.exists():
-        try:
-            noted.rename(taken)
-        except FileNotFoundError:
-            return 0
-    events = [json.loads(line) for line in taken.read_bytes().splitlines() if line.endswith(b"}")]
-    count: int = office.store.write(lambda session: _append(session, events, office.clock.ms()))
-    taken.unlink()
-    return count
-
-
-def _append(session: Session, events: Sequence[dict[str, Any]], now_ms: int) -> int:
-    leaves = []
-    for one in events:
-        known = session.audit.find(action=one["action"], subject_id=one["subject"])
-        if any(leaf.event.details.get("event") == one["id"] for leaf in known):
-            continue
-        details = dict(one["details"])
-        document = details.pop("set", None)
-        if isinstance(document, dict):
-            share_set = custody.from_document(document)
-            session.custody.put_set(share_set)
-            details |= {
-                "threshold": share_set.threshold,
-                "custodians": [holder.name for holder in share_set.holders],
-            }
-        outcome = Outcome.FAILURE if one["failed"] else Outcome.SUCCESS
-        leaves.append(
-            event(
-                SYSTEM,
-                one["action"],
-                one["subject"],
-                outcome,
-                event=one["id"],
-                at=one["time"],
-                **details,
-            )
-        )
-    if leaves:
-        session.audit.append(leaves, now_ms)
-    return len(leaves)
