@@ -10,6 +10,7 @@ from chancery.domain.crl import CrlTrigger
 from chancery.domain.errors import CAError, NotFound
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.profile import ProfileVersion
+from chancery.domain.vaults import SOFTWARE
 from chancery.ports import Clock, Entropy, KeyVault, Publisher, Store
 from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
@@ -20,6 +21,7 @@ from chancery.services.status.crls import CrlIssuer
 from chancery.services.status.desk import Desk
 from chancery.services.status.issuer_index import IssuerIndex
 from chancery.services.status.ocsp import OcspResponder
+from chancery.services.status.ocsp_policy import OcspPolicies
 from chancery.services.status.responders import Lint, Responders
 
 _log = logging.getLogger(__name__)
@@ -49,14 +51,23 @@ class StatusService:
         lint: Callable[[ProfileVersion], Lint],
         ocsp_lifetime_s: int = 43_200,
         ocsp_reuse_s: int = 3_600,
+        ocsp_vault: str = SOFTWARE,
     ) -> None:
         self._store = store
         self._clock = clock
         self._publisher = publisher
         self._crls = CrlIssuer(store, vault, clock, entropy, publisher, http=http)
         self._responders = Responders(
-            store, vault, clock, entropy, profile=responder_profile, lint=lint, http=http
+            store,
+            vault,
+            clock,
+            entropy,
+            profile=responder_profile,
+            lint=lint,
+            http=http,
+            key_vault=ocsp_vault,
         )
+        self.ocsp_policies = OcspPolicies(store, clock)
         self._index = IssuerIndex(store)
         how = (store, vault, clock)
         spans = {"lifetime_s": ocsp_lifetime_s, "reuse_s": ocsp_reuse_s}

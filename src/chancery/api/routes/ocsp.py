@@ -1,0 +1,60 @@
+"""What an authority's OCSP answers say."""
+
+from pydantic import Field
+
+from chancery.api.bodies import Using
+from chancery.api.models import In, Out
+from chancery.api.routing import Door, Who
+from chancery.domain.errors import BadRequest
+from chancery.domain.identity import Permission
+from chancery.domain.status import OcspPolicy, Unissued
+
+door = Door("/ocsp", "ocsp")
+
+_UNISSUED = Field(
+    description="`revoked`: with the extended-revoke extension.", examples=["unknown", "revoked"]
+)
+_ARCHIVE = Field(
+    description="Seconds for which a status can be asked for after its certificate's end, as "
+    "answers say by archiveCutoff; null: they do not say.",
+)
+
+
+class OcspPolicyIn(In):
+    unissued: str = _UNISSUED
+    archive_s: int | None = _ARCHIVE
+
+
+class OcspPolicyOut(Out):
+    authority: str
+    unissued: Unissued = _UNISSUED
+    archive_s: int | None = _ARCHIVE
+
+
+@door.route("GET", "/{name}", Permission.AUTHORITY_READ)
+def show_ocsp(who: Who, using: Using, name: str) -> OcspPolicyOut:
+    """What answers about an authority's certificates say beyond good and revoked."""
+    return _out(name, using.status.ocsp_policies.get(who, name))
+
+
+@door.route("PUT", "/{name}", Permission.AUTHORITY_MANAGE)
+def edit_ocsp(who: Who, using: Using, name: str, body: OcspPolicyIn) -> OcspPolicyOut:
+    """Change it; answers follow within two seconds."""
+    wanted = OcspPolicy(_unissued(body.unissued), body.archive_s)
+    return _out(name, using.status.ocsp_policies.put(who, name, wanted))
+
+
+def _out(name: str, policy: OcspPolicy) -> OcspPolicyOut:
+    return OcspPolicyOut(authority=name, unissued=policy.unissued, archive_s=policy.archive_s)
+
+
+def _unissued(text: str) -> Unissued:
+    try:
+        return Unissued(text)
+    except ValueError:
+        raise BadRequest(
+            f"no such choice: {text[:40]}",
+            field="unissued",
+            rule="ocsp.unissued",
+            remedy=f"one of: {', '.join(Unissued)}",
+        ) from None
