@@ -1,5 +1,6 @@
 """Certification authorities, their containers and their CRLs."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -87,6 +88,19 @@ class ContainerIn(In):
 
 class CrlIn(In):
     crl: Annotated[str, Field(max_length=_MAX_CRL, description="PEM, or base64 of DER.")]
+
+
+class CrlListOut(Out):
+    """One of the CRLs in force."""
+
+    name: str = Field(description="Of its URL: web, web/delta, web/ca, web/3 ...")
+    number: int
+    this_update: int
+    next_update: int
+    entries: int
+    size: int = Field(description="Octets.")
+    sha256: str
+    base: int | None = Field(description="Number of the full CRL that a delta adds to.")
 
 
 class CrlOut(Out):
@@ -244,8 +258,11 @@ def export_authority(
 
 
 @door.route("GET", "/{name}/crl", Permission.AUTHORITY_READ)
-def show_crl(using: Using, name: str) -> CrlOut:
+def show_crl(who: Who, using: Using, name: str) -> CrlOut:
     """Show the CRL in force."""
+    with suppress(StopIteration):  # read anew where the record does not know it
+        known = next(one for one in using.status.crls(who, name) if one.name == name)
+        return CrlOut.model_validate(known, from_attributes=True)
     found = crl.decode(using.status.latest_crl(name))
     return CrlOut(
         authority=name,
@@ -254,6 +271,14 @@ def show_crl(using: Using, name: str) -> CrlOut:
         next_update=found.next_update,
         entries=found.entries,
     )
+
+
+@door.route("GET", "/{name}/crls", Permission.AUTHORITY_READ)
+def list_crls(who: Who, using: Using, name: str) -> list[CrlListOut]:
+    """List the CRLs in force: full, delta, shards and the others, of every key."""
+    return [
+        CrlListOut.model_validate(one, from_attributes=True) for one in using.status.crls(who, name)
+    ]
 
 
 @door.route("POST", "/{name}/crl/upload", Permission.CRL_ISSUE, status=201)

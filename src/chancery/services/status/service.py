@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chancery.domain.authority import Authority, AuthorityState, CrlRecord
-from chancery.domain.crl import CrlTrigger
+from chancery.domain.crl import CrlList, CrlTrigger
 from chancery.domain.errors import CAError, NotFound
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.profile import ProfileVersion
@@ -86,6 +86,13 @@ class StatusService:
         """Publish a CRL that an offline authority signed in its ceremony."""
         demand(principal, Permission.CRL_ISSUE)
         return self._crls.accept(principal, name, der)
+
+    def crls(self, principal: Principal, name: str) -> list[CrlList]:
+        """What an authority's CRLs in force say of themselves, by name."""
+        demand(principal, Permission.AUTHORITY_READ)
+        with self._store.read() as session:
+            find(session, name)
+            return session.crl_lists.of(name)
 
     def latest_crl(self, label: str) -> bytes:
         """The CRL in force (DER) for an authority's key; *label* is the name in its URL.

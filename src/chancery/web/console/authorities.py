@@ -6,6 +6,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from chancery.domain.authority import Authority, AuthorityState, CrlIdp
+from chancery.domain.crl import MAX_SHARDS, CrlTrigger
 from chancery.domain.errors import BadRequest, CAError
 from chancery.domain.identity import Permission
 from chancery.ports import CertificateFilter, Page
@@ -57,6 +58,7 @@ def one(visit: Visit) -> Response:
         below=[other for other in authorities if other.parent == name],
         certificates=list(reversed(visit.services.authorities.certificates(visit.principal, name))),
         crl=_crl(visit, name),
+        lists=[one for one in visit.services.status.crls(visit.principal, name) if one.part],
         points=[p for p in visit.services.attention.points(visit.principal) if p.about == name],
         ras=[ra for ra in visit.services.ras.all(visit.principal) if name in ra.authorities]
         if visit.may(Permission.RA_READ)
@@ -75,7 +77,10 @@ def one(visit: Visit) -> Response:
 def editing(visit: Visit) -> Response:
     authority = visit.services.authorities.show(visit.principal, visit.path["name"])
     return visit.render(
-        "console/authorities/edit.html", authority=authority, idps=[one.value for one in CrlIdp]
+        "console/authorities/edit.html",
+        authority=authority,
+        idps=[one.value for one in CrlIdp],
+        triggers=[(CrlTrigger.ALL, "every CRL"), (CrlTrigger.DELTA, "only the delta")],
     )
 
 
@@ -84,7 +89,9 @@ def edit(visit: Visit) -> Response:
     name, form = visit.path["name"], visit.form
     authority = visit.services.authorities.show(visit.principal, name)
     wanted: dict[str, Any] = {"silo": form.text("silo"), "region": form.text("region")}
-    wanted |= crl_choices(form)
+    wanted |= crl_choices(form) | crl_lists(form)
+    if wanted["crl_shards"] == (authority.crl_shards[-1] if authority.crl_shards else 0):
+        wanted["crl_shards"] = authority.crl_shards
     given = {field: new for field, new in wanted.items() if new != getattr(authority, field)}
     visit.services.authorities.edit(visit.principal, name, AuthorityChange(**given))
     return visit.redirect(f"/console/authorities/{name}", "Saved.")
@@ -147,6 +154,23 @@ def crl_choices(form: Form) -> dict[str, Any]:
         "crl_lifetime_s": days * DAY_S,
         "crl_idp": CrlIdp(form.text("crl_idp", CrlIdp.NONE.value)),
         "crl_urls": tuple(form.text("crl_urls").split()),
+    }
+
+
+def crl_lists(form: Form) -> dict[str, Any]:
+    """Which CRLs a form asks for beside the full one."""
+
+    def number(name: str, most: int) -> int:
+        return form.number(name, 0, least=0, most=most) or 0
+
+    return {
+        "crl_delta_every_s": number("crl_delta_every_m", 60 * 24 * 365) * 60,
+        "crl_on_revocation": CrlTrigger(form.text("crl_on_revocation", CrlTrigger.ALL.value)),
+        "crl_jitter_s": number("crl_jitter_m", 60 * 24 * 365) * 60,
+        "crl_shards": number("crl_shards", MAX_SHARDS),
+        "crl_ca_list": bool(form.text("crl_ca_list")),
+        "crl_keep_expired": bool(form.text("crl_keep_expired")),
+        "crl_indirect": tuple(form.text("crl_indirect").split()),
     }
 
 
