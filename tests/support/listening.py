@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chancery.server.listeners import Listener, Server, bind, configuration
+from chancery.server.listeners import Fast, Listener, Server, bind, configuration
 
 DAY = dt.timedelta(days=1)
 
@@ -72,10 +72,12 @@ def party(
 
 
 @contextlib.contextmanager
-def serving(app: Any, listeners: Sequence[Listener]) -> Iterator[tuple[Server, list[int]]]:
+def serving(
+    app: Any, listeners: Sequence[Listener], fast: Fast | None = None
+) -> Iterator[tuple[Server, list[int]]]:
     """Serve *app* in a thread; yield the server and its ports; stop it at the end."""
     bound = bind(listeners)
-    server = Server(configuration(app, grace_s=2), bound)
+    server = Server(configuration(app, grace_s=2), bound, fast)
     started = threading.Event()
     failures: list[BaseException] = []
 

@@ -178,7 +178,9 @@ class Desk:
         """*as_of* None: for this once, since anything may become of the serial."""
         until = min(answer.this_update + self._reuse_s, answer.next_update)
         kept = KeptAnswer(answer.der, answer.this_update, answer.next_update, until)
-        if job.nonce is None and as_of is not None:
+        if job.nonce is not None or as_of is None:
+            kept.live = False  # for this once
+        else:
             self._memory.keep(job.key, job.cert_id, kept, as_of)
         return kept
 

@@ -1,0 +1,65 @@
+"""Which requests take the fast lane: whole, plain, and read by nobody otherwise."""
+
+import pytest
+
+from chancery.server.lane import read
+
+LANE = {b"ocsp": object(), b"crl": object()}
+POST = b"POST /ocsp/x HTTP/1.1\r\nHost: h\r\nContent-Type: application/ocsp-request\r\n"
+
+
+def asked(data: bytes):  # type: ignore[no-untyped-def]
+    return read(data, LANE)  # type: ignore[arg-type]
+
+
+def test_get_and_post() -> None:
+    found = asked(b"GET /ocsp/ca/MEow%2B//a= HTTP/1.1\r\nHost: h\r\nAccept: */*\r\n\r\n")
+    assert (found.segment, found.target, found.body, found.keep) == (
+        b"ocsp", b"/ocsp/ca/MEow%2B//a=", None, True,
+    )  # fmt: skip
+    found = asked(POST + b"content-length:  3 \r\n\r\nabc")
+    assert (found.target, found.body, found.keep) == (b"/ocsp/x", b"abc", True)
+    assert not asked(b"GET /crl/a.crl HTTP/1.0\r\n\r\n").keep
+    assert not asked(b"GET /crl/a.crl HTTP/1.1\r\nConnection: Close\r\n\r\n").keep
+    assert asked(b"GET /ocsp HTTP/1.1\r\nconnection: keep-alive\r\n\r\n").keep
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"GET /ocsp",
+        b"GET /ocsp/a HTTP/1.1\r\nHost: h\r\n",  # not whole
+        b"GET /ocsp/a HTTP/1.1\r\n\r\nGET /ocsp/b HTTP/1.1\r\n\r\n",  # two
+        b"GET /api/v1/me HTTP/1.1\r\n\r\n",
+        b"GET /ocspx HTTP/1.1\r\n\r\n",
+        b"GET //ocsp/a HTTP/1.1\r\n\r\n",
+        b"GET /ocsp/a?x=1 HTTP/1.1\r\n\r\n",
+        b"GET /ocsp/\x80 HTTP/1.1\r\n\r\n",
+        b"GET http://h/ocsp/a HTTP/1.1\r\n\r\n",
+        b"HEAD /ocsp/a HTTP/1.1\r\n\r\n",
+        b"GET /ocsp/a HTTP/2.0\r\n\r\n",
+        b"GET  /ocsp/a HTTP/1.1\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nIf-None-Match: x\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nConnection: keep-alive, upgrade\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nX: a\r\n folded\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nX: \0\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nX: a\rb\r\n\r\n",
+        b"GET /ocsp/a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+        POST + b"\r\nabc",
+        POST + b"Content-Length: 3\r\n\r\nab",
+        POST + b"Content-Length: 3\r\n\r\nabcd",
+        POST + b"Content-Length: +3\r\n\r\nabc",
+        POST + b"Content-Length : 3\r\n\r\nabc",
+        POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+        POST + b"Content-Length: 3, 3\r\n\r\nabc",
+        POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+        POST + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+        POST.replace(b"ocsp-request", b"json") + b"Content-Length: 3\r\n\r\nabc",
+        POST + b"Content-Length: 9000\r\n\r\n" + b"x" * 9000,
+    ],
+)  # fmt: skip
+def test_everything_else_goes_to_the_parser(data: bytes) -> None:
+    assert asked(data) is None
