@@ -115,6 +115,14 @@ def seal_status(*, config: Config, as_json: AsJson = False) -> None:
     output.show(facts, as_json=as_json)
 
 
+@app.command
+def server_seal(*, api: Connection = DEFAULT) -> None:
+    """Show what opens the vault of the server at its next start, and whose shares."""
+    with api.open() as server:
+        found = server.get("custody", "seal")
+    output.show(found, as_json=api.as_json)
+
+
 @app.command(name="list")
 def list_(*, api: Connection = DEFAULT) -> None:
     """List the custodians on record."""
