@@ -94,5 +94,5 @@ def download(
 
 
 def _publication(answer: Json) -> None:
-    output.table(answer["publishers"], _PUBLISHERS)
-    output.table(answer["urls"], _URLS)
+    output.table(answer.get("publishers", []), _PUBLISHERS)
+    output.table(answer.get("urls", []), _URLS)

@@ -216,6 +216,24 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ),
     ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
+    ("crl list --ca a", "GET", "/authorities/a/crls", {"limit": "500"}, None),
+    ("crl publication", "GET", "/publication", {}, None),
+    ("crl retry s3", "POST", "/publication/s3/retry", {}, None),
+    (
+        "ca edit a --crl-delta-minutes 60 --crl-on-revocation delta --crl-shards 0"
+        " --crl-jitter-minutes 5 --crl-ca-list --crl-indirect none",
+        "PATCH",
+        "/authorities/a",
+        {},
+        {
+            "crl_delta_every_s": 3600,
+            "crl_on_revocation": "delta",
+            "crl_shards": 0,
+            "crl_jitter_s": 300,
+            "crl_ca_list": True,
+            "crl_indirect": [],
+        },
+    ),
     ("crl upload {csr} --ca a", "POST", "/authorities/a/crl/upload", {}, {"crl": CSR}),
     # authorities
     ("ca list", "GET", "/authorities", {"limit": "500"}, None),
