@@ -134,6 +134,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         http=http,
         responder_profile=lambda: catalogue.profile("ocsp-signer"),
         lint=compile_lint,
+        ocsp_vault=settings.signer.ocsp_vault,
     )
     linter = PkiLinter()
     audit_files = DirectoryPublisher(settings.audit.directory)

@@ -182,7 +182,10 @@ class Issuance:
             return
         signed: list[tuple[Piece, CertificateRecord]] = []
         for piece, answer in zip(pieces, answers, strict=True):
-            if isinstance(answer, CAError):
+            if isinstance(answer, Unavailable) and piece.work.approvers:
+                # People approved it: it waits for its vault, and reconciliation asks again.
+                piece.work.done.set_exception(answer)
+            elif isinstance(answer, CAError):
                 self._refused(piece, answer)
             else:
                 signed.append((piece, self._record(piece, answer)))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from chancery.domain.certificate import Intent
-from chancery.domain.errors import CAError
+from chancery.domain.errors import CAError, Unavailable
 from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder, SignatureOnRecord
@@ -144,6 +144,8 @@ class Reconciliation:
             self._abandon(intent, "the service stopped before it was signed; submit it again")
             return "abandoned"
         signature = self._sign(intent, approvers, digest)
+        if isinstance(signature, Unavailable):
+            return "waiting"  # for the vault of its key: the next run asks again
         if isinstance(signature, CAError):
             self._abandon(intent, str(signature))
             return "abandoned"

@@ -22,6 +22,7 @@ from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
 from chancery.domain.profile import ProfileVersion
+from chancery.domain.vaults import SOFTWARE
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
 from chancery.services.abandonment import abandon
 from chancery.services.audit import event
@@ -60,9 +61,12 @@ class Responders:
         profile: Callable[[], ProfileVersion],
         lint: Callable[[ProfileVersion], Lint],
         http: str,
+        key_vault: str = SOFTWARE,
     ) -> None:
+        """*key_vault* names where new responder keys are made."""
         self._store = store
         self._vault = vault
+        self._key_vault = key_vault
         self._clock = clock
         self._entropy = entropy
         self._profile = profile
@@ -193,7 +197,9 @@ class Responders:
         if renewed:  # the signer's log should not tell of a refusal in a day like any other
             return self._vault.key(key_id)
         try:
-            return self._vault.generate(key_id, algorithm_for(authority), KeyPurpose.OCSP)
+            return self._vault.generate(
+                key_id, algorithm_for(authority), KeyPurpose.OCSP, vault=self._key_vault
+            )
         except AlreadyExists:
             return self._vault.key(key_id)
 

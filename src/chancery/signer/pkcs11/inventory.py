@@ -26,7 +26,6 @@ _KINDS: Final = {
     c.CKK_GENERIC_SECRET: "generic secret",
 }
 _MAY_NOT: Final = {
-    c.CKA_EXTRACTABLE: "it may leave the token",
     c.CKA_DECRYPT: "it may decrypt",
     c.CKA_UNWRAP: "it may unwrap keys",
     c.CKA_DERIVE: "it may derive keys",
@@ -60,13 +59,20 @@ def exactly_one(session: Session, label: str, object_id: bytes, kind: int) -> in
     )
 
 
-def demand_unexportable(session: Session, handle: int) -> None:
-    """Refuse a key that may do more than sign: other programs could use it so."""
+def demand_signing_only(session: Session, handle: int) -> None:
+    """Refuse a key that could have left its token; take from it what is not for signing."""
     if session.number(handle, c.CKA_SENSITIVE) != 1:
         raise _unsafe("it is not sensitive")
+    if session.number(handle, c.CKA_EXTRACTABLE) != 0:
+        raise _unsafe("it may leave the token")
     for kind, what in _MAY_NOT.items():
         if session.number(handle, kind) == 1:
-            raise _unsafe(what)
+            try:
+                session.write(handle, kind, value=False)
+            except TokenError as error:
+                if error.lost:
+                    raise
+                raise _unsafe(what) from error
     if session.number(handle, c.CKA_SIGN) != 1:
         raise _unsafe("it may not sign")
 

@@ -78,6 +78,12 @@ class Session:
             raise
         return buffer.raw[: asked[0].length]
 
+    def write(self, handle: int, kind: int, *, value: bool) -> None:
+        """Change an attribute that the token lets change."""
+        wanted, memory = attributes({kind: value})
+        self._call("SetAttributeValue", c_ulong(handle), wanted, c_ulong(1))
+        del memory
+
     def number(self, handle: int, kind: int) -> int | None:
         """An attribute that is a CK_ULONG or a CK_BBOOL."""
         raw = self.read(handle, kind)

@@ -141,7 +141,7 @@ class TokenHolder:
         with self._session() as session:
             sought = bytes.fromhex(object_id) or inventory.by_label(session, label)
             handle = inventory.exactly_one(session, label, sought, c.CKO_PRIVATE_KEY)
-            inventory.demand_unexportable(session, handle)
+            inventory.demand_signing_only(session, handle)
             public = session.find(
                 {c.CKA_CLASS: c.CKO_PUBLIC_KEY, c.CKA_LABEL: label, c.CKA_ID: sought}
             )
