@@ -55,12 +55,14 @@ demo-stop: ## stop what `make demo` started
 	scripts/test-packages
 	@touch $@
 
-PYTEST := CHANCERY_REQUIRE_POSTGRES=1 CHANCERY_REQUIRE_SLAPD=1 CHANCERY_REQUIRE_OIDC=1 .venv/bin/pytest -q -n 2 --dist loadfile --durations=15
+# More workers than cores: much of a test is waiting, for a disk, a database or a process to start.
+PYTEST := CHANCERY_REQUIRE_POSTGRES=1 CHANCERY_REQUIRE_SLAPD=1 CHANCERY_REQUIRE_OIDC=1 \
+	.venv/bin/pytest -q --dist loadfile --durations=15
 
 test: check ## everything, on services that the tests start themselves
-	$(PYTEST) -m "not fault" --ignore tests/browser
-	$(PYTEST) --no-loadscope-reorder tests/browser
-	$(PYTEST) --no-loadscope-reorder -m fault
+	$(PYTEST) -n 4 -m "not fault" --ignore tests/browser
+	$(PYTEST) -n 2 --no-loadscope-reorder tests/browser
+	$(PYTEST) -n 3 --no-loadscope-reorder -m fault
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
