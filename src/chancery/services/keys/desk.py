@@ -201,7 +201,7 @@ class Desk:
         def unit(session: Session) -> None:
             session.keys.add_order(order)
             asked = event(
-                principal, "key-order.opened", order.id, key=key.name, action=action.value,
+                principal, "key-order.opened", order.id, key=key.name, wish=action.value,
                 content=content, needed=needed,
             )  # fmt: skip
             session.audit.append([asked], now)

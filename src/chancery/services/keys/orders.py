@@ -168,7 +168,7 @@ class Orders:
     ) -> KeyOrder:
         session.keys.update_order(after, before=before)
         details = event(
-            principal, told, after.id, key=after.key, action=after.action.value,
+            principal, told, after.id, key=after.key, wish=after.action.value,
             content=after.content, state=after.state.value, reason=after.reason,
         )  # fmt: skip
         session.audit.append([details], self._desk.clock.ms())
