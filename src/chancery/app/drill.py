@@ -15,9 +15,8 @@ from chancery.adapters.backup.reading import Nowhere
 from chancery.adapters.storage.dump import adjusting
 from chancery.app import scratch
 from chancery.app.office import Office, open_office
-from chancery.app.restore import brief_socket, proven
+from chancery.app.restore import proven
 from chancery.app.scratch import Keys
-from chancery.app.signer_process import running_signer
 from chancery.domain.errors import BadRequest, CAError
 from chancery.settings import Settings, load
 
@@ -106,8 +105,7 @@ def _held(file: Path, config: Path, live: Settings, keys: Keys, report: _Report)
     with ExitStack() as stack:
         folder = stack.enter_context(scratch.workshop(config.resolve().parent / "drill"))
         settings = scratch.unpack(found, device.identity, secret, folder, None)
-        here = stack.enter_context(brief_socket(settings))
-        stack.enter_context(running_signer(here.signer))
+        here = stack.enter_context(scratch.brief_signer(settings, keys.vault_shares))
         office = stack.enter_context(open_office(here))
         report.records = proven(office, found)
         report.findings += _keys_missing(office)

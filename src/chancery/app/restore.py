@@ -11,7 +11,6 @@ import getpass
 import json
 import re
 import secrets
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +27,6 @@ from chancery.app import scratch
 from chancery.app.instance_files import Layout, write_private, write_public
 from chancery.app.office import Office, open_office
 from chancery.app.scratch import CONFIG, Keys, Trusted
-from chancery.app.signer_process import running_signer
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.audit import Outcome, leaf_hash
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError
@@ -94,8 +92,7 @@ def restore(
         former = settings.audit
         settings = _renamed_log(folder, settings, found.manifest.sequence)
         with (
-            brief_socket(settings) as here,
-            running_signer(here.signer),
+            scratch.brief_signer(settings, keys.vault_shares) as here,
             open_office(here) as office,
         ):
             facts = _settle(office, Layout(folder), found, former, device)
@@ -125,14 +122,6 @@ def _tell_live(target: Path, file: Path) -> None:
         store.write(lambda session: session.audit.append([told], time.time_ns() // 1_000_000))
     finally:
         store.close()
-
-
-@contextmanager
-def brief_socket(settings: Settings) -> Iterator[Settings]:
-    """The same with a short path for the signer's socket: a workshop's may be too long."""
-    with tempfile.TemporaryDirectory(prefix="chancery-") as short:
-        signer = settings.signer.model_copy(update={"socket": Path(short) / "signer.sock"})
-        yield settings.model_copy(update={"signer": signer})
 
 
 @contextmanager

@@ -1,9 +1,10 @@
 """A backup unpacked into a directory and a database: for good, or for a drill."""
 
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,12 @@ from chancery.adapters.backup.device import Device, Opened
 from chancery.adapters.backup.unpacking import Unpacking
 from chancery.adapters.storage.dump import check_schema, restoring
 from chancery.app.instance_files import write_private
+from chancery.app.signer_process import running_signer
 from chancery.domain.errors import BadRequest
 from chancery.settings import Settings, load
+from chancery.signer.unseal.custodians import Gathered
+from chancery.signer.unseal.key_file import KeyFile
+from chancery.signer.vault import HEADER, reseal
 from chancery.wire import custody, shares
 from chancery.wire.backup_manifest import Manifest
 from chancery.wire.backup_source import SourceSecret
@@ -29,12 +34,14 @@ class Keys:
     """What opens a backup; None where somebody did not bring it.
 
     *verifiers* are keys of the log that are trusted beside those the device knows.
+    *vault_shares* are needed where custodians open the vault, too.
     """
 
     device: Path
     pin: str | None = None
     shares: Sequence[str] = ()
     verifiers: tuple[VerifierKey, ...] = ()
+    vault_shares: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,35 @@ def _demand_inside(settings: Settings, folder: Path) -> None:
                 rule="backup.outside",
                 remedy="use relative paths in chancery.toml before you back an instance up",
             )
+
+
+@contextmanager
+def brief_signer(settings: Settings, vault_shares: Sequence[str]) -> Iterator[Settings]:
+    """A signer for a while; settings that reach it.
+
+    Its socket has a short path, for a workshop's may be too long.  A vault
+    that custodians open gets another seal meanwhile, and then its own again.
+    """
+    vault = settings.signer.vault
+    with tempfile.TemporaryDirectory(prefix="chancery-") as short, ExitStack() as stack:
+        changes: dict[str, object] = {"socket": Path(short) / "signer.sock"}
+        if settings.signer.custodians:
+            if not vault_shares:
+                raise BadRequest(
+                    "custodians open the vault of this instance",
+                    field="vault_shares",
+                    rule="backup.vault-shares",
+                    remedy="bring them as well: --vault-share-file FILE, repeatable",
+                )
+            words = [custody.words_of(text) for text in vault_shares]
+            own, key = (vault / HEADER).read_bytes(), Path(short) / "unseal.key"
+            write_private(key, secrets.token_bytes(32))
+            stack.callback(write_private, vault / HEADER, own)
+            reseal(vault, Gathered(words), KeyFile(key))
+            changes |= {"custodians": False, "unseal_key_file": key}
+        here = settings.model_copy(update={"signer": settings.signer.model_copy(update=changes)})
+        stack.enter_context(running_signer(here.signer))
+        yield here
 
 
 @contextmanager

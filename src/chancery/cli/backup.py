@@ -13,6 +13,7 @@ from chancery.cli.backup_opening import (
     DeviceFolder,
     PinFile,
     ShareFiles,
+    VaultShareFiles,
     VerifierFiles,
     opening,
 )
@@ -152,6 +153,7 @@ def restore(
     device: DeviceFolder,
     pin_file: PinFile = None,
     share_file: ShareFiles = (),
+    vault_share_file: VaultShareFiles = (),
     vkey: VerifierFiles = (),
     database_file: Annotated[
         Path | None,
@@ -165,7 +167,7 @@ def restore(
     """Make an instance of a backup, in a fresh directory.  M custodians and the PIN are needed."""
     from chancery.app.restore import restore as make  # noqa: PLC0415 - loads the server
 
-    keys = opening(device, pin_file, share_file, vkey, ask=True)
+    keys = opening(device, pin_file, share_file, vkey, ask=True, vault=vault_share_file)
     with local_database("--database-file"):
         facts = make(file, directory, keys, database=_url(database_file), sqlite=sqlite)
     output.show(facts, as_json=as_json)
@@ -180,6 +182,7 @@ def drill(
     device: DeviceFolder,
     pin_file: PinFile = None,
     share_file: ShareFiles = (),
+    vault_share_file: VaultShareFiles = (),
     vkey: VerifierFiles = (),
     api: Connection = DEFAULT,
 ) -> int:
@@ -189,7 +192,7 @@ def drill(
     """
     from chancery.app.drill import drill as hold  # noqa: PLC0415 - loads the server
 
-    keys = opening(device, pin_file, share_file, vkey, ask=True)
+    keys = opening(device, pin_file, share_file, vkey, ask=True, vault=vault_share_file)
     report = hold(file, config, keys)
     with api.open() as server:
         recorded = server.post("backups", "drills", body=report)

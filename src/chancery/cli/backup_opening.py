@@ -22,6 +22,10 @@ ShareFiles = Annotated[
     tuple[Path, ...],
     Parameter(help="File with a custodian's share; repeatable.  Else they are asked one by one."),
 ]
+VaultShareFiles = Annotated[
+    tuple[Path, ...],
+    Parameter(help="The same for the vault, where custodians open it; repeatable."),
+]
 VerifierFiles = Annotated[
     tuple[Path, ...],
     Parameter(name="--vkey", help="audit.vkey whose backups to trust, beside those it knows."),
@@ -35,6 +39,7 @@ def opening(
     verifiers: tuple[Path, ...],
     *,
     ask: bool,
+    vault: tuple[Path, ...] = (),
 ) -> "Keys":
     """Read what was brought; with *ask*, ask on the terminal for what was not."""
     from chancery.app.scratch import Keys  # noqa: PLC0415 - loads the server
@@ -43,7 +48,8 @@ def opening(
     if ask and not shares:
         shares = _asked()
     pin = files.secret(pin_file, "pin") if ask or pin_file is not None else None
-    return Keys(device, pin, tuple(shares), tuple(map(verifier, verifiers)))
+    trusted = tuple(map(verifier, verifiers))
+    return Keys(device, pin, tuple(shares), trusted, tuple(map(_share, vault)))
 
 
 def verifier(path: Path) -> "VerifierKey":
