@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: help install demo demo-stop test test-fast kill-test check bench bench-pages lock format screenshots clean
+.PHONY: help install demo demo-stop test test-fast kill-test check bench bench-ocsp ocsp-fuzz bench-pages lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -73,6 +73,13 @@ kill-test: .venv/.dev ## 10,000 random kills; hours
 bench: .venv/.dev ## issuance, bulk, latency, memory: as ratios to raw crypto of the same run
 	scripts/bench-packages
 	$(PY) bench/issuance.py
+
+bench-ocsp: .venv/.dev ## OCSP from memory beside nginx, signed on demand beside raw signatures
+	scripts/bench-packages
+	$(PY) bench/ocsp.py
+
+ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
+	CHANCERY_OCSP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_ocsp_requests.py
 
 bench-pages: .venv/.dev ## server time of the console's pages with 1,000,000 certificates on record
 	$(PY) bench/pages.py

@@ -126,7 +126,12 @@ def _request_list(items: der.Reader) -> tuple[CertId, ...]:
 def _cert_id(content: bytes, raw: bytes) -> CertId:
     reader = der.Reader(content)
     algorithm = reader.enter(der.SEQUENCE)
-    _, _, oid = algorithm.read(der.OID)
+    _, arcs, oid = algorithm.read(der.OID)
+    if oid not in _HASHES:
+        der.decode_oid(arcs)
+    if algorithm.optional(der.NULL_TAG):
+        raise _malformed("parameters of a hash")
+    algorithm.finish()  # what is echoed in a signed answer must be well-formed
     name_hash = reader.content(der.OCTET_STRING)
     key_hash = reader.content(der.OCTET_STRING)
     serial = der.decode_integer(reader.content(der.INTEGER))
