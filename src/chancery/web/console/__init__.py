@@ -11,6 +11,7 @@ from chancery.web.console import (
     backups,
     certificate,
     certificates,
+    custody,
     decide_many,
     directories,
     dn_profile_editor,
@@ -67,6 +68,7 @@ PAGES: Final[tuple[Pages, ...]] = (
     account.pages,
     audit.pages,
     backups.pages,
+    custody.pages,
     authority_making.pages,  # before authorities: no authority is called _new
     authority_succession.pages,
     authorities.pages,
