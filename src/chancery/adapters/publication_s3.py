@@ -59,7 +59,7 @@ class S3Destination:
             "cache-control": f"max-age={max_age_s}, public, no-transform",
             "x-amz-meta-sha256": digest,
         }
-        signed = self._signed("PUT", path, digest, headers)
+        signed = self.signed("PUT", path, digest, headers)
         try:
             status, said = self._send("PUT", path, data, signed)
         except (OSError, http.client.HTTPException) as error:
@@ -91,7 +91,7 @@ class S3Destination:
             self._host, timeout=self._bucket.timeout_s, context=context
         )
 
-    def _signed(
+    def signed(
         self, method: str, path: str, digest: str, headers: Mapping[str, str]
     ) -> dict[str, str]:
         """*headers* with AWS Signature Version 4, over all of them and the content."""

@@ -7,7 +7,7 @@ by file, and tried again for as long as it takes.
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chancery.domain.errors import CAError, Unavailable
@@ -16,6 +16,7 @@ from chancery.domain.publication import Publication, Sighting
 from chancery.ports import Clock, Publisher, Session, Store
 from chancery.ports_crl import Destination
 from chancery.services.access import demand
+from chancery.services.audit import event
 from chancery.services.issuers import ca_keys
 from chancery.services.status.crl_files import file_name
 
@@ -135,17 +136,9 @@ class PublicationService:
         def unit(session: Session) -> None:
             for one in session.publications.all():
                 if one.publisher == publisher and one.attempts:
-                    session.publications.put(
-                        Publication(
-                            one.publisher,
-                            one.file,
-                            one.sha256,
-                            one.published_at,
-                            one.attempts,
-                            one.error,
-                            0,
-                        )
-                    )
+                    session.publications.put(replace(one, next_at=0))
+            told = event(principal, "publication.retried", publisher)
+            session.audit.append([told], self._clock.ms())
 
         self._store.write(unit)
 
