@@ -86,6 +86,7 @@ DOORS: Final = (
     imports.door,
     custody.door,
     keys.door,
+    keys.dates,
     key_use.door,
     key_use.random_door,
     key_custody.door,

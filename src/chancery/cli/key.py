@@ -277,7 +277,7 @@ def calendar(
     """List what is to happen to your keys: rotations, ends, beginnings."""
     now = time.time()
     with api.open() as server:
-        found = server.get("keys", "calendar", days=days)
+        found = server.get("key-calendar", days=days)
     rows = found if api.as_json else [one | {"at": key_text.when(one["at"], now)} for one in found]
     output.listing(rows, _DUE, as_json=api.as_json)
 

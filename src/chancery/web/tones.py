@@ -12,7 +12,7 @@ TONES: Final[dict[str, str]] = {
     **dict.fromkeys(
         ("pending", "waiting", "held", "hold", "on-hold", "expiring", "warning", "late", "retrying",
          "locked", "partial", "uncertain", "queued", "generated", "signing", "update",
-         "pin-wanted"),
+         "pin-wanted", "suspended", "pre-active"),
         "warn",
     ),
     **dict.fromkeys(

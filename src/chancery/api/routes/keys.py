@@ -26,6 +26,7 @@ from chancery.domain.managed_key import KeyKind
 from chancery.ports_keys import KeyFilter
 
 door = Door("/keys", "keys")
+dates = Door("/key-calendar", "keys")
 
 Method = Annotated[str, Field(min_length=1, max_length=40)]
 
@@ -135,7 +136,7 @@ def derive_key(who: Who, using: Using, body: DeriveIn) -> KeyOut:
     return key_out(made, using.clock.s())
 
 
-@door.route("GET", "/calendar", Permission.KEY_READ)
+@dates.route("GET", "", Permission.KEY_READ)
 def key_calendar(
     who: Who,
     using: Using,

@@ -180,6 +180,19 @@ class Parts:
             if view.entry.group in seen or principal.people & set(view.content.parts.values())
         ]
 
+    def show(self, principal: Principal, entry_id: str) -> EntryView:
+        """One that one may see."""
+        demand(principal, Permission.KEY_READ)
+        with self._desk.store.read() as session:
+            seen = self._desk.visible(session, principal) or frozenset()
+            entry = session.keys.entry(entry_id)
+        view = _view(entry) if entry is not None else None
+        if view is None or not (
+            view.entry.group in seen or principal.people & set(view.content.parts.values())
+        ):
+            raise _no_entry(entry_id)
+        return view
+
     def drop(self, principal: Principal, entry_id: str) -> None:
         """Give an entry up; what came in is erased."""
         view = self._mine(principal, entry_id, KeyRight.MANAGE, closed=True)

@@ -85,9 +85,9 @@ class Escrow:
         try:
             kek = combine_mnemonics([" ".join(share.split()).lower() for share in shares])
             plain = AESGCM(kek).decrypt(sealed[:_NONCE], sealed[_NONCE:], None)
-        except MnemonicError as error:
+        except MnemonicError:
             raise BadRequest(
-                f"the shares do not fit together: {error}",
+                "the shares do not fit together: too few, one twice, or one of another key",
                 field="shares",
                 rule="escrow.shares",
                 remedy="bring as many shares of this key as its escrow says, each once",

@@ -18,6 +18,8 @@ from chancery.web.console import (
     dn_profiles,
     home,
     imports,
+    key_custody,
+    keys,
     joint,
     message_templates,
     notifications,
@@ -58,6 +60,8 @@ PAGES: Final[tuple[Pages, ...]] = (
     certificate.pages,
     revocations.pages,
     imports.pages,
+    key_custody.pages,  # before keys: no key is called _components
+    keys.pages,
     vaults.pages,
     publication.pages,
     sign_in.pages,
