@@ -12,11 +12,20 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from chancery.adapters.backup.device import Device
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.storage import open_store
 from chancery.app import drill as drills
 from chancery.app import restore as restores
-from chancery.app.scratch import Keys
+from chancery.app.office import open_office
+from chancery.app.scratch import Keys, brief_signer
+from chancery.domain.backup import KeyKind
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, NotAuthenticated
+from chancery.domain.identity import AuthMethod, Permission, Principal
+from chancery.ports import CertificateFilter, Page
+from chancery.settings import load
 from chancery.wire import custody, shares
+from chancery.wire.backup_source import SourceSecret
 from chancery.wire.note import VerifierKey
 from services.csr import p256_csr
 from services.instance import Instance
@@ -156,10 +165,14 @@ def test_an_octet_of_a_file_is_altered_or_it_is_cut(
         restores.restore(tmp_path / site.newest.name, tmp_path / "new", site.keys())
     assert (refused.value.rule or "").startswith(("backup.", "note."))
     assert not (tmp_path / "new").exists()
-    done = site.instance.run(
-        "backup", "verify", str(tmp_path / site.newest.name), "--device", str(site.usb)
-    )
-    assert done.returncode == 8, done.stderr
+
+
+def test_a_backup_that_is_none_ends_with_8(site: Site, tmp_path: Path) -> None:
+    shutil.copy(site.newest.with_suffix(".manifest"), tmp_path)
+    (tmp_path / site.newest.name).write_bytes(site.newest.read_bytes()[:-1])
+    words = ("verify", str(tmp_path / site.newest.name), "--device", str(site.usb))
+    done = site.instance.run("backup", *words)
+    assert (done.returncode, "octets" in done.stderr) == (8, True)
 
 
 def test_who_may_not_open_it(site: Site, tmp_path: Path) -> None:
@@ -300,28 +313,41 @@ def test_the_machine_is_destroyed_and_comes_back(site: Site) -> None:
 
 @pytest.mark.postgres
 def test_a_record_in_postgresql_comes_back(postgres_server: Server, tmp_path: Path) -> None:
-    """Into an empty database, and into SQLite."""
+    """Into an empty database, in-process: what the doors do with it is tried above."""
     site = made(tmp_path, postgres_server.database())
-    with site.instance.serving():
-        site.instance.automatic_ra("quick")
-        site.agree()
-        serial = issue(site.instance, "pg.example.org")
-        site.back_up()
-        report = drills.drill(site.newest, site.instance.directory / "chancery.toml", site.keys())
-        assert report["findings"] == []
-    with pytest.raises(BadRequest) as refused:
-        restores.restore(site.newest, tmp_path / "new", site.keys())
-    assert refused.value.rule == "backup.database"
-    used = (site.instance.directory / "secrets" / "database-url").read_text().strip()
-    with pytest.raises(Conflict, match="an instance already"):
-        restores.restore(site.newest, tmp_path / "new", site.keys(), database=used)
-    assert not (tmp_path / "new").exists()
-    restores.restore(
-        site.newest, tmp_path / "new", site.keys(), database=postgres_server.database()
+    config = load(site.instance.directory / "chancery.toml")
+    secret = SourceSecret(b"s" * 32)
+    device, _ = Device(site.usb).make(PIN, label="USB", verifiers=(str(vkey(site)),))
+    both = Principal(
+        "olga", frozenset(), frozenset(), frozenset(Permission), AuthMethod.SESSION, partner="oscar"
     )
-    facts = json.loads((tmp_path / "new" / "quickstart.json").read_text())
-    back = Instance(tmp_path / "new", facts, log=tmp_path / "new.log")
-    with back.serving():
-        assert serial in {
-            one["serial"] for one in back.json("certificate", "list", user="operator")
-        }
+    with brief_signer(config, ()) as here, open_office(here) as office:
+        desk, store = office.backups, office.store
+        desk.propose_key(both, KeyKind.SOURCE, str(secret.public()), threshold=2, shares=3)
+        desk.propose_key(both, KeyKind.DEVICE, device.recipient, device=device.id)
+        desk.order(both)
+        runner = office.work.runner()
+        runner.start()
+        deadline = time.monotonic() + 30
+        while (last := desk.standing(both).last) is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        runner.stop()
+        assert last is not None
+        with store.read() as session:
+            before = session.certificates.find(CertificateFilter(), Page(limit=100))
+    keys = site.keys(shares=shares.split(b"s" * 32, threshold=2, count=3)[:2])
+    with pytest.raises(BadRequest) as refused:
+        restores.restore(site.newest, tmp_path / "new", keys)
+    assert refused.value.rule == "backup.database"
+    with pytest.raises(Conflict, match="an instance already"):
+        restores.restore(site.newest, tmp_path / "new", keys, database=config.database.url)
+    assert not (tmp_path / "new").exists()
+    there = postgres_server.database()
+    told = restores.restore(site.newest, tmp_path / "new", keys, database=there)
+    assert told["records"] > 0
+    again = open_store(there, clock=SystemClock())
+    try:
+        with again.read() as session:
+            assert session.certificates.find(CertificateFilter(), Page(limit=100)) == before
+    finally:
+        again.close()

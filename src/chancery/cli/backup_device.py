@@ -14,7 +14,7 @@ from chancery.cli.instance import AsJson
 from chancery.domain.errors import BadRequest
 
 if TYPE_CHECKING:
-    from chancery.adapters.backup.device import Device
+    from chancery.adapters.backup.device import About, Device
 
 app = group("device")
 app.help = "The medium: its key, its PIN, what it trusts."
@@ -78,7 +78,7 @@ def show(
     """Show what a device says of itself."""
     device = _device(folder)
     found = device.standing()
-    shown = asdict(found.about) | {
+    shown = _told(found.about) | {
         "has_pin": found.has_pin,
         "failed": found.failed,
         "recovery_left": found.recovery_left,
@@ -121,7 +121,7 @@ def pin(
         read_only=read_only if read_only or writable else None,
         trust=tuple(str(verifier(path)) for path in trust),
     )
-    output.show(asdict(about), as_json=as_json)
+    output.show(_told(about), as_json=as_json)
 
 
 @app.command
@@ -157,6 +157,10 @@ def register(folder: Folder, /, *, api: Connection = DEFAULT) -> None:
     with api.open() as server:
         answer = server.post("backups", "keys", body=body)
     output.show(answer, as_json=api.as_json)
+
+
+def _told(about: "About") -> dict[str, Any]:
+    return asdict(about) | {"verifiers": list(about.verifiers)}
 
 
 def _device(folder: Path) -> "Device":
