@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: help install demo demo-stop test test-fast kill-test check bench bench-ocsp ocsp-fuzz bench-pages lock format screenshots clean
+.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz bench-pages lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -70,6 +70,9 @@ test-fast: .venv/.dev ## the quick half: no services, no kills
 kill-test: .venv/.dev ## 10,000 random kills; hours
 	CHANCERY_KILLS=10000 .venv/bin/pytest -q -s tests/fault/test_kills.py
 
+hsm-test: .venv/.dev ## 500 restarts of a signer with a token, under load; minutes
+	CHANCERY_HSM_RESTARTS=500 .venv/bin/pytest -q -s tests/fault/test_hsm_restarts.py
+
 bench: .venv/.dev ## issuance, bulk, latency, memory: as ratios to raw crypto of the same run
 	scripts/bench-packages
 	$(PY) bench/issuance.py
@@ -80,6 +83,9 @@ bench-ocsp: .venv/.dev ## OCSP from memory beside nginx, signed on demand beside
 
 ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
 	CHANCERY_OCSP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_ocsp_requests.py
+
+bench-hsm: .venv/.dev ## signatures on a token through the signer: as ratios to the token driven raw
+	$(PY) bench/hsm.py
 
 bench-pages: .venv/.dev ## server time of the console's pages with 1,000,000 certificates on record
 	$(PY) bench/pages.py

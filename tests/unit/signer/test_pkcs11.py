@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.support.softhsm import MODULE, PIN, SoftHsm
 
 from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import AlreadyExists, BadKey, NotFound, SignerRefused, Unavailable
@@ -20,6 +19,7 @@ from chancery.signer.holders import Held
 from chancery.signer.pkcs11.vault import Pkcs11Settings, TokenHolder, token_settings
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import Vault
+from support.softhsm import MODULE, PIN, SoftHsm
 
 KINDS = tuple(
     algorithm for algorithm in KeyAlgorithm if not algorithm.value.startswith(("ml-", "rsa-4"))
@@ -58,8 +58,11 @@ class Open:
     def __init__(self, hsm: SoftHsm, sealed: Vault, stack: ExitStack) -> None:
         self._hsm, self._sealed, self._stack = hsm, sealed, stack
 
-    def __call__(self, token: str = "hsm", **changes: object) -> TokenHolder:
-        settings = Pkcs11Settings(token, MODULE, token, pin_file=self._hsm.home / f"{token}.pin")
+    def __call__(
+        self, name: str = "hsm", *, label: str | None = "", **changes: object
+    ) -> TokenHolder:
+        pin = self._hsm.home / f"{name}.pin"
+        settings = Pkcs11Settings(name, MODULE, name if label == "" else label, pin_file=pin)
         holder = TokenHolder(
             replace(settings, **changes),
             self._sealed.directory,
