@@ -18,6 +18,15 @@ def serve(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
     supervise(config, role)
 
 
+def renew_own_certificate(config: Path) -> int:
+    """Make a new certificate for the service itself; when it ends."""
+    from chancery.app.own_certificate import (  # noqa: PLC0415 - see the module
+        renew_own_certificate_now,
+    )
+
+    return renew_own_certificate_now(config)
+
+
 def upgrade_database(config: Path) -> None:
     """Bring the database's schema to what this release needs."""
     from chancery.app.database import upgrade  # noqa: PLC0415 - see the module

@@ -6,6 +6,8 @@ certificate goes the road of every other one.
 
 import ipaddress
 import socket
+from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -14,10 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from chancery.app.instance_files import write_private, write_public
-from chancery.app.office import Office
+from chancery.app.office import Office, open_office
 from chancery.domain.errors import Unavailable
 from chancery.domain.identity import SYSTEM
 from chancery.domain.request import Submission
+from chancery.server.maintenance import Trouble
+from chancery.settings import load
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOPBACK = (ipaddress.IPv4Address("127.0.0.1"), ipaddress.IPv6Address("::1"))
@@ -28,6 +32,40 @@ PROFILE = "tls-server"
 
 def first_own_certificate(office: Office) -> None:
     _replace(office)
+
+
+def renew_own_certificate_now(config: Path) -> int:
+    """Make a new one whatever the age of the present, on this machine; when it ends.
+
+    For the way out of maintenance.  Unavailable says why it cannot be made.
+    """
+    with open_office(load(config)) as office:
+        _replace(office)
+        return _ends(office)
+
+
+def own_certificate_trouble(office: Office) -> Trouble | None:
+    """What to do about a certificate that has expired; None while it has not.
+
+    One that cannot be read is no trouble of this kind: the listeners keep the last that loaded.
+    """
+    try:
+        ends = _ends(office)
+    except (OSError, ValueError):
+        return None
+    if ends > office.clock.s():
+        return None
+    when = datetime.fromtimestamp(ends, UTC)
+    return Trouble(
+        f"this server's own certificate expired at {when:%Y-%m-%d %H:%M} UTC",
+        "on the server, run `chancery config renew-certificate`, or put another one with its"
+        " key into the files of [tls]; no restart is needed",
+    )
+
+
+def _ends(office: Office) -> int:
+    present = x509.load_pem_x509_certificate(office.settings.tls.certificate.read_bytes())
+    return int(present.not_valid_after_utc.timestamp())
 
 
 def renew_own_certificate(office: Office) -> bool:

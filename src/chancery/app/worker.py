@@ -19,6 +19,7 @@ from chancery.app.fast import fast_lane
 from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
+from chancery.app.own_certificate import own_certificate_trouble
 from chancery.app.presence import Presence, presence_file
 from chancery.domain.errors import CAError
 from chancery.protocols.crl.handler import FileHandler
@@ -26,6 +27,7 @@ from chancery.protocols.ocsp.handler import OcspHandler
 from chancery.server.dispatch import Dispatcher
 from chancery.server.health import Check, Readiness, alive
 from chancery.server.listeners import Listener, StartFailed, serve
+from chancery.server.maintenance import Maintenance
 from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
 from chancery.server.status import status_apps
@@ -106,15 +108,17 @@ def application(
     metrics = metrics or Metrics(record=lambda: _gauges(office))
     services = roster(office)
     api = create_api(services)
+    maintenance = Maintenance(lambda: own_certificate_trouble(office))
     everywhere: dict[str, ASGIApp] = {
         **status_apps(
             OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock), memo
         ),
         "healthz": alive,
-        "readyz": Readiness(checks(office)),
+        "readyz": Readiness(checks(office) | {"certificate": maintenance.check}),
         "metrics": metrics,
     }
-    return Dispatcher(everywhere, {"api": api}, metrics, rest=create_web(services))
+    guarded = {"api": maintenance.guard(api)}
+    return Dispatcher(everywhere, guarded, metrics, rest=maintenance.guard(create_web(services)))
 
 
 def _gauges(office: Office) -> list[Family]:

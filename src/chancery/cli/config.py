@@ -5,3 +5,4 @@ from chancery.cli.application import group
 
 app = group("config")
 app.command(instance.check)
+app.command(instance.renew_certificate)

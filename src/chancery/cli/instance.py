@@ -96,6 +96,19 @@ def check(
     return USAGE if findings else OK
 
 
+def renew_certificate(*, config: Config, as_json: AsJson = False) -> None:
+    """Make a new certificate for the service itself, now; it is taken up without a restart.
+
+    The signer must be running.  It renews by itself at half of its life: this
+    is the way out when that has failed for long.
+    """
+    from chancery.app import renew_own_certificate  # noqa: PLC0415 - loads the server
+
+    with local_database("database.url_file"):
+        ends = renew_own_certificate(config)
+    output.show({"not_after": ends}, as_json=as_json)
+
+
 @contextmanager
 def local_database(field: str) -> Iterator[None]:
     """There is no server here whose log could be looked at: the cause is on standard error."""
