@@ -23,7 +23,7 @@ from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.identity import SYSTEM
 from chancery.protocols.ocsp import OcspHandler
 from chancery.protocols.ocsp.quick import OcspQuick
-from chancery.server.lane import read
+from chancery.server.lane import Lane
 from chancery.services.authority import Extensions, NewAuthority
 from services.pki import House, signer
 
@@ -112,11 +112,12 @@ def check(handler: OcspHandler, quick: OcspQuick, mutant: bytes, *, get: bool) -
         http = head.encode() + mutant
     assert status == 200
     assert slow in FAILURES or ocsp.load_der_ocsp_response(slow).response_status.value == 0
-    asked = read(http, {b"ocsp": quick})
+    asked = Lane({b"ocsp": quick}, print).read(http)
     if asked is None:
         return
+    head, body = asked
     told: queue.Queue[bytes | None] = queue.Queue()
-    found: Any = quick.answer(asked.target, asked.body, told.put)
+    found: Any = quick.answer(head.target, body, told.put)
     octets = told.get(timeout=10) if found is True else found
     if octets:
         fast = ocsp.load_der_ocsp_response(octets.partition(b"\r\n\r\n")[2])

@@ -29,6 +29,9 @@ class Quick(Protocol):
         ...
 
 
+_KNOWN: Final = 4_096  # heads of requests remembered
+_KNOWN_OCTETS: Final = 1_024  # of one
+
 Count = Callable[[str, str, int], None]
 """Told now and then of answers given: method, first segment of the path, how many."""
 
@@ -42,6 +45,26 @@ class Lane:
         self._given: dict[tuple[bool, bytes], int] = {}
         self._stated: object = None
         self._head = b""
+        self._heads: dict[bytes, Head] = {}
+
+    def read(self, data: bytes) -> "tuple[Head, bytes | None] | None":
+        """The request that *data* is, whole and nothing after it; None: for the other road.
+
+        A client says the same head again and again: it is read once.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        octets = data[:end]
+        head = self._heads.get(octets)
+        if head is None:
+            if end < 4 or len(data) > MAX_REQUEST or (head := _head(octets, self.quick)) is None:
+                return None
+            if end <= _KNOWN_OCTETS:
+                if len(self._heads) >= _KNOWN:
+                    self._heads.clear()
+                self._heads[octets] = head
+        if len(data) - end != head.length:
+            return None
+        return head, data[end:] if head.post else None
 
     def head(self, fields: list[tuple[bytes, bytes]]) -> bytes:
         """Status line and the server's own *fields*: another list every second."""
@@ -50,8 +73,8 @@ class Lane:
             self._stated, self._head = fields, b"HTTP/1.1 200 OK\r\n" + own
         return self._head
 
-    def given(self, asked: "Asked") -> None:
-        key = (asked.body is None, asked.segment)
+    def given(self, head: "Head") -> None:
+        key = (not head.post, head.segment)
         self._given[key] = self._given.get(key, 0) + 1
 
     def flush(self) -> None:
@@ -61,13 +84,17 @@ class Lane:
             self._count("GET" if get else "POST", segment.decode(), number)
 
 
-@dataclass(slots=True)
-class Asked:
-    """A request that the lane can take.  *keep*: the connection stays open after its answer."""
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Of a request that the lane can take; *length* is its body's, in octets.
+
+    *keep*: the connection stays open after its answer.
+    """
 
     segment: bytes
     target: bytes
-    body: bytes | None
+    post: bool
+    length: int
     keep: bool
 
 
@@ -84,27 +111,24 @@ _FIELD: Final = re.compile(
 _TYPE: Final = b"application/ocsp-request"
 
 
-def read(data: bytes, segments: Mapping[bytes, Quick]) -> Asked | None:
-    """The request that *data* is, whole and nothing after it; None if it is for the other road."""
-    line = _LINE.match(data)
-    if line is None or len(data) > MAX_REQUEST:
+def _head(octets: bytes, segments: Mapping[bytes, Quick]) -> Head | None:
+    """Read *octets*, which end in an empty line; None if the request is for the other road."""
+    line = _LINE.match(octets)
+    if line is None:
         return None
     method, target, segment, minor = line.groups()
-    end = data.find(b"\r\n\r\n", line.end() - 2)
-    if end < 0 or segment not in segments or b"?" in target or b"#" in target:
+    if segment not in segments or b"?" in target or b"#" in target:
         return None
-    fields = _fields(data[line.end() - 2 : end + 2])
+    fields = _fields(octets[line.end() - 2 : -2])
     if fields is None:
         return None
     said, length, kind = fields
-    body = data[end + 4 :]
-    fits = not body and not length
-    if method == b"POST":
-        fits = length == len(body) and kind in (None, _TYPE)
+    post = method == b"POST"
+    fits = (length is not None and kind in (None, _TYPE)) if post else not length
     if not fits or said not in (None, b"keep-alive", b"close"):
         return None
     keep = minor == b"1" and said != b"close"
-    return Asked(segment, target, None if method == b"GET" else body, keep)
+    return Head(segment, target, post, length or 0, keep)
 
 
 _Fields = tuple[bytes | None, int | None, bytes | None]

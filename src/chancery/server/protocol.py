@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from chancery.server import tls
-from chancery.server.lane import Asked, Lane, read
+from chancery.server.lane import Head, Lane
 
 HEADER_TIMEOUT_S: Final = (
     10.0  # from the connection, or a request's first octet, to its last header
@@ -62,8 +62,9 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         self._header_octets = 0
         self._lane = lane
-        self._waiting: Asked | None = None  # of the fast lane: its answer comes later
+        self._waiting: Head | None = None  # of the fast lane: its answer comes later
         self._held = bytearray()  # what came meanwhile
+        self._ending = False  # after the answer that is due
         self._quiet_since = 0.0  # the loop's time of the lane's last answer
         self._lull: TimerHandle | None = None
 
@@ -99,9 +100,10 @@ class Connection(HttpToolsProtocol):
 
     def _quick(self, lane: Lane, data: bytes) -> bool:
         """Take the fast lane, if this is for it."""
-        asked = read(data, lane.quick)
+        asked = lane.read(data)
         if asked is None:
             return False
+        head, body = asked
 
         def come(octets: bytes | None) -> None:
             self._waiting = None
@@ -110,28 +112,30 @@ class Connection(HttpToolsProtocol):
             if octets is None:
                 self._parsed(data)
             else:
-                self._tell(lane, asked, octets)
+                self._tell(lane, head, octets)
             if self._held and not self.transport.is_closing():
                 held, self._held = bytes(self._held), bytearray()
                 self.flow.resume_reading()
                 self.data_received(held)
 
-        found = lane.quick[asked.segment].answer(asked.target, asked.body, come)
+        found = lane.quick[head.segment].answer(head.target, body, come)
         if isinstance(found, bytes):
-            self._tell(lane, asked, found)
+            self._tell(lane, head, found)
         elif found:
-            self._waiting = asked
+            self._waiting = head
             self._clear_deadline()
             self._unset_keepalive_if_required()
         return bool(found)
 
-    def _tell(self, lane: Lane, asked: Asked, octets: bytes) -> None:
+    def _tell(self, lane: Lane, asked: Head, octets: bytes) -> None:
         """Write an answer of the fast lane, and wait for the next request."""
-        self._clear_deadline()
-        self._unset_keepalive_if_required()
+        if self._deadline is not None:
+            self._clear_deadline()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         lane.given(asked)
         head = lane.head(self.server_state.default_headers)
-        if asked.keep:
+        if asked.keep and not self._ending:
             self.transport.write(head + octets)
         else:
             self.transport.write(head + b"connection: close\r\n" + octets)
@@ -156,7 +160,7 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         """Finish what was begun, then end (called by uvicorn)."""
         if self._waiting is not None:
-            self._waiting.keep = False
+            self._ending = True
         else:
             super().shutdown()
 

@@ -16,6 +16,9 @@ from typing import Any, Final
 from chancery.domain.errors import Unavailable
 from chancery.signer.journal import Draft, Journal, Operation
 
+CHECK_EVERY: Final = 64
+"""Signatures of a key of which one is verified, by scheme ``by_batch`` (see ``keypair.Way``)."""
+
 EVERY_S: Final = 1.0
 """Seconds between two entries for one key, while it signs."""
 
@@ -40,6 +43,14 @@ class StatusLedger:
         self._open: dict[str, _Open] = {}
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
+        self._unchecked: dict[str, int] = {}
+
+    def to_check(self, key_id: str, signatures: int) -> bool:
+        """Whether the last of these is to be verified: one in CHECK_EVERY, and the first ever."""
+        unchecked = self._unchecked.get(key_id, CHECK_EVERY) + signatures
+        due = unchecked >= CHECK_EVERY
+        self._unchecked[key_id] = 0 if due else unchecked
+        return due
 
     def note(self, key_id: str, tbss: Sequence[bytes]) -> None:
         """*key_id* signed these; it will be on record within a second."""

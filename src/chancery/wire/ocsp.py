@@ -282,6 +282,30 @@ def response_data(
 
 def response(who: Responder, data: bytes, signature: bytes) -> bytes:
     """Wrap signed ResponseData into a successful OCSPResponse."""
-    basic = der.tlv(0x30, data + who.algorithm + der.bit_string(signature) + who.certs)
-    wrapped = der.tlv(0x30, _BASIC + der.tlv(0x04, basic))
-    return der.tlv(0x30, b"\x0a\x01\x00" + der.tlv(0xA0, wrapped))
+    # Heads from the inside out, then one join: this runs for every answer there is.
+    bits = der.head(0x03, len(signature) + 1)
+    size = len(data) + len(who.algorithm) + len(bits) + 1 + len(signature) + len(who.certs)
+    heads = [bits, der.head(0x30, size)]
+    size += len(heads[-1])
+    heads.append(_BASIC + der.head(0x04, size))
+    size += len(heads[-1])
+    for tag in (0x30, 0xA0):
+        heads.append(der.head(tag, size))
+        size += len(heads[-1])
+    start = der.head(0x30, size + 3) + b"\x0a\x01\x00"
+    _, sequence, octets, inner, tagged = heads
+    return b"".join(
+        (
+            start,
+            tagged,
+            inner,
+            octets,
+            sequence,
+            data,
+            who.algorithm,
+            bits,
+            b"\0",
+            signature,
+            who.certs,
+        )
+    )

@@ -37,7 +37,7 @@ BLIND_S: Final = 300.0
 """Seconds for which kept answers serve while the record is away: as long as HTTP caches may."""
 
 _BATCH: Final = 64  # answers signed in one call: more only makes the first of them wait
-_THREADS: Final = 2  # one composes while the signer signs for the other
+_THREADS: Final = 1  # what comes meanwhile is the next batch: more threads make smaller ones
 _WAITING: Final = 4_096  # requests that may wait; more are left to the slow road, which is bounded
 _DUE_S: Final = 1.0  # seconds between two looks at what must be signed anew
 _DUE_AT_ONCE: Final = 512
