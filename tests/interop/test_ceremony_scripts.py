@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from softhsm import MODULE, PIN, SoftHsm
 
 from chancery.ceremony import rehearsal, running, transcript
 from chancery.ceremony import script as scripts
@@ -294,3 +295,60 @@ def test_another_root_than_the_script_means_is_refused(house: Path) -> None:
     shares = words_of(shares_of(house, "two"), "eva", "grace")
     with pytest.raises(Conflict, match="another certificate"):
         running.run(plan, Room(plan, shares))
+
+
+ON_TOKEN = """
+name = "token"
+witnesses = ["Ada Lovelace"]
+store = "token.store"
+[new_store]
+passphrase = true
+[token]
+module = "MODULE"
+token = "root"
+[[step]]
+do = "root"
+name = "root"
+subject = "CN=Root on a token"
+algorithm = "ec-p256"
+[[step]]
+do = "crl"
+issuer = "root"
+out = "root.crl"
+"""
+
+
+@dataclass
+class Keyed(Room):
+    """Somebody who has the PIN and the passphrase."""
+
+    pin: str = PIN
+
+    def secret(self, question: str) -> str:
+        return self.pin if question.startswith("PIN") else "six quite random words in a row"
+
+
+def test_a_root_on_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store has what is around the key; the key never leaves the token."""
+    hsm = SoftHsm.create(tmp_path / "hsm")
+    hsm.add("root")
+    monkeypatch.setenv("SOFTHSM2_CONF", hsm.environment["SOFTHSM2_CONF"])
+    (tmp_path / "t.toml").write_text(ON_TOKEN.replace("MODULE", str(MODULE)))
+    plan = scripts.load(tmp_path / "t.toml")
+    with pytest.raises(Unavailable):
+        running.run(plan, Keyed(plan, witnesses=("Ada Lovelace",), pin="999999"))
+    assert not (tmp_path / "token.store").exists()
+    running.run(plan, Keyed(plan, witnesses=("Ada Lovelace",)))
+    assert "OK" in openssl("verify", "-CAfile", "out/root.pem", "out/root.pem", cwd=tmp_path).stdout
+    shown = hsm.tool("--list-objects", "--type", "privkey", label="root")
+    assert "never extractable" in shown
+    text = plan.text.replace("[new_store]\npassphrase = true\n", "").replace(
+        '"token"\nw', '"two"\nw'
+    )
+    first = text.index('[[step]]\ndo = "root"')
+    (tmp_path / "two.toml").write_text(
+        (text[:first] + text[text.index('[[step]]\ndo = "crl"') :]).replace("root.crl", "next.crl")
+    )
+    again = scripts.load(tmp_path / "two.toml")
+    running.run(again, Keyed(again, witnesses=("Ada Lovelace",)))
+    assert (tmp_path / "out" / "next.crl").exists()

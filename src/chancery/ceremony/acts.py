@@ -67,7 +67,7 @@ class Acts:
         check_extensions(extensions)
         self._new_ca(step)
         der = self._store.office(step.name, self._operators).begin(
-            step.algorithm, subject, extensions
+            step.algorithm, subject, extensions, vault=self._store.vault
         )
         made = ca_certificate.decode(der)
         done = Done(told(made), {f"{step.name}.pem": as_pem(der)})
@@ -86,6 +86,7 @@ class Acts:
             step.algorithm,
             KeyPurpose.AUTHORITY,
             ca_approvals=len(set(self._operators)),
+            vault=self._store.vault,
         )
         wanted = templates.request_info(subject, info.spki, step.path_length)
         csr = templates.join_request(

@@ -19,6 +19,7 @@ from chancery.domain.key_quality import check
 from chancery.domain.keys import CaAuthorisation, KeyPurpose
 from chancery.domain.names import DistinguishedName
 from chancery.domain.profile import ProfileVersion
+from chancery.domain.vaults import SOFTWARE
 from chancery.ports import KeyVault
 from chancery.services.authority import Extensions, templates
 from chancery.services.authority.limits import check_days, check_extensions
@@ -116,7 +117,12 @@ class Ceremony:
         return ca_certificate.decode(path.read_bytes())
 
     def begin(
-        self, algorithm: KeyAlgorithm, subject: DistinguishedName, extensions: Extensions
+        self,
+        algorithm: KeyAlgorithm,
+        subject: DistinguishedName,
+        extensions: Extensions,
+        *,
+        vault: str = SOFTWARE,
     ) -> bytes:
         """Make the root's key and its certificate (DER); as many people are needed ever after."""
         info = self._vault.generate(
@@ -124,6 +130,7 @@ class Ceremony:
             algorithm,
             KeyPurpose.AUTHORITY,
             ca_approvals=len(set(self._operators)),
+            vault=vault,
         )
         der = self.self_sign(subject, info.spki, extensions)
         self.keep_certificate(der)

@@ -19,7 +19,14 @@ from chancery.app.instance_files import write_public
 from chancery.ceremony import script as s
 from chancery.ceremony import transcript
 from chancery.ceremony.acts import Acts, Done
-from chancery.ceremony.store import Store, check_opens, new_store, open_store, opened_by
+from chancery.ceremony.store import (
+    Store,
+    TokenUse,
+    check_opens,
+    new_store,
+    open_store,
+    opened_by,
+)
 from chancery.domain.custody import CustodyPurpose, ShareSet
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, NotPermitted
 from chancery.signer.unseal import UnsealSource
@@ -92,6 +99,8 @@ def told(plan: s.Plan) -> list[str]:
         who = ", ".join(one.name for one in new.custodians)
         held = f"{new.threshold} of {who}" if who else "a passphrase"
         lines.append(f"  a new one, opened by {held}")
+    if script.token is not None:
+        lines.append(f"Keys on the token {script.token.token or script.token.serial}")
     for number, step in enumerate(script.step, 1):
         facts = s.facts(step)
         lines.append(f"{number}. {facts.pop('do')}")
@@ -163,7 +172,7 @@ def _opened(plan: s.Plan, talk: Conversation) -> Iterator[tuple[Store, UnsealSou
         )
     if new is not None:
         source = _new_source(new, talk)
-        with new_store(plan.store, plan.store.stem, source) as store:
+        with new_store(plan.store, plan.store.stem, source, _token(plan, talk)) as store:
             yield store, source
         return
     kind, parameters = opened_by(plan.store)
@@ -171,9 +180,19 @@ def _opened(plan: s.Plan, talk: Conversation) -> Iterator[tuple[Store, UnsealSou
         present: UnsealSource = Gathered(talk.shares(share_set_of(parameters)))
     else:
         present = TypedPassphrase(talk.secret("Passphrase of the store"))
-    with open_store(plan.store, present) as store:
+    with open_store(plan.store, present, _token(plan, talk)) as store:
         _check_meant(plan, store)
         yield store, None
+
+
+def _token(plan: s.Plan, talk: Conversation) -> TokenUse | None:
+    found = plan.script.token
+    if found is None:
+        return None
+    what = found.token or found.serial or "the token"
+    return TokenUse(
+        Path(found.module), found.token, found.serial, lambda: talk.secret(f"PIN of {what}")
+    )
 
 
 def _new_source(new: s.NewStore, talk: Conversation) -> UnsealSource:

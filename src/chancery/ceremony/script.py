@@ -41,6 +41,14 @@ class NewStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     passphrase: bool = False
 
 
+class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A PKCS#11 token that holds the keys in the place of the store; its PIN is asked for."""
+
+    module: str
+    token: str | None = None
+    serial: str | None = None
+
+
 class Root(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="do", tag="root"):
     """A key and its self-signed certificate."""
 
@@ -139,6 +147,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
     out: str = "out"
     new_store: NewStore | None = None
+    token: Token | None = None
+    """Where keys are that the store does not hold; the same in each script of that store."""
     certificates: dict[str, str] = {}
     """Of CAs that the store holds already, by name: which ones are meant."""
 

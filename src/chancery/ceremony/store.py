@@ -12,7 +12,7 @@ import json
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,14 +24,20 @@ from chancery.app.instance_files import write_private
 from chancery.app.signer_process import running_signer
 from chancery.ceremony.office import Ceremony, OfflineCa
 from chancery.domain.errors import AlreadyExists, NotFound, Unavailable
+from chancery.domain.vaults import SOFTWARE
 from chancery.settings import Signer
+from chancery.settings_vaults import VaultSettings
 from chancery.signer import files, sealing
 from chancery.signer.client import SignerClient
+from chancery.signer.envelopes import pretty
 from chancery.signer.unseal import Parameters, UnsealSource
 from chancery.signer.unseal.key_file import KeyFile
-from chancery.signer.vault import create, pretty
+from chancery.signer.vault import create
+from chancery.signer.vaults_client import VaultsClient
 from chancery.wire.note import VerifierKey
 
+TOKEN: Final = "token"  # noqa: S105 - a name
+"""What the token's vault is called in here, whichever token it is."""
 _FORMAT: Final = "chancery-offline-store-1"
 _MAX: Final = 64 * 1024 * 1024  # octets
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a private directory is made in it
@@ -52,6 +58,8 @@ class Store:
     sequence: int = 0
     previous: str = ""
     client: SignerClient | None = field(default=None, repr=False)
+    vault: str = SOFTWARE
+    """Where new keys are made: in the store, or on the token."""
 
     @property
     def verifier(self) -> VerifierKey:
@@ -106,8 +114,20 @@ class Store:
         files.replace(self.path, pretty(document))
 
 
+@dataclass(frozen=True, slots=True)
+class TokenUse:
+    """A PKCS#11 token that holds keys of this store, and how its PIN is asked for."""
+
+    module: Path
+    label: str | None
+    serial: str | None
+    ask_pin: Callable[[], str]
+
+
 @contextmanager
-def new_store(path: Path, name: str, source: UnsealSource) -> Iterator[Store]:
+def new_store(
+    path: Path, name: str, source: UnsealSource, token: TokenUse | None = None
+) -> Iterator[Store]:
     """A new store at *path*, which is written by the first ``save``."""
     if path.exists():
         raise AlreadyExists(f"{path} exists", field="store", rule="ceremony.store")
@@ -130,12 +150,12 @@ def new_store(path: Path, name: str, source: UnsealSource) -> Iterator[Store]:
             create(inside / "vault", KeyFile(key_file))
         (inside / "journal").mkdir(mode=0o700)
         (inside / "ca").mkdir(mode=0o700)
-        with _signing(made):
+        with _signing(made, token):
             yield made
 
 
 @contextmanager
-def open_store(path: Path, source: UnsealSource) -> Iterator[Store]:
+def open_store(path: Path, source: UnsealSource, token: TokenUse | None = None) -> Iterator[Store]:
     """Open the store at *path*.  Unavailable says whether the secret or the file is wrong."""
     document = _read(path)
     metadata = document["metadata"]
@@ -180,7 +200,7 @@ def open_store(path: Path, source: UnsealSource) -> Iterator[Store]:
             body["sequence"],
             body["previous"],
         )
-        with _signing(store):
+        with _signing(store, token):
             yield store
 
 
@@ -229,7 +249,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _signing(store: Store) -> Iterator[None]:
+def _signing(store: Store, token: TokenUse | None) -> Iterator[None]:
     """The signer's process on the open parts; the key file is gone before anybody is asked."""
     with tempfile.TemporaryDirectory(prefix="chancery-") as private, ExitStack() as stack:
         socket = Path(private) / "signer.sock"
@@ -239,15 +259,28 @@ def _signing(store: Store) -> Iterator[None]:
                 journal=store.inside / "journal",
                 socket=socket,
                 unseal_key_file=key_file,
+                vaults=_vaults(token),
             )
             stack.enter_context(running_signer(settings))
         store.client = SignerClient(socket)
         try:
+            if token is not None:
+                VaultsClient(store.client.ask).unlock(TOKEN, token.ask_pin().encode())
+                store.vault = TOKEN
             yield
         finally:
             store.client.close()
             files.wipe(store.key)
             files.wipe(store.unseal_key)
+
+
+def _vaults(token: TokenUse | None) -> tuple[VaultSettings, ...]:
+    if token is None:
+        return ()
+    settings = VaultSettings(
+        name=TOKEN, kind="pkcs11", module=token.module, token=token.label, serial=token.serial
+    )
+    return (settings,)
 
 
 @contextmanager
