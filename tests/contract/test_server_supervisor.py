@@ -248,3 +248,37 @@ def test_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_an_early_one_is_loaded_before_its_turn_and_waits_for_it() -> None:
+    told: list[str] = []
+    late = "print('loaded', flush=True); sys.stdin.buffer.read(); print('turn', flush=True)"
+    children = [
+        Child("signer", (sys.executable, "-c", child("signer", before="time.sleep(1)"))),
+        Child("worker", (sys.executable, "-c", child("worker", before=late)), early=True),
+    ]
+
+    def ready(name: str, line: str) -> None:
+        told.append(
+            f"{name} {Path(f'/proc/{os.getpid()}/task/{os.getpid()}/children').read_text().count(' ')}"
+        )
+        if name == "worker":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    out = io.StringIO()
+    assert Supervisor(children, grace_s=3, out=out, ready=ready).run() == 0
+    assert told == ["signer 2", "worker 2"]  # both were running before the first was ready
+    assert out.getvalue().splitlines() == ["loaded", "turn", "worker stopped", "signer stopped"]
+
+
+def test_when_the_first_fails_the_early_ones_end_too(tmp_path: Path) -> None:
+    mark = tmp_path / "turned"
+    late = f"sys.stdin.buffer.read(); open({str(mark)!r}, 'w')"
+    children = [
+        Child("signer", (sys.executable, "-c", "import sys, time; time.sleep(0.3); sys.exit(3)")),
+        Child("worker", (sys.executable, "-c", child("worker", before=late)), early=True),
+    ]
+    said: list[str] = []
+    assert Supervisor(children, grace_s=3, out=io.StringIO(), log=said.append).run() == 1
+    assert said == ["chancery: signer ended with exit code 3 before it was ready"]
+    assert not mark.exists()

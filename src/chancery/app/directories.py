@@ -5,7 +5,7 @@ from typing import Final
 
 from chancery.adapters.directory import LdapDirectory, LdapPlan, Server
 from chancery.adapters.directory.plan import Nesting
-from chancery.adapters.oidc import OidcProvider, ProviderPlan
+from chancery.adapters.oidc.plan import ProviderPlan
 from chancery.domain.directory import Mapped, Mapping
 from chancery.domain.errors import BadRequest
 from chancery.services.identity.sources import DirectorySource, ProviderSource, Source
@@ -78,6 +78,10 @@ def plan_of(given: DirectorySettings) -> LdapPlan:
 
 def provider_sources(given: tuple[ProviderSettings, ...], https: str) -> list[ProviderSource]:
     """What the sections ``providers`` mean to the services; *https*: our own base URL."""
+    if not given:
+        return []
+    from chancery.adapters.oidc.provider import OidcProvider  # noqa: PLC0415 - 12 MiB few need
+
     return [
         ProviderSource(
             source=_source(one.name, one.issuer, one.ending, one.map, names=False),

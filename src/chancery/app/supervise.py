@@ -24,6 +24,8 @@ from chancery.settings import Listen, Settings, load
 
 Words = tuple[str, ...]
 
+_RUN: Final = (sys.executable, "-m", "chancery.app.child")
+
 _BACK_OFF_S: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 """Short even at its longest: while the signer is away, nothing is issued."""
 
@@ -58,8 +60,8 @@ def supervise(config: Path, role: ServeRole = ServeRole.ALL) -> NoReturn:
             _worker(path, number, pair, cold) for number, pair in enumerate(sockets, start=1)
         ]
     if role in _WITH_JOBS:
-        command = (sys.executable, "-m", "chancery.app.jobs", path)
-        children.append(Child("jobs", command, alongside=True))
+        command = (*_RUN, "chancery.app.jobs", path)
+        children.append(Child("jobs", command, alongside=True, early=True))
     for one in (one for pair in sockets for one in pair):
         one.set_inheritable(True)  # through the exec; each child then gets its own alone
     _become(children)
@@ -80,7 +82,7 @@ def _supervise_ra(config: Path) -> NoReturn:
     for one in sockets:
         one.set_inheritable(True)
     fds = tuple(one.fileno() for one in sockets)
-    command = (sys.executable, "-m", "chancery.app.relay_process", path, *map(str, fds))
+    command = (*_RUN, "chancery.app.relay_process", path, *map(str, fds))
     _become([Child("ra", command, fds=fds)])
 
 
@@ -99,7 +101,7 @@ def _supervise_va(config: Path) -> NoReturn:
     for number, (one,) in enumerate(sockets, start=1):
         one.set_inheritable(True)
         name, fd = f"va-{number}", one.fileno()
-        command = (sys.executable, "-m", "chancery.app.va_process", path, str(fd), name)
+        command = (*_RUN, "chancery.app.va_process", path, str(fd), name)
         children.append(Child(name, command, fds=(fd,), alongside=number > 1))
     _become(children)
 
@@ -161,6 +163,7 @@ def _planned(child: Child) -> dict[str, object]:
         "fds": child.fds,
         "pulse": pulse,
         "alongside": child.alongside,
+        "early": child.early,
         "start_timeout_s": child.start_timeout_s,
         "stand_in": None if child.stand_in is None else (child.stand_in.argv, child.stand_in.fds),
     }
@@ -178,6 +181,6 @@ def _worker(config: str, number: int, sockets: Sequence[socket.socket], cold: Wo
     """The first one settles what a crash left, before anybody else touches the record."""
     fds = tuple(one.fileno() for one in sockets)
     name = f"worker-{number}"
-    command = (sys.executable, "-m", "chancery.app.worker", config, *map(str, fds), name)
+    command = (*_RUN, "chancery.app.worker", config, *map(str, fds), name)
     first = cold if number == 1 else ()
-    return Child(name, command, first=first, fds=fds, alongside=number > 2)
+    return Child(name, command, first=first, fds=fds, alongside=number > 2, early=True)

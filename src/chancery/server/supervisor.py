@@ -59,7 +59,9 @@ class Child:
     It says that it is ready by a line on standard output that begins with
     *ready*; everything else it prints is passed on.  *first* are words added to
     its command the first time only, *fds* descriptors it inherits.  One that
-    starts *alongside* does not wait until the one before it is ready.  Without
+    starts *alongside* does not wait until the one before it is ready.  An *early*
+    one is started with the very first, loads its code meanwhile, and touches
+    nothing before its standard input ends: that is its turn.  Without
     *start_timeout_s* it may take for ever: it waits for people.
     """
 
@@ -71,6 +73,7 @@ class Child:
     fds: tuple[int, ...] = ()
     pulse: Pulse | None = None
     alongside: bool = False
+    early: bool = False
     stand_in: StandIn | None = None
 
 
@@ -107,10 +110,19 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         guards: list[asyncio.Task[None]] = []
         try:
-            for group in _groups(self._children):
+            first, *later = _groups(self._children)
+            early = {
+                child.name: await self._spawn(child, child.first, stdin=PIPE)
+                for group in later
+                for child in group
+                if child.early
+            }
+            for group in (first, *later):
                 if self._stopping.is_set():
                     return 0
-                started = await asyncio.gather(*map(self._first, group))
+                started = await asyncio.gather(
+                    *(self._first(child, early.get(child.name)) for child in group)
+                )
                 guards += [
                     asyncio.create_task(self._keep(child, process))
                     for child, process in zip(group, started, strict=True)
@@ -132,8 +144,12 @@ class Supervisor:
             await asyncio.gather(*guards, return_exceptions=True)
             await self._stop()  # whatever a guard was about to start
 
-    async def _first(self, child: Child) -> Process:
+    async def _first(self, child: Child, early: Process | None) -> Process:
         """Start *child* while its stand-in, if it has one, answers for it."""
+        if early is not None:
+            assert early.stdin is not None  # asked for above
+            early.stdin.close()
+            return await self._started(child, early)
         if child.stand_in is None:
             return await self._start(child, child.first)
         guest = await asyncio.create_subprocess_exec(
@@ -150,12 +166,17 @@ class Supervisor:
 
     async def _start(self, child: Child, words: Sequence[str] = ()) -> Process:
         """Start *child* and wait until it is ready; StartFailed if it dies or is too slow."""
+        return await self._started(child, await self._spawn(child, words))
+
+    async def _spawn(
+        self, child: Child, words: Sequence[str], stdin: int = asyncio.subprocess.DEVNULL
+    ) -> Process:
         try:
             process = await asyncio.create_subprocess_exec(
                 *child.argv,
                 *words,
                 pass_fds=child.fds,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=PIPE,
                 start_new_session=True,  # Ctrl-C reaches us alone: we stop them in order
                 preexec_fn=functools.partial(_die_with, os.getpid()),
@@ -164,6 +185,10 @@ class Supervisor:
         except OSError as error:
             raise StartFailed(f"{child.name} cannot be started: {error}") from error
         self._running[child.name] = process
+        return process
+
+    async def _started(self, child: Child, process: Process) -> Process:
+        """Wait until it is ready."""
         wait = asyncio.create_task(self._wait_ready(child, process))
         stop = asyncio.create_task(self._stopping.wait())
         done, _ = await asyncio.wait(
@@ -325,6 +350,7 @@ def main() -> int:
             fds=tuple(child["fds"]),
             pulse=_pulse(child["pulse"]),
             alongside=child["alongside"],
+            early=child["early"],
             start_timeout_s=child.get("start_timeout_s", 30.0),
             stand_in=_stand_in(child.get("stand_in")),
         )

@@ -1,6 +1,1 @@
-"""OpenID providers, asked over HTTPS."""
-
-from chancery.adapters.oidc.plan import ProviderPlan
-from chancery.adapters.oidc.provider import OidcProvider
-
-__all__ = ["OidcProvider", "ProviderPlan"]
+"""OpenID providers, asked over HTTPS.  ``provider`` asks; ``plan`` says what, and loads nothing."""
