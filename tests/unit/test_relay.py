@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 
-from chancery.domain.errors import BadCSR, BadRequest, TooOften, Unavailable
+from chancery.domain.errors import BadCSR, BadRequest, NotFound, TooOften, Unavailable
 from chancery.relay import headers
 from chancery.relay.intake import new_code, of_program
+from chancery.relay.pages import Pages
 from chancery.relay.queue import Entry, Queue
 from chancery.server.gateway_cookies import SessionCookies
 from chancery.settings_gateway import Queue as Bounds
@@ -198,6 +200,40 @@ def test_what_programs_send_is_looked_at_before_it_waits() -> None:
         of_program(json.dumps(body).encode(), "Basic eDp5", None)
     with pytest.raises(BadRequest, match="signed-in"):
         of_program(json.dumps(body).encode(), None, "k")
+
+
+def test_every_page_of_its_own_can_be_drawn() -> None:
+    pages = Pages("berlin", "main")
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"ra.example.org")],
+        "client": ("192.0.2.1", 1),
+    }
+    waiting = entry()
+    hostile = {"detail": "<script>no</script>", "remedy": "x"}
+    ended = replace(waiting, items=(), results=({"error": hostile}, {"id": "7"}), ended_at=2_000)
+    offers = [{"ra": "main", "profile": "tls-server", "description": "servers"}]
+    drawn = [
+        (503, pages.away(pages.visit(Request(scope)), offers)),
+        (503, pages.away(pages.visit(Request(scope)), [], refused=True)),
+        (422, pages.away(pages.visit(Request(scope)), offers, BadCSR("broken", field="csr"))),
+        (503, pages.carried(pages.visit(Request(scope)), ["PEM"])),
+        (202, pages.taken(pages.visit(Request(scope)), waiting)),
+        (200, pages.standing(pages.visit(Request(scope)), [waiting, ended])),
+        (403, pages.refused(pages.visit(Request(scope)), hostile, 403)),
+        (404, pages.wrong(pages.visit(Request(scope)), NotFound("gone"))),
+    ]
+    for status, page in drawn:
+        text = bytes(page.body).decode()
+        assert page.status_code == status
+        assert ("retry-after" in page.headers) is (status == 503)
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "<script>no" not in text
+    assert waiting.code in bytes(drawn[4][1].body).decode()
+    assert "chancery-codes=" in drawn[4][1].headers["set-cookie"]
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

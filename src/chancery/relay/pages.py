@@ -93,7 +93,7 @@ class Pages:
     def taken(self, visit: Visit, entry: Entry) -> Response:
         """The receipt."""
         remember(visit, entry.code)
-        return self._draw(visit, "relay/taken.html", 202, entry=entry)
+        return self._draw(visit, "relay/taken.html", 202, entry=entry, code=entry.code)
 
     def standing(self, visit: Visit, entries: Sequence[Entry]) -> Response:
         """What is known here of some receipts; the browser may open what they lead to."""
