@@ -64,6 +64,7 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/registrations/{name}/json": lambda _: "/console/registrations/main/json",
     "/console/registrations/{name}/export": lambda _: "/console/registrations/main/export",
     "/console/imports/{id}": lambda made: f"/console/imports/{made['import']}",
+    "/console/backups/{id}": lambda made: f"/console/backups/{made['backup']}",
     "/console/operations/{id}": lambda made: f"/console/operations/{made['operation']}",
     "/console/notifications/templates/{event}": (
         lambda _: "/console/notifications/templates/request.waiting"

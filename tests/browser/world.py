@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
+from chancery.adapters.backup.device import Device
+from chancery.adapters.backup.pins import Costs
+from chancery.wire.backup_source import SourceSecret
 from services.csr import p256_csr
 from services.instance import Instance
 from services.rest import Rest
@@ -103,6 +107,7 @@ def served(
     made = Instance.create(directory)
     with (directory / "chancery.toml").open("a") as file:
         file.write(settings)
+        file.write("" if bare else '\n[backup]\nmedium = "../usb"\n')
     with made.serving():
         pin = f"--ignore-certificate-errors-spki-list={_pin(directory / 'tls/server.pem')}"
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, pin])
@@ -135,6 +140,7 @@ def furnish(instance: Instance) -> dict[str, str]:
     made["operation"] = revoked_together(instance)
     made["wish"] = wished(instance, work / "wished.csr")
     made["import"] = previewed(instance)
+    made["backup"] = backed_up(instance)
     return made
 
 
@@ -151,6 +157,28 @@ def previewed(instance: Instance) -> str:
     """Bring a list of somebody else's certificates, and leave it at the preview."""
     body = {"files": [{"name": "inventory.csv", "text": INVENTORY}]}
     return str(Rest(instance, "operator")("POST", "/imports", body).body["id"])
+
+
+def backed_up(instance: Instance) -> str:
+    """A backup that two ordered, and an order that waits for the second."""
+    operator, admin = Rest(instance, "operator"), Rest(instance, "admin")
+    usb = Device(instance.directory.parent / "usb", costs=Costs(64, 1, 4))
+    device, _ = usb.make("correct7horse", label="USB 1")
+    source = str(SourceSecret(bytes(32)).public())
+    told = {"kind": "source", "public": source, "threshold": 3, "shares": 5, "label": "2026"}
+    for key in (told, {"kind": "device", "public": device.recipient, "device": device.id}):
+        made = operator("POST", "/backups/keys", key)
+        admin("POST", f"/backups/keys/{made.body['id']}/approve", {})
+    order = operator("POST", "/backups/orders", {"comment": "before the move"})
+    admin("POST", f"/backups/orders/{order.body['id']}/approve", {})
+    operator("POST", "/backups/orders", {"every_s": 86_400})
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        last = operator("GET", "/backups/standing").body["last"]
+        if last is not None:
+            return str(last["id"])
+        time.sleep(0.1)
+    raise AssertionError(f"no backup was made: {instance.log.read_text()[-2000:]}")
 
 
 def revoked_together(instance: Instance) -> str:
