@@ -28,7 +28,7 @@ FIRST = (
     + ", ".join(f'{{name = "{name}"}}' for name in PEOPLE)
     + "]\n"
     + '[[step]]\ndo = "root"\nname = "root"\nsubject = "CN=Offline Root,O=Example,C=DE"\n'
-    + 'path_length = 1\nhttp = "{http}"\n'
+    + 'path_length = 1\nhttp = "HTTP"\n'
 )
 ANSWER = (
     HEAD.format(name="answer")
@@ -114,8 +114,8 @@ def unseal(instance: Instance, share: str) -> Any:
 def test_a_sealed_server_opens_with_three_of_five_and_serves_nothing_before(
     instance: Instance, gap: AirGap
 ) -> None:
-    gap.hold("first", FIRST.format(http=instance.facts["http"]))
-    wait_for(lambda: "0 of 3" in sealed(instance))
+    gap.hold("first", FIRST.replace("HTTP", instance.facts["http"]))
+    wait_for(lambda: "0 of 3" in sealed(instance), seconds=20, what="it says that it is sealed")
     status, told = ask(instance.facts["http"] + "/api/v1/authorities")
     assert (status, told["rule"]) == (503, "unseal.sealed")
     assert "chancery unseal" in told["remedy"]
@@ -141,11 +141,11 @@ def test_every_share_is_in_the_audit_log(instance: Instance) -> None:
     rest = Rest(instance, "auditor")
 
     def unsealed() -> bool:
-        found = rest("GET", "/audit/records?action=vault.unsealed").body
+        found = rest("GET", "/audit?action=vault.unsealed").body
         return bool(found["items"])
 
-    wait_for(unsealed)
-    refused = rest("GET", "/audit/records?action=custody.share-refused").body["items"]
+    wait_for(unsealed, seconds=20, what="the events are in the log")
+    refused = rest("GET", "/audit?action=custody.share-refused").body["items"]
     assert {one["details"]["rule"] for one in refused} == {"shares.twice", "shares.other-set"}
     sets = rest("GET", "/custody/sets").body["items"]
     assert [(one["purpose"], one["threshold"]) for one in sets] == [("vault", 3)]
@@ -158,14 +158,14 @@ def test_a_bundle_goes_out_and_comes_back(instance: Instance, gap: AirGap) -> No
     run = instance.run
     folder = gap.folder
     root = folder / "out" / "root.pem"
-    done = run("ca", "import", "offline", str(root), "--container", "main", "--offline",
+    done = run("ca", "import", "root", str(root), "--container", "main", "--offline",
                user="operator")  # fmt: skip
     assert done.returncode == 0, done.stderr
     done = run("ca", "create", "below", "--container", "main", "--subject", "CN=Below,O=E",
                "--external", user="operator")  # fmt: skip
     assert done.returncode == 0, done.stderr
     request = folder / "request.json"
-    done = run("bundle", "export", "--ca", "below", "--crl", "offline", "-o", str(request),
+    done = run("bundle", "export", "--ca", "below", "--crl", "root", "-o", str(request),
                user="operator")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (folder / "audit.vkey").write_text((instance.directory / "audit.vkey").read_text())
@@ -217,7 +217,7 @@ def _refused_before_it_is_taken(instance: Instance, answer: Path, folder: Path) 
     assert "certificate 9" in detail
     status, rule, detail = sent({"items": document["items"][:1]})
     assert (status, rule) == (409, "bundle.incomplete")
-    assert "crl of offline" in detail
+    assert "crl of root" in detail
     own = base64.b64encode(_der(folder / "out" / "root.pem")).decode()
     stranger = {"id": "1", "kind": "certificate", "data": [own]}
     assert sent({"items": [stranger, document["items"][1]]})[:2] == (409, "bundle.unasked")
@@ -256,7 +256,7 @@ def _verified(instance: Instance, root: Path, leaf: str, folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     lists = folder / "lists.pem"
     lists.write_text("")
-    for ca in ("offline", "below"):
+    for ca in ("root", "below"):
         path = folder / f"{ca}.crl"
         assert instance.run("crl", "download", "--ca", ca, "-o", str(path)).returncode == 0
         pem = subprocess.run(
