@@ -27,7 +27,7 @@ from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
 from chancery.server.status import ocsp_app
 from chancery.services.status.appointed import AppointedResponders
-from chancery.services.status.composing import Answer
+from chancery.services.status.composing import Answer, Spans
 from chancery.services.status.desk import Desk
 from chancery.services.status.issuer_index import IssuerIndex
 from chancery.services.status.ocsp import OcspResponder
@@ -36,8 +36,6 @@ from chancery.signer.client import SignerClient
 from chancery.wire import pem
 
 _log = structlog.get_logger("va")
-_LIFETIME_S: Final = 43_200
-_REUSE_S: Final = 3_600
 _LOOK_S: Final = 1.0  # between two looks at feed and certificates
 _MAX_CERTIFICATE: Final = 64 * 1024
 _SOON_S: Final = 3 * 86_400  # a responder certificate that ends sooner is news
@@ -70,10 +68,8 @@ def _serve(host: ValidationHost, http: socket.socket) -> int:
     responders = AppointedResponders(vault, clock, lambda: _certificates(host.responders.directory))
     responders.refresh()
     index = IssuerIndex(store, responders.serves)
-    how = (store, vault, clock)
-    spans = {"lifetime_s": _LIFETIME_S, "reuse_s": _REUSE_S}
-    answering = OcspResponder(*how, responders, index, **spans)
-    desk = Desk(*how, index, responders, **spans)
+    answering = OcspResponder(store, vault, clock, responders, index, Spans())
+    desk = Desk(store, vault, clock, index, responders, Spans())
     metrics = Metrics()
     app = Dispatcher(
         {

@@ -77,9 +77,9 @@ def _copy(source: Engine, target: Engine) -> int:
             )
             marks = ", ".join("?" * len(names))
             insert = f"INSERT INTO {table.name} VALUES ({marks})"  # noqa: S608 - names of ours
-            for rows in _parts(found):
-                writing.exec_driver_sql(insert, rows)
-                count += len(rows) if table is schema.certificate else 0
+            for part in _parts(found):
+                writing.exec_driver_sql(insert, part)
+                count += len(part) if table is schema.certificate else 0
         writing.exec_driver_sql("CREATE INDEX changed ON revocation (authority, changed)")
     return count
 

@@ -21,6 +21,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Spans:
+    """Seconds for which an answer is valid, and for which it is handed out again."""
+
+    lifetime_s: int = 43_200
+    reuse_s: int = 3_600
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """All that answers of one issuer in one second have in common, encoded.  *now* is Unix time."""
 

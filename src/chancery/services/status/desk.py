@@ -22,7 +22,7 @@ from typing import Final
 from chancery.domain.errors import CAError
 from chancery.domain.status import CertificateKey, Standing
 from chancery.ports import Clock, KeyVault, Store
-from chancery.services.status.composing import Answer, Moment, cert_status
+from chancery.services.status.composing import Answer, Moment, Spans, cert_status
 from chancery.services.status.issuer_index import FRESH_S, Issuer, IssuerIndex
 from chancery.services.status.kept import KeptAnswer, Memory
 from chancery.services.status.responder import ResponderSource
@@ -68,17 +68,15 @@ class Desk:
         clock: Clock,
         index: IssuerIndex,
         responders: ResponderSource,
-        *,
-        lifetime_s: int,
-        reuse_s: int,
+        spans: Spans,
     ) -> None:
         self._store = store
         self._vault = vault
         self._clock = clock
         self._index = index
         self._responders = responders
-        self._lifetime_s = lifetime_s
-        self._reuse_s = reuse_s
+        self._lifetime_s = spans.lifetime_s
+        self._reuse_s = spans.reuse_s
         self._memory = Memory()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._stop = threading.Event()

@@ -119,7 +119,7 @@ class Memory:
 
     def due(self, now: int, most: int) -> list[tuple[CertificateKey, bytes]]:
         """Answers near their end that somebody asked for; those that nobody did are let go."""
-        found = []
+        found: list[tuple[CertificateKey, bytes]] = []
         with self._lock:
             for key, place in self._places.items():
                 for cert_id, answer in list(place.answers.items()):

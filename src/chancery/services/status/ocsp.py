@@ -15,7 +15,7 @@ from typing import Final
 from chancery.domain.errors import NotFound, NotPermitted
 from chancery.domain.status import Standing
 from chancery.ports import Clock, KeyVault, Store
-from chancery.services.status.composing import Answer, Moment, cert_status
+from chancery.services.status.composing import Answer, Moment, Spans, cert_status
 from chancery.services.status.issuer_index import Issuer, IssuerIndex
 from chancery.services.status.responder import ResponderSource
 from chancery.wire import ocsp
@@ -34,17 +34,15 @@ class OcspResponder:
         clock: Clock,
         responders: ResponderSource,
         index: IssuerIndex,
-        *,
-        lifetime_s: int,
-        reuse_s: int,
+        spans: Spans,
     ) -> None:
         self._store = store
         self._vault = vault
         self._clock = clock
         self._responders = responders
         self._index = index
-        self._lifetime_s = lifetime_s
-        self._reuse_s = reuse_s
+        self._lifetime_s = spans.lifetime_s
+        self._reuse_s = spans.reuse_s
         self._lock = threading.Lock()
         self._answers: OrderedDict[bytes, tuple[Standing | None, Answer]] = OrderedDict()
 

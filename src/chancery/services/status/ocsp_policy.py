@@ -33,14 +33,18 @@ class OcspPolicies:
                 field="archive_s",
                 rule="ocsp.archive",
             )
-        told = {"unissued": policy.unissued.value, "archive_s": policy.archive_s or 0}
+        changed = event(
+            principal,
+            "authority.ocsp-changed",
+            name,
+            unissued=policy.unissued.value,
+            archive_s=policy.archive_s or 0,
+        )
 
         def unit(session: Session) -> None:
             find(session, name)
             session.statuses.put_policy(name, policy)
-            session.audit.append(
-                [event(principal, "authority.ocsp-changed", name, **told)], self._clock.ms()
-            )
+            session.audit.append([changed], self._clock.ms())
 
         self._store.write(unit)
         return policy

@@ -14,7 +14,7 @@ from chancery.domain.vaults import SOFTWARE
 from chancery.ports import Clock, Entropy, KeyVault, Publisher, Store
 from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
-from chancery.services.status.composing import Answer
+from chancery.services.status.composing import Answer, Spans
 from chancery.services.status.crl_files import is_list_name
 from chancery.services.status.crl_schedule import due, next_at
 from chancery.services.status.crls import CrlIssuer
@@ -69,10 +69,9 @@ class StatusService:
         )
         self.ocsp_policies = OcspPolicies(store, clock)
         self._index = IssuerIndex(store)
-        how = (store, vault, clock)
-        spans = {"lifetime_s": ocsp_lifetime_s, "reuse_s": ocsp_reuse_s}
-        self._ocsp = OcspResponder(*how, self._responders, self._index, **spans)
-        self.desk = Desk(*how, self._index, self._responders, **spans)
+        spans = Spans(ocsp_lifetime_s, ocsp_reuse_s)
+        self._ocsp = OcspResponder(store, vault, clock, self._responders, self._index, spans)
+        self.desk = Desk(store, vault, clock, self._index, self._responders, spans)
         self._next: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._running = threading.Lock()
