@@ -9,6 +9,7 @@ from chancery.domain.errors import NotFound
 from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.vaults import SOFTWARE, Probe, TokenKey, VaultKind, VaultStanding, VaultState
 from chancery.signer import keypair
+from chancery.signer.managed.secrets import SecretVault
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ class Holder(Protocol):
         """Use a PIN that somebody typed."""
         ...
 
+    @property
+    def secrets(self) -> SecretVault | None:
+        """The same place for managed keys; None where they have their own (``software``)."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -120,6 +126,10 @@ class SoftwareHolder:
 
     def unlock(self, pin: bytearray) -> None:  # noqa: ARG002
         raise no_such_thing(self.name, "has no PIN", "vault.pin")
+
+    @property
+    def secrets(self) -> SecretVault | None:
+        return None
 
     def close(self) -> None:
         """Nothing is open."""

@@ -21,6 +21,7 @@ from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.journal_index import fingerprint
 from chancery.signer.keeper import KeyKeeper, refusal
 from chancery.signer.managed.keys import ManagedKeys
+from chancery.signer.managed.secrets import SecretVault
 from chancery.signer.status_ledger import StatusLedger
 from chancery.signer.vault import Vault, VaultKey
 from chancery.signer.vault_desk import VaultDesk
@@ -48,7 +49,7 @@ class Signer(KeyKeeper):
     ) -> None:
         super().__init__(vault, journal)
         self.desk: Final = VaultDesk(vault)
-        self.managed: Final = ManagedKeys(vault, journal, clock=now)
+        self.managed: Final = ManagedKeys(vault, journal, clock=now, others=_secrets(vault))
         self._now = now
         self._in_flight: set[int] = set()
         self._in_flight_lock = threading.Lock()
@@ -274,3 +275,9 @@ def _await(pending: Sequence[_Pending], orders: Sequence[CertificateOrder]) -> N
         except CAError as error:
             one.draft = refusal(order.key_id, error, order.serial, order.tbs)
             one.result = error
+
+
+def _secrets(vault: Vault) -> dict[str, SecretVault]:
+    """The tokens that can hold managed keys, too."""
+    places = {name: holder.secrets for name, holder in vault.holders.items()}
+    return {name: place for name, place in places.items() if place is not None}

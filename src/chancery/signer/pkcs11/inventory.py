@@ -164,7 +164,7 @@ def _signs(
     with sessions() as session:
         public, private = session.generate_pair(
             make.mechanism,
-            public_half(label, object_id, lasting=False) | make.public,
+            {**public_half(label, object_id, lasting=False), **make.public},
             signing_only(label, object_id, lasting=False),
         )
         try:

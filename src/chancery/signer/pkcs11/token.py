@@ -178,14 +178,14 @@ class Token:
 
     def unlock(self, pin: bytearray) -> None:
         """Use a PIN that somebody typed, now.  Raises Unavailable if that does not help."""
-        if self.state is VaultState.UP:
+        if self.healthy:
             files.wipe(pin)
             return
         self._pin.typed(pin)
         with self._condition:
             self._failed_logins = 0
         self._attempt(restart=True)
-        if self.state is not VaultState.UP:
+        if not self.healthy:
             if self.state is VaultState.PIN_REFUSED:
                 self._pin.forget()
             raise self.away()

@@ -19,12 +19,14 @@ from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.vaults import Probe, TokenKey, VaultKind, VaultStanding
 from chancery.signer import keypair
 from chancery.signer.holders import Held
+from chancery.signer.managed.secrets import SecretVault
 from chancery.signer.pkcs11 import constants as c
 from chancery.signer.pkcs11 import importing, inventory
 from chancery.signer.pkcs11.attributes import public_half, read_public, signing_only
 from chancery.signer.pkcs11.cryptoki import TokenError
 from chancery.signer.pkcs11.mechanisms import HowToSign, how_to_make, how_to_sign
 from chancery.signer.pkcs11.pins import PinSource, Refused, Sealer
+from chancery.signer.pkcs11.secrets import TokenSecrets
 from chancery.signer.pkcs11.token import Token, TokenSettings
 
 if TYPE_CHECKING:
@@ -110,11 +112,11 @@ class TokenHolder:
         if how is None:
             raise _refused(f"no token makes {algorithm} keys", "vault.mechanism")
         object_id = secrets.token_bytes(16)
-        with self._making, self._session() as session:
+        with self._making, self.session() as session:
             self._name_is_free(session, key_id)
             public, _ = session.generate_pair(
                 how.mechanism,
-                public_half(key_id, object_id) | how.public,
+                {**public_half(key_id, object_id), **how.public},
                 signing_only(key_id, object_id),
             )
             found = read_public(session, public)
@@ -125,7 +127,7 @@ class TokenHolder:
     def take_in(self, key_id: str, pkcs8: bytes) -> Held:
         private, algorithm = keypair.load(pkcs8)
         object_id = secrets.token_bytes(16)
-        with self._making, self._session() as session:
+        with self._making, self.session() as session:
             self._name_is_free(session, key_id)
             importing.bring(session, private, signing_only(key_id, object_id))
         held = self._held(key_id, object_id, algorithm, keypair.spki(private))
@@ -138,7 +140,7 @@ class TokenHolder:
         return held
 
     def find(self, label: str, object_id: str) -> Held:
-        with self._session() as session:
+        with self.session() as session:
             sought = bytes.fromhex(object_id) or inventory.by_label(session, label)
             handle = inventory.exactly_one(session, label, sought, c.CKO_PRIVATE_KEY)
             inventory.demand_signing_only(session, handle)
@@ -160,7 +162,7 @@ class TokenHolder:
         assert held.kept is not None
         where = json.loads(held.kept)
         wanted = {c.CKA_LABEL: where["label"], c.CKA_ID: bytes.fromhex(where["id"])}
-        with self._session() as session:
+        with self.session() as session:
             for handle in session.find(wanted):
                 session.destroy(handle)
 
@@ -182,24 +184,28 @@ class TokenHolder:
         )
 
     def contents(self) -> list[TokenKey]:
-        with self._session() as session:
+        with self.session() as session:
             return inventory.keys(session)
 
     def probe(self) -> list[Probe]:
-        return inventory.probe(self._session, self.token)
+        return inventory.probe(self.session, self.token)
 
     def unlock(self, pin: bytearray) -> None:
         self.token.unlock(pin)
+
+    @property
+    def secrets(self) -> SecretVault:
+        return TokenSecrets(self)
 
     def close(self) -> None:
         if self._threads is not None:
             self._threads.shutdown(wait=True, cancel_futures=True)
         self.token.close()
 
-    # Inside.
+    # For what stands on it.
 
     @contextmanager
-    def _session(self) -> "Iterator[Session]":
+    def session(self) -> "Iterator[Session]":
         """A session whose errors come out in our words."""
         try:
             with self.token.session() as session:
@@ -290,7 +296,7 @@ class _Signing:
         how, counts = self._how, self._vault._counts
         prepared = how.prepared(data)
         try:
-            with self._vault._session() as session:
+            with self._vault.session() as session:
                 handle = session.keys.get(self._place)
                 if handle is None:
                     handle = inventory.exactly_one(session, *self._place)
