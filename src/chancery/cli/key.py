@@ -1,6 +1,7 @@
 """``chancery key``: managed keys, their life and their use."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -19,6 +20,7 @@ from chancery.cli.key_text import (
     Uses,
     Version,
 )
+from chancery.cli.text import when
 
 app = group("key")
 for _one in (*key_use.COMMANDS, *key_out.COMMANDS):
@@ -83,7 +85,7 @@ def import_(
     group: Group,
     template: Template,
     passphrase_file: Annotated[
-        files.Path | None, Parameter(help="File with the passphrase; else you are asked.")
+        Path | None, Parameter(help="File with the passphrase; else you are asked.")
     ] = None,
     description: Description = None,
     custodian: Custodian = None,
@@ -278,7 +280,7 @@ def calendar(
     now = time.time()
     with api.open() as server:
         found = server.get("key-calendar", days=days)
-    rows = found if api.as_json else [one | {"at": key_text.when(one["at"], now)} for one in found]
+    rows = found if api.as_json else [one | {"at": when(one["at"], now)} for one in found]
     output.listing(rows, _DUE, as_json=api.as_json)
 
 

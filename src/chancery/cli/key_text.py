@@ -2,6 +2,7 @@
 
 import base64
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -74,7 +75,7 @@ def shown(key: Json) -> None:
     if rotation["every"]:
         head["rotation"] = f"every {rotation['every']} days"
     output.record(head)
-    rows: list[Json] = []
+    rows: list[Mapping[str, Any]] = []
     for version in key["versions"]:
         dates = version["dates"]
         told = [f"{name.replace('_', ' ')} {when(dates[name], now)}" for name in _DATES

@@ -1,6 +1,7 @@
 """``chancery key encrypt``, ``sign`` and the like: data through files."""
 
 import base64
+from pathlib import Path
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -14,7 +15,7 @@ EXIT_BAD: Final = 8
 Algorithm = Annotated[
     str | None, Parameter(help="ecdsa-sha256, rsa-pss-sha256 ...; by default the key's first.")
 ]
-Signature = Annotated[files.Path, Parameter(help="File with the signature.")]
+Signature = Annotated[Path, Parameter(help="File with the signature.")]
 
 
 def encrypt(
@@ -141,7 +142,7 @@ def random(
     output.delivered(output_, len(data), as_json=api.as_json)
 
 
-def _text(path: files.Path) -> str:
+def _text(path: Path) -> str:
     try:
         return files.read(path, 2 * key_text.MAX_DATA).decode("ascii").strip()
     except UnicodeDecodeError:

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
 
 from chancery.domain.audit import Outcome as Ending
 from chancery.domain.errors import (
@@ -244,7 +244,7 @@ def watched(action: str) -> Callable[[_Method[S, P, R]], _Method[S, P, R]]:
                 desk.store.write(lambda session: session.audit.append([told], now))
                 raise
 
-        return inner
+        return cast("_Method[S, P, R]", inner)
 
     return around
 

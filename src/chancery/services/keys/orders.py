@@ -40,12 +40,20 @@ class Orders:
             KeyAction.EDIT: lambda who, p, order, _: life.edit(
                 who, **{**p, "rotation": RotationPolicy(**p["rotation"])}, order=order
             ),
-            KeyAction.WRAP: lambda who, p, order, _: leaving.wrap(who, **p, order=order),
+            KeyAction.WRAP: lambda who, p, order, _: leaving.wrap(
+                who, p["name"], p["method"], by=p["by"], public_key=p["public_key"],
+                version=p["version"], block_usage=p["block_usage"], block_mode=p["block_mode"],
+                order=order,
+            ),
             KeyAction.PACKAGE: lambda who, p, order, secret: leaving.package(
                 who, p["name"], p["form"], secret, version=p["version"], order=order
             ),
-            KeyAction.ESCROW: lambda who, p, order, _: leaving.escrow(who, **p, order=order),
-            KeyAction.SPLIT: lambda who, p, order, _: parts.split(who, **p, order=order),
+            KeyAction.ESCROW: lambda who, p, order, _: leaving.escrow(
+                who, p["name"], p["agents"], p["threshold"], version=p["version"], order=order
+            ),
+            KeyAction.SPLIT: lambda who, p, order, _: parts.split(
+                who, p["name"], p["holders"], version=p["version"], order=order
+            ),
         }  # fmt: skip
 
     def find(

@@ -102,7 +102,7 @@ def components(visit: Visit) -> Response:
 
 @pages.post("/_components", Permission.KEY_MANAGE, step_up=True, form=components)
 def begin(visit: Visit) -> Response:
-    total = visit.form.number("total", 2, least=2, most=9)
+    total = visit.form.number("total", 2, least=2, most=9) or 2
     made = visit.services.keys.parts.begin(visit.principal, wanted(visit), total)
     return visit.redirect(f"{COMPONENTS}/{made.entry.id}", "Begun: each component from another.")
 
@@ -126,7 +126,7 @@ def enter(visit: Visit) -> Response:
     part = visit.services.keys.parts.enter(
         visit.principal,
         visit.path["id"],
-        form.number("number", 1, least=1, most=9),
+        form.number("number", 1, least=1, most=9) or 1,
         "".join(form.required("component").split()),
         form.text("check_value"),
     )
@@ -146,7 +146,7 @@ def finish(visit: Visit) -> Response:
 @pages.post("/_components/{id}/take", Permission.KEY_READ, step_up=True, form=entry)
 def take(visit: Visit) -> Response:
     """Show the component in the answer itself: it is nowhere afterwards."""
-    number = visit.form.number("number", 1, least=1, most=9)
+    number = visit.form.number("number", 1, least=1, most=9) or 1
     part = visit.services.keys.parts.take(visit.principal, visit.path["id"], number)
     view = visit.services.keys.parts.show(visit.principal, visit.path["id"])
     return visit.render(

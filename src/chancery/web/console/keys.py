@@ -1,7 +1,7 @@
 """Managed keys: the tree of groups, a key with its versions, new ones, changes, calendar."""
 
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -71,7 +71,7 @@ def tree(visit: Visit) -> Response:
 
 @pages.get("/_calendar", Permission.KEY_READ)
 def calendar(visit: Visit) -> Response:
-    days = visit.query.number("days", 90, least=1, most=3_660)
+    days = visit.query.number("days", 90, least=1, most=3_660) or 90
     due = visit.services.keys.life.calendar(visit.principal, visit.now, days)
     months: dict[str, list[object]] = {}
     for one in due:
@@ -180,7 +180,7 @@ def wanted(visit: Visit) -> Wanted:
     )
 
 
-def choices(visit: Visit) -> dict[str, object]:
+def choices(visit: Visit) -> dict[str, Any]:
     """What may be chosen in the forms for new keys."""
     keys, who = visit.services.keys, visit.principal
     templates = keys.templates.all(who)
