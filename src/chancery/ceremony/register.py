@@ -59,7 +59,7 @@ class Register:
 
     def next_crl_number(self, above: int = 0) -> int:
         """One above every number that was ever taken, here (finished or not) or by *above*."""
-        numbers = [act["number"] for act in self._acts if act["act"] == "crl-intended"]
+        numbers: list[int] = [act["number"] for act in self._acts if act["act"] == "crl-intended"]
         return max([*numbers, above]) + 1
 
     def revoke(self, serial: str, reason: RevocationReason, now: int) -> None:

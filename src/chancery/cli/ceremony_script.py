@@ -1,5 +1,6 @@
 """``chancery ceremony plan|run|rehearse|verify``: scripts that people review, hold and check."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,7 +138,7 @@ def verify(
 def _verified(facts: dict[str, Any]) -> None:
     outputs, compared = facts.pop("outputs"), facts.pop("compared")
     output.record(facts)
-    rows = [
+    rows: list[Mapping[str, Any]] = [
         {"file": name, "sha256": sha, "compared": name in compared} for name, sha in outputs.items()
     ]
     output.table(rows, ("file", "sha256", "compared"))

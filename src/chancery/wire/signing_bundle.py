@@ -151,7 +151,8 @@ def open_answer(data: bytes, key: VerifierKey | None = None) -> Answer:
         text = open_note(data, key)
     else:
         text = data.decode(errors="replace").rpartition("\n\n")[0] + "\n"
-    return _read(text, Answer, ANSWER)
+    answer: Answer = _read(text, Answer, ANSWER)
+    return answer
 
 
 def encode(der: bytes) -> str:

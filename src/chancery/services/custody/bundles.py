@@ -135,7 +135,7 @@ class BundleService:
     ) -> list[Wish]:
         waiting = {one.name: one for one in session.authorities.all() if one.csr is not None}
         names = list(dict.fromkeys(authorities)) or ([] if crls else sorted(waiting))
-        found = []
+        found: list[Wish] = []
         for name in names:
             if name not in waiting:
                 find(session, name)  # NotFound says so better
