@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz bench-pages lock format screenshots clean
+.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz bench-crl bench-pages lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -86,6 +86,9 @@ ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
 
 bench-hsm: .venv/.dev ## signatures on a token through the signer: as ratios to the token driven raw
 	$(PY) bench/hsm.py
+
+bench-crl: .venv/.dev ## CRLs of a CA that revoked 1,000,000, and revoking many at once
+	$(PY) bench/crl.py
 
 bench-pages: .venv/.dev ## server time of the console's pages with 1,000,000 certificates on record
 	$(PY) bench/pages.py

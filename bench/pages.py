@@ -25,6 +25,10 @@ from services.csr import p256_csr
 from services.instance import Instance
 
 _CHUNK = 20_000
+_REVOKE = (
+    "INSERT INTO revocation (authority, serial, certificate_id, status, revoked_at, reason,"
+    " invalidity_date, not_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _DAY_S = 86_400
 
 
@@ -50,7 +54,7 @@ def fill(database: Path, count: int) -> None:
                 f"INSERT INTO certificate VALUES ({marks})", (tuple(r.values()) for r in rows)
             )
             link.executemany("INSERT INTO certificate_name VALUES (?, ?)", names)
-            link.executemany("INSERT INTO revocation VALUES (?, ?, ?, ?, ?, ?, ?, ?)", gone)
+            link.executemany(_REVOKE, gone)
         print(f"\r{start + len(rows):9,d} certificates", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     link.execute("PRAGMA optimize")

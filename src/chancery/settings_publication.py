@@ -61,7 +61,7 @@ class Publication(_Section):
 
     @model_validator(mode="after")
     def _named_once(self) -> Self:
-        names = [one.name for one in (*self.s3, *self.ldap)]
+        names = [one.name for one in self.s3] + [one.name for one in self.ldap]
         if len(set(names)) < len(names):
             raise ValueError("publication: two publishers have the same name")
         return self

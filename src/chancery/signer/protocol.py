@@ -33,6 +33,8 @@ Only processes of the signer's own account are heard, and a frame's buffer
 grows with what has arrived: a length alone costs nothing.
 """
 
+_COPIED: Final = 1 << 20
+
 MAX_SERIALS: Final = 2_000
 """Serials in one look-up, so that its answer fits a frame (ML-DSA-87: 4,627 octets each)."""
 
@@ -237,8 +239,12 @@ def frame(payload: bytes) -> bytes:
 
 
 def send(connection: socket.socket, payload: bytes) -> None:
-    """Write one frame."""
-    connection.sendall(frame(payload))
+    """Write one frame; one that is long is not copied for its four octets."""
+    if len(payload) < _COPIED:
+        connection.sendall(frame(payload))
+        return
+    connection.sendall(len(payload).to_bytes(4))
+    connection.sendall(payload)
 
 
 def receive(connection: socket.socket) -> bytearray | None:

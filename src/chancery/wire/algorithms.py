@@ -119,7 +119,9 @@ def load_key(spki: bytes) -> PublicKeyTypes:
         ) from error
 
 
-def verify(spki: bytes, algorithm: SignatureAlgorithm, signature: bytes, data: bytes) -> None:
+def verify(
+    spki: bytes, algorithm: SignatureAlgorithm, signature: bytes, data: bytes | memoryview
+) -> None:
     """Return if *signature* over *data* is good; raise BadCSR if not."""
     try:
         good = _verified(load_key(spki), algorithm, signature, data)
@@ -135,7 +137,10 @@ def verify(spki: bytes, algorithm: SignatureAlgorithm, signature: bytes, data: b
 
 
 def _verified(
-    key: PublicKeyTypes, algorithm: SignatureAlgorithm, signature: bytes, data: bytes
+    key: PublicKeyTypes,
+    algorithm: SignatureAlgorithm,
+    signature: bytes,
+    data: bytes | memoryview,
 ) -> bool:
     """False where key and algorithm do not belong together."""
     family, _, name = algorithm.value.rpartition("-")

@@ -152,8 +152,8 @@ class SqlCrlLists:
             row = self._link.driver(first, (authority, label)).first()
         if row is None:
             return None
-        *facts, name, seq = row
-        return CrlRecord(*facts, b"", name, seq)
+        of, number, this_update, next_update, count, name, seq = row
+        return CrlRecord(of, number, this_update, next_update, count, b"", name, seq)
 
     def forget_lifted(self, authority: str, before_seq: int) -> None:
         self._link.driver(

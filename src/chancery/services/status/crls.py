@@ -16,7 +16,7 @@ import hashlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from chancery.domain.audit import AuditEvent
 from chancery.domain.authority import Authority, CrlRecord
@@ -154,19 +154,20 @@ class CrlIssuer:
 
     def _make(self, begun: _Begun, key: CaKey, content: Content, seq: int) -> _Made:
         """Sign one, and look at it as a stranger would."""
-        authority, entries = begun.authority, content.entries
-        name = list_name(key.label, content.part)
+        authority, part, base = begun.authority, content.part, content.base
+        count = content.entries.count
+        name = list_name(key.label, part)
         now = self._clock.s()
         wanted = Wanted(
             number=begun.number,
             above=self.files.number(name),
             this_update=now,
-            next_update=now + self._lifetime(authority, content.part),
-            entries=entries.count,
-            scope=scope_of(authority, key, self._http, content.part),
-            base=content.base,
+            next_update=now + self._lifetime(authority, part),
+            entries=count,
+            scope=scope_of(authority, key, self._http, part),
+            base=base,
             freshest=urls_of(authority, key, self._http, DELTA)
-            if authority.crl_delta_every_s and content.part == ""
+            if authority.crl_delta_every_s and part == ""
             else (),
             expired_since=key.certificate.not_before if authority.crl_keep_expired else None,
         )
@@ -178,12 +179,13 @@ class CrlIssuer:
             number=wanted.number,
             this_update=wanted.this_update,
             next_update=wanted.next_update,
-            entries=entries.parts,
+            entries=content.entries.parts,
             scope=wanted.scope,
             base=wanted.base,
             freshest=wanted.freshest,
             expired_since=wanted.expired_since,
         )
+        del content  # of a million entries there are enough copies at any time
         assert key.key_id is not None
         signature = self._vault.sign_crl(key.key_id, algorithm, tbs)
         der = crl.join(tbs, algorithm, signature)
@@ -195,7 +197,7 @@ class CrlIssuer:
             number=wanted.number,
             this_update=wanted.this_update,
             next_update=wanted.next_update,
-            entries=entries.count,
+            entries=count,
             sha256=hashlib.sha256(der).hexdigest(),
             size=len(der),
             base=wanted.base,
@@ -377,7 +379,7 @@ def _record_of(item: CrlList, der: bytes = b"") -> CrlRecord:
 def _issued(
     principal: Principal, key: CaKey, item: CrlList, *, action: str = "crl.issued"
 ) -> AuditEvent:
-    more: dict[str, str | int] = {}
+    more: dict[str, Any] = {}
     if item.part:
         more["list"] = item.name
     if item.base is not None:
