@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from chancery.app import check_config
+from chancery.cli.ra_files import settings_text
 from chancery.domain.errors import BadCSR, BadRequest, NotFound, TooOften, Unavailable
 from chancery.relay import headers
 from chancery.relay.intake import new_code, of_program
@@ -234,6 +236,16 @@ def test_every_page_of_its_own_can_be_drawn() -> None:
         assert "<script>no" not in text
     assert waiting.code in bytes(drawn[4][1].body).decode()
     assert "chancery-codes=" in drawn[4][1].headers["set-cookie"]
+
+
+def test_a_check_says_what_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "ra.toml"
+    path.write_text(settings_text("berlin", "main", "https://ca.example.org", 8080, 8443))
+    found = check_config(path)
+    assert [one.partition(":")[0] for one in found] == [
+        *("tls.certificate", "tls.key", "centre.ca_bundle", "centre.certificate", "centre.key"),
+        "queue.directory",
+    ]
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

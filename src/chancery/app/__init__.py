@@ -37,8 +37,13 @@ def upgrade_database(config: Path) -> None:
 def check_config(config: Path, *, connect: bool = False) -> Sequence[str]:
     """What is wrong with a configuration, in words; empty if nothing is.
 
-    *connect*: directories and identity providers are asked as well.
+    *connect*: directories and identity providers are asked as well; by a
+    dedicated RA, its centre.
     """
+    from chancery.app import check_gateway  # noqa: PLC0415 - see the module
+
+    if check_gateway.is_gateway(config):
+        return check_gateway.findings(config, connect=connect)
     from chancery.app.check import findings  # noqa: PLC0415 - see the module
 
     return findings(config, connect=connect)

@@ -78,7 +78,7 @@ def check(
     *,
     config: Config,
     connect: Annotated[
-        bool, Parameter(help="Ask every directory and identity provider, too.")
+        bool, Parameter(help="Ask every directory and identity provider, or the centre, too.")
     ] = False,
     as_json: AsJson = False,
 ) -> int:

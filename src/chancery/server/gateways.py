@@ -88,11 +88,7 @@ class Gateways:
                 message["headers"] = [*cookies.outward(message["headers"]), known]
             await send(message)
 
-        try:
-            await self._app(inner, receive, outward)
-        finally:
-            if "route" in inner:  # what metrics count by
-                scope["route"] = inner["route"]
+        await self._app(inner, receive, outward)
 
 
 def _address(given: bytes | None, scope: Scope) -> str:
