@@ -11,7 +11,7 @@ from chancery.api.authentication import Authenticator
 from chancery.api.problems import Invalid
 from chancery.domain.errors import NotAuthenticated
 from chancery.domain.identity import AuthMethod, Permission, Principal
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 
 F = TypeVar("F", bound=Callable[..., Any])
 PREFIX: Final = "/api/v1"
@@ -42,7 +42,7 @@ def admit(principal: Principal, permissions: Sequence[Permission]) -> None:
             rule="authenticated",
             remedy="send a bearer token, a password or a bound client certificate",
         )
-    demand(principal, permissions[0])
+    demand_within(principal, permissions[0])
 
 
 def refuse_nul(where: str, *, nul: bool) -> None:

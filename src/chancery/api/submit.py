@@ -19,7 +19,7 @@ from chancery.api.submission import decode
 from chancery.domain.gateway import Receipt
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.request import Submission
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.registration import RegistrationService
 from chancery.services.rehearsal import Submitted
 from chancery.wire import pem
@@ -78,7 +78,7 @@ class SubmitEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal = await self._authenticator.principal(scope)
         if principal.method is not AuthMethod.NONE:
-            demand(principal, Permission.REQUEST_SUBMIT)
+            demand_within(principal, Permission.REQUEST_SUBMIT)
         body = await read_body(receive)
         refuse_nul("body", nul=JSON_NUL in body)
         key = _header(scope, b"idempotency-key")

@@ -11,7 +11,7 @@ from chancery import peer
 from chancery.domain.errors import CAError, NotAuthenticated, NotPermitted, TooOften
 from chancery.domain.identity import Permission, anonymous, confined
 from chancery.domain.web_session import SessionState
-from chancery.services.access import demand
+from chancery.services.access import demand_within
 from chancery.services.roster import Services
 from chancery.web import cookies, errors, step_up
 from chancery.web.fields import Fields, Form, Parsed
@@ -86,7 +86,7 @@ class Answering:
             stage = STAGES[visit.session.state]
             return visit.redirect(f"{stage}?next={quote(visit.wanted(), safe='')}")
         if not visit.may(*page.permissions):
-            demand(visit.principal, page.permissions[0])
+            demand_within(visit.principal, page.permissions[0])
         return None
 
     def show(self, page: Page, request: Request, query: Fields) -> Response:
