@@ -1,28 +1,39 @@
 """A machine is destroyed and comes back from its backup, and nothing else comes back by mistake."""
 
 import json
+import re
+import secrets
 import shutil
 import subprocess
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from chancery.adapters.backup.device import Device
+from chancery.adapters.backup.medium import FolderMedium
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
 from chancery.app import drill as drills
 from chancery.app import restore as restores
+from chancery.app.backup import places
+from chancery.app.custody import seal
 from chancery.app.office import open_office
+from chancery.app.own_certificate import first_own_certificate
 from chancery.app.scratch import Keys, brief_signer
 from chancery.domain.backup import KeyKind
+from chancery.domain.custody import Custodian
 from chancery.domain.errors import AlreadyExists, BadRequest, CAError, Conflict, NotAuthenticated
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.ports import CertificateFilter, Page
+from chancery.ports_backup import Wanted, Written
+from chancery.services.backup import BackupMaking, BackupPlan
+from chancery.services.jobs.handler import Lease
 from chancery.settings import load
 from chancery.wire import custody, shares
 from chancery.wire.backup_source import SourceSecret
@@ -313,29 +324,51 @@ def test_the_machine_is_destroyed_and_comes_back(site: Site) -> None:
 
 @pytest.mark.postgres
 def test_a_record_in_postgresql_comes_back(postgres_server: Server, tmp_path: Path) -> None:
-    """Into an empty database, in-process: what the doors do with it is tried above."""
+    """Into an empty database, in-process: what the doors do with it is tried above.
+
+    Custodians open its vault by then, and a certificate is signed while the backup is made: it is
+    too young for the snapshot, but the journal has it.
+    """
     site = made(tmp_path, postgres_server.database())
-    config = load(site.instance.directory / "chancery.toml")
+    path = site.instance.directory / "chancery.toml"
+    config = load(path)
     secret = SourceSecret(b"s" * 32)
     device, _ = Device(site.usb).make(PIN, label="USB", verifiers=(str(vkey(site)),))
     both = Principal(
         "olga", frozenset(), frozenset(), frozenset(Permission), AuthMethod.SESSION, partner="oscar"
     )
     with brief_signer(config, ()) as here, open_office(here) as office:
+        people = [Custodian("vera"), Custodian("vito")]
+        seal(path, people, 2, tmp_path / "vault", lambda _: ())
+        unsealed = re.sub(r"(?m)^unseal_key_file.*$", "custodians = true", path.read_text())
+        path.write_text(unsealed)
+        vault = [one.read_text() for one in (tmp_path / "vault").glob("*.txt")]
         desk, store = office.backups, office.store
         desk.propose_key(both, KeyKind.SOURCE, str(secret.public()), threshold=2, shares=3)
         desk.propose_key(both, KeyKind.DEVICE, device.recipient, device=device.id)
         desk.order(both)
-        runner = office.work.runner()
-        runner.start()
-        deadline = time.monotonic() + 30
-        while (last := desk.standing(both).last) is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        runner.stop()
-        assert last is not None
+        now, young = office.clock.s(), [lambda: first_own_certificate(office)]
+
+        class Meanwhile(FolderMedium):
+            def write(
+                self, wanted: Wanted, seal: Callable[[bytes], bytes], go_on: Callable[[], bool]
+            ) -> Written:
+                def issues() -> bool:
+                    while young:
+                        young.pop()()
+                    return go_on()
+
+                return super().write(wanted, seal, issues)
+
+        medium = Meanwhile(site.usb, (), places(config))
+        making = BackupMaking(
+            store, medium, office.audit, BackupPlan(2, 1), office.clock, secrets.token_bytes
+        )
+        (job,) = store.write(lambda s: s.jobs.claim(["backup"], "us", now, 60, 1))
+        making.run(Lease(job, job.leased_by or "", threading.Event()))
         with store.read() as session:
-            before = session.certificates.find(CertificateFilter(), Page(limit=100))
-    keys = site.keys(shares=shares.split(b"s" * 32, threshold=2, count=3)[:2])
+            newest, *before = session.certificates.find(CertificateFilter(), Page(limit=100))
+    keys = site.keys(shares=shares.split(b"s" * 32, threshold=2, count=3)[:2], vault_shares=vault)
     with pytest.raises(BadRequest) as refused:
         restores.restore(site.newest, tmp_path / "new", keys)
     assert refused.value.rule == "backup.database"
@@ -343,8 +376,12 @@ def test_a_record_in_postgresql_comes_back(postgres_server: Server, tmp_path: Pa
         restores.restore(site.newest, tmp_path / "new", keys, database=config.database.url)
     assert not (tmp_path / "new").exists()
     there = postgres_server.database()
+    without = replace(keys, vault_shares=())
+    with pytest.raises(BadRequest) as refused:  # late, and yet nothing stays
+        restores.restore(site.newest, tmp_path / "new", without, database=there)
+    assert refused.value.rule == "backup.vault-shares"
     told = restores.restore(site.newest, tmp_path / "new", keys, database=there)
-    assert told["records"] > 0
+    assert told["signed_since"] == [newest.serial]
     again = open_store(there, clock=SystemClock())
     try:
         with again.read() as session:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from chancery.adapters.backup import reading
 from chancery.adapters.backup.reading import Nowhere
-from chancery.adapters.storage.dump import adjusting
+from chancery.adapters.storage.dump import looking
 from chancery.app import scratch
 from chancery.app.office import Office, open_office
 from chancery.app.restore import proven
@@ -109,8 +109,8 @@ def _held(file: Path, config: Path, live: Settings, keys: Keys, report: _Report)
         office = stack.enter_context(open_office(here))
         report.records = proven(office, found)
         report.findings += _keys_missing(office)
-        ours = stack.enter_context(adjusting(live.database.url))
-        theirs = stack.enter_context(adjusting(settings.database.url))
+        ours = stack.enter_context(looking(live.database.url))
+        theirs = stack.enter_context(looking(settings.database.url))
         report.certificates, differences = _compared(ours, theirs)
         report.findings += [*differences, *_log_differs(ours, theirs, report.records)]
 

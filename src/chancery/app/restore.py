@@ -22,7 +22,7 @@ from sqlalchemy import text
 from chancery.adapters.backup.device import Opened
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
-from chancery.adapters.storage.dump import adjusting, discard, is_empty
+from chancery.adapters.storage.dump import adjusting, discard, is_empty, looking
 from chancery.app import scratch
 from chancery.app.instance_files import Layout, write_private, write_public
 from chancery.app.office import Office, open_office
@@ -257,7 +257,7 @@ def _strays(office: Office, found: Trusted) -> list[dict[str, str]]:
     """
     since = (found.manifest.made_at - _CLOCK_S) * 1000
     strays: list[dict[str, str]] = []
-    with adjusting(office.settings.database.url) as connection:
+    with looking(office.settings.database.url) as connection:
         for entry in journal_format.read(office.settings.signer.journal):
             if entry.operation is not Operation.CERTIFICATE or entry.time_ms < since:
                 continue

@@ -158,6 +158,19 @@ def check_schema(schema: str) -> None:
 
 
 @contextmanager
+def looking(url: str) -> Iterator[Connection]:
+    """A snapshot of a record that others may be writing to."""
+    engine = reading_engine(parse_url(url))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise translate(error) from error
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def adjusting(url: str) -> Iterator[Connection]:
     """A transaction on a restored record that nobody serves yet."""
     engine = writing_engine(parse_url(url))
