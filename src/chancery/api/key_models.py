@@ -23,6 +23,8 @@ from chancery.services.keys.making import Wanted
 
 MAX_DATA: Final = 700 * 1024  # octets; a body has at most 1 MiB
 Octets = Annotated[str, Field(max_length=MAX_DATA * 4 // 3 + 4, description="Base64.")]
+Instant = Annotated[int, Field(ge=0, le=32_503_680_000)]
+"""Unix seconds, up to the year 3000."""
 Version = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -132,7 +134,7 @@ class WantedIn(In):
     template: Name
     description: Text = ""
     custodian: Text = ""
-    activation: int | None = Field(default=None, description="Unix seconds; now if missing.")
+    activation: Instant | None = Field(default=None, description="Unix seconds; now if missing.")
     vault: Name = "software"
     uses: list[Annotated[KeyUse, Field(strict=False)]] | None = None
     exportability: Annotated[Exportability, Field(strict=False)] | None = None

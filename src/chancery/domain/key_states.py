@@ -233,9 +233,12 @@ def demand_state(
 
 def shown(instant: int) -> str:
     """Unix seconds as people write them."""
+    if not 0 <= instant <= _LAST:
+        return f"{instant} s"
     return datetime.fromtimestamp(instant, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+_LAST: Final = 253_402_300_799  # the end of the year 9999
 _REMEDIES: Final = {
     (KeyEvent.DESTROY, KeyState.ACTIVE): "deactivate it first: `chancery key deactivate`",
     (KeyEvent.DESTROY, KeyState.SUSPENDED): "deactivate it first: `chancery key deactivate`",

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from chancery.api.bodies import Using
 from chancery.api.key_models import (
+    Instant,
     KeyOut,
     KeyOutcomeOut,
     Octets,
@@ -58,7 +59,7 @@ class DeriveIn(WantedIn):
 class StateIn(In):
     event: Annotated[KeyEvent, Field(strict=False)]
     reason: Reason
-    at: int | None = Field(
+    at: Instant | None = Field(
         default=None,
         description="When it takes effect; for compromise, since when it may be known.",
     )
@@ -140,7 +141,7 @@ def derive_key(who: Who, using: Using, body: DeriveIn) -> KeyOut:
 def key_calendar(
     who: Who,
     using: Using,
-    start: int | None = None,
+    start: Annotated[int | None, Query(ge=0, le=32_503_680_000)] = None,
     days: Annotated[int, Query(ge=1, le=3660)] = 90,
 ) -> list[DueOut]:
     """List what is to happen to the keys one may see: rotations, ends, beginnings."""

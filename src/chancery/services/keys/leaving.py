@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -24,7 +24,9 @@ from chancery.ports_keys import NewKey
 from chancery.services.audit import event
 from chancery.services.keys.desk import Desk, KeyView, Outcome, authority, needed, watched
 from chancery.services.keys.making import Making, Wanted
-from chancery.wire import key_block
+from chancery.wire import key_block, key_wrap
+
+_METHODS: Final = (*key_wrap.AES_METHODS, *key_wrap.RSA_METHODS, *key_block.WRITTEN)
 
 
 class Leaving:
@@ -57,6 +59,11 @@ class Leaving:
                 rule="wrap.by",
             )
         public = _octets(public_key, "public_key")
+        known = key_wrap.RSA_METHODS if public_key else _METHODS
+        if method not in known:
+            raise key_wrap.unknown(method)
+        if public_key:
+            key_wrap.rsa_public(public)
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
@@ -138,6 +145,14 @@ class Leaving:
         encrypted share among it.
         """
         keys = [_octets(agent, "agents") for agent in agents]
+        for one in keys:
+            key_wrap.rsa_public(one)
+        if not 2 <= threshold <= len(set(agents)):
+            raise BadRequest(
+                "2 or more of different agents recover a key",
+                field="threshold",
+                rule="escrow.agents",
+            )
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
