@@ -9,6 +9,7 @@ from chancery.app.instance_files import write_private, write_public
 from chancery.domain import errors
 from chancery.domain.custody import Custodian, CustodyPurpose, ShareSet
 from chancery.domain.errors import AlreadyExists, BadRequest, Unavailable, WrongState
+from chancery.server.standing_in import told
 from chancery.services.custody import Seal
 from chancery.settings import Settings, Signer, load
 from chancery.signer.unseal import UnsealSource, record, waiting
@@ -25,6 +26,19 @@ AskShares = Callable[[ShareSet], Sequence[str]]
 def standing(config: Path) -> dict[str, Any] | None:
     """How far the sealed signer is; None where none waits."""
     return waiting.ask(load(config).signer.unseal_socket, {"op": "status"})
+
+
+def who_is_needed(settings: Settings) -> str | None:
+    """What a signer that was sealed again says of itself; None where none waits."""
+    if not settings.signer.custodians:
+        return None
+    try:
+        found = waiting.ask(settings.signer.unseal_socket, {"op": "status"})
+    except Unavailable:
+        return None
+    if found is None or not found["sealed"]:
+        return None
+    return ": ".join(told(found))
 
 
 def demand_sealed(config: Path) -> None:

@@ -15,13 +15,14 @@ from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
 from chancery.app import logs
+from chancery.app.custody import who_is_needed
 from chancery.app.fast import fast_lane
 from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import own_certificate_trouble
 from chancery.app.presence import Presence, presence_file
-from chancery.domain.errors import CAError
+from chancery.domain.errors import CAError, Unavailable
 from chancery.protocols.crl.handler import FileHandler
 from chancery.protocols.ocsp.handler import OcspHandler
 from chancery.server.dispatch import Dispatcher
@@ -176,7 +177,13 @@ def checks(office: Office) -> dict[str, Check]:
 
 
 def _signer(office: Office) -> str | None:
-    office.vault.key(office.settings.audit.key_id)
+    try:
+        office.vault.key(office.settings.audit.key_id)
+    except Unavailable:
+        # Restarted, it is sealed again: who is needed helps more than that it does not answer.
+        if (needed := who_is_needed(office.settings)) is None:
+            raise
+        return needed
     return None
 
 
