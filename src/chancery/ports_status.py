@@ -1,6 +1,6 @@
 """What answers about status need of the record: read in bulk, and told what changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -40,6 +40,10 @@ class CertificateStatuses(Protocol):
         ...
 
     def changes(self, authorities: Sequence[str], since: int) -> StatusChanges: ...
+
+    def serials(self, authority: str, unexpired_at: int) -> Iterator[str]:
+        """Serials of all certificates of an authority that had not ended then."""
+        ...
 
     def policies(self) -> Mapping[str, OcspPolicy]:
         """By authority; those without have the defaults."""

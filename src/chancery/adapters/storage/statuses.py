@@ -1,6 +1,6 @@
 """Where many certificates stand, and what changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from chancery.adapters.storage.link import Link
@@ -10,6 +10,7 @@ from chancery.domain.status import CertificateKey, OcspPolicy, Standing, Unissue
 from chancery.ports_status import Standings, StatusChanges
 
 _AT_ONCE: Final = 64  # serials of one statement
+_CHUNK: Final = 10_000
 _MOST: Final = 20_000  # changes worth a list
 
 _HEAD: Final = "SELECT size FROM audit_head WHERE id = 1"
@@ -74,6 +75,19 @@ class SqlStatuses:
         if len(rows) > _MOST:
             return StatusChanges(as_of, None)
         return StatusChanges(as_of, [(row[0], row[1]) for row in rows])
+
+    def serials(self, authority: str, unexpired_at: int) -> Iterator[str]:
+        after = ""
+        while True:
+            rows = self._link.driver(
+                "SELECT id, serial, not_after FROM certificate WHERE authority = ? AND id > ?"
+                " ORDER BY id LIMIT ?",
+                (authority, after, _CHUNK),
+            ).fetchall()
+            yield from (serial for _, serial, end in rows if end >= unexpired_at)
+            if len(rows) < _CHUNK:
+                return
+            after = rows[-1][0]
 
     def policies(self) -> Mapping[str, OcspPolicy]:
         rows = self._link.driver("SELECT authority, unissued, archive_s FROM ocsp_policy")
