@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
+from chancery.app.custody import seal_seen
 from chancery.app.directories import directory_sources, provider_sources
 from chancery.domain.errors import CAError
 from chancery.settings import Settings, load
@@ -34,6 +35,7 @@ def _files(settings: Settings) -> Iterator[str]:
     yield from _file("tls.certificate", settings.tls.certificate, secret=False)
     yield from _file("tls.client_ca", settings.tls.client_ca, secret=False)
     yield from _tls(settings)
+    yield from _seal(settings)
     for name, directory in {
         "signer.vault": settings.signer.vault,
         "signer.journal": settings.signer.journal,
@@ -42,6 +44,16 @@ def _files(settings: Settings) -> Iterator[str]:
     }.items():
         if not directory.is_dir():
             yield f"{name}: no such directory: {directory}"
+
+
+def _seal(settings: Settings) -> Iterator[str]:
+    """The vault opens with what the settings name."""
+    signer = settings.signer
+    named = "key-file" if signer.unseal_key_file is not None else "passphrase"
+    named = "custodians" if signer.custodians else named
+    seal = seal_seen(settings)
+    if seal is not None and seal.kind != named:
+        yield f"signer: the vault opens with {seal.kind}, and {named} is what is set"
 
 
 def _sources(settings: Settings, *, connect: bool) -> Iterator[str]:
