@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,8 +33,10 @@ from chancery.domain.managed_key import (
     KeyUse,
     RotationPolicy,
 )
+from chancery.services.keys import KeyService
 from chancery.services.keys.making import Wanted
 from chancery.signer.journal import Operation
+from chancery.signer.managed.client import ManagedClient
 from chancery.wire import key_envelope, key_wrap
 
 DAY = 86_400
@@ -390,6 +393,33 @@ def test_recovery_needs_its_agents(house: KeyHouse) -> None:
     back = keys.leaving.recover(OPERATOR, "precious", [shares[2], shares[0]], to="back")
     assert back.current.facts == made.current.facts
     assert back.key.rules == made.key.rules
+
+
+def test_what_waits_too_long_lapses(house: KeyHouse) -> None:
+    keys = house.keys
+    house.make("sig", "sign-rsa-3072-exportable")
+    order = keys.leaving.package(OPERATOR, "sig", "pkcs12").order
+    assert order is not None
+    entry = keys.parts.begin(OPERATOR, wanted("typed", "kek-aes-256"), 2).entry
+    keys.parts.enter(OFFICER, entry.id, 1, "00112233445566778899aabbccddeeff" * 2, "")
+    assert keys.rotation.lapse() == 0
+    house.clock.now += 7 * DAY
+    assert list(house.files.glob("*.parts.json"))
+    assert keys.rotation.lapse() == 2
+    assert keys.rotation.lapse() == 0
+    assert not list(house.files.glob("*.parts.json"))
+    assert keys.orders.show(OPERATOR, order.id).state is OrderState.EXPIRED
+    with pytest.raises(WrongState, match="closed"):
+        keys.parts.enter(OTHER, entry.id, 2, "00112233445566778899aabbccddeeff" * 2, "")
+
+
+def test_approved_mode_makes_no_tdes_key(house: KeyHouse) -> None:
+    strict = KeyService(
+        house.store, ManagedClient(house.ask), house.clock, os.urandom, approved_mode=True
+    )
+    with pytest.raises(NotPermitted, match="TDES is no approved algorithm"):
+        strict.making.generate(OPERATOR, wanted("old", "kbpk-tdes-168"))
+    strict.making.generate(OPERATOR, wanted("new", "kek-aes-256"))
 
 
 def test_two_at_once(house: KeyHouse) -> None:

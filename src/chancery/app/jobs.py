@@ -70,6 +70,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("backup-concerns", 60, work.sweeps.backups),
         Job("outbox", 3600, work.tidy),
         Job("key-rotation", 30, office.keys.rotation.run),
+        Job("key-lapse", 300, office.keys.rotation.lapse),
         Job("sessions", 300, office.identity.sessions.sweep),
         Job("directories", 60, office.identity.directories.review),
     ]

@@ -193,7 +193,13 @@ def open_office(settings: Settings) -> Iterator[Office]:
         filters=SavedFilterService(store, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
-        keys=KeyService(store, ManagedClient(vault.ask), clock, entropy),
+        keys=KeyService(
+            store,
+            ManagedClient(vault.ask),
+            clock,
+            entropy,
+            approved_mode=settings.signer.approved_mode,
+        ),
         vaults=VaultService(store, vault, VaultsClient(vault.ask), clock),
         portal=portal_service(
             store, catalogue, preparation, admission, clock, entropy, telling, http=http

@@ -60,6 +60,7 @@ class Desk:
     vault: ManagedVault
     clock: Clock
     entropy: Entropy
+    approved_mode: bool = False
 
     def rights(self, principal: Principal, group: KeyGroup) -> frozenset[KeyRight]:
         """What *principal* may do with the keys of *group*; those who oversee may look."""

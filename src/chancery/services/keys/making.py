@@ -11,6 +11,7 @@ from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
 from chancery.domain.key_states import Effect, KeyDates, KeyState, shown, state_at
 from chancery.domain.managed_key import (
     Exportability,
+    Family,
     KeyFacts,
     KeyRules,
     KeyUse,
@@ -118,6 +119,7 @@ class Making:
             self._desk.group(session, principal, wanted.group, KeyRight.MANAGE)
             template = self._desk.template(session, wanted.template)
             _fits(template, wanted, origin)
+            self._approved(template)
             self._desk.free(session, wanted.name)
         rules = _narrowed(template, wanted) if like is None else like.rules
         activation = now if wanted.activation is None else wanted.activation
@@ -167,6 +169,15 @@ class Making:
             return KeyView(key, [version])
 
         return self._desk.store.write(unit)
+
+    def _approved(self, template: KeyTemplate) -> None:
+        if self._desk.approved_mode and template.kind.family is Family.TDES:
+            raise NotPermitted(
+                "TDES is no approved algorithm (NIST SP 800-131A r2), and this is approved mode",
+                field="template",
+                rule="approved.algorithm",
+                remedy="use a template with an AES key",
+            )
 
     # The next version
 

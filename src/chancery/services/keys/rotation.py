@@ -1,12 +1,21 @@
-"""Rotation by schedule: what is due gets its next version."""
+"""What happens to keys by schedule: next versions, and the end of what waited too long."""
 
-from chancery.domain.errors import CAError, Conflict
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from chancery.domain.errors import CAError, Conflict, WrongState
 from chancery.domain.identity import SYSTEM
+from chancery.domain.key_orders import KeyOrder, OrderState
 from chancery.domain.key_states import GONE, KeyState, state_at
-from chancery.services.keys.desk import Desk
+from chancery.ports import Session
+from chancery.ports_keys import KeyEntry
+from chancery.services.audit import event
+from chancery.services.keys.desk import Desk, authority
 from chancery.services.keys.making import Making
 
-_AT_ONCE = 50
+_AT_ONCE: Final = 50
+_LOOKED_AT: Final = 500
 
 
 class Rotation:
@@ -38,3 +47,39 @@ class Rotation:
         if failed is not None:
             raise failed
         return done
+
+    def lapse(self) -> int:
+        """End agreements and entries whose time is up; components that came in are erased."""
+        now = self._desk.clock.s()
+        with self._desk.store.read() as session:
+            orders = [
+                order
+                for state in (OrderState.OPEN, OrderState.APPROVED)
+                for order in session.keys.orders(state, None, _LOOKED_AT)
+                if order.expires_at <= now
+            ]
+            entries = [
+                entry
+                for entry in session.keys.entries(None, _LOOKED_AT)
+                if not entry.closed and entry.expires_at <= now
+            ]
+        for order in orders:
+            try:
+                self._desk.store.write(partial(self._expire, order))
+            except WrongState:
+                continue  # decided, or carried out, in this very moment
+        for entry in entries:
+            self._desk.vault.drop_parts(entry.id, authority(SYSTEM))
+            self._desk.store.write(partial(self._close, entry))
+        return len(orders) + len(entries)
+
+    def _expire(self, order: KeyOrder, session: Session) -> None:
+        expired = replace(order, state=OrderState.EXPIRED, closed_at=self._desk.clock.s())
+        session.keys.update_order(expired, before=order)
+        told = event(SYSTEM, "key-order.expired", order.id, key=order.key)
+        session.audit.append([told], self._desk.clock.ms())
+
+    def _close(self, entry: KeyEntry, session: Session) -> None:
+        session.keys.put_entry(replace(entry, closed=True))
+        told = event(SYSTEM, "key-component.dropped", entry.key, entry=entry.id)
+        session.audit.append([told], self._desk.clock.ms())

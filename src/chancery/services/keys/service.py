@@ -14,10 +14,18 @@ from chancery.services.keys.using import Using
 
 
 class KeyService:
-    """One of each."""
+    """One of each.  *approved_mode*: no key of an algorithm that FIPS does not approve."""
 
-    def __init__(self, store: Store, vault: ManagedVault, clock: Clock, entropy: Entropy) -> None:
-        desk = Desk(store, vault, clock, entropy)
+    def __init__(
+        self,
+        store: Store,
+        vault: ManagedVault,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        approved_mode: bool = False,
+    ) -> None:
+        desk = Desk(store, vault, clock, entropy, approved_mode)
         self.groups = KeyGroups(desk)
         self.templates = KeyTemplates(desk)
         self.making = Making(desk)
