@@ -14,7 +14,8 @@ from chancery.cli.instance import AsJson
 from chancery.domain.errors import BadRequest
 
 if TYPE_CHECKING:
-    from chancery.adapters.backup.device import About, Device
+    from chancery.adapters.backup.device import Device
+    from chancery.adapters.backup.device_state import About
 
 app = group("device")
 app.help = "The medium: its key, its PIN, what it trusts."

@@ -13,10 +13,11 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from chancery import __version__
 from chancery.adapters.backup.files import sync_directory, write_whole
+from chancery.adapters.backup.streams import Hashing, Pulled
 from chancery.adapters.storage.dump import Row, Snapshot, TableRows, snapshot
 from chancery.domain.errors import BadRequest, Unavailable
 from chancery.ports_backup import Wanted, Written
@@ -71,13 +72,14 @@ def write(
     file, temporary = folder / f"{name}.age", folder / f".{name}.age.part"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sweep(folder, name.rpartition("-")[0])
         with temporary.open("wb") as raw:
             os.fchmod(raw.fileno(), 0o600)
-            out = _Hashing(raw)
+            out = Hashing(raw)
             inner = backup_stream.seal(
                 _content(places, counts, go_on), source, wanted.log, wanted.sequence
             )
-            pulled = _Pulled(inner)
+            pulled = Pulled(inner)
             try:
                 encrypt_io(pulled, out, [x25519.Recipient.from_str(wanted.recipient)])
             except EncryptError:
@@ -105,8 +107,17 @@ def write(
     return Written(name, out.octets, out.hex(), digest, counts.log_size, tables)
 
 
+def _sweep(folder: Path, log: str) -> None:
+    """Remove what a crash left: half a backup, or one that nobody sealed."""
+    for path in folder.glob(f".{log}-*.age.part"):
+        path.unlink(missing_ok=True)
+    for path in folder.glob(f"{log}-??????.age"):
+        if not path.with_suffix(backup_manifest.SUFFIX).exists():
+            path.unlink(missing_ok=True)
+
+
 def _manifest(
-    name: str, wanted: Wanted, source: SourcePublic, counts: _Counts, out: "_Hashing"
+    name: str, wanted: Wanted, source: SourcePublic, counts: _Counts, out: "Hashing"
 ) -> Manifest:
     return Manifest(
         format=backup_manifest.FORMAT,
@@ -280,48 +291,3 @@ def _check_below(places: Places) -> None:
                 rule="backup.outside",
                 remedy="keep vault, journal, secrets and TLS files in the instance's directory",
             )
-
-
-class _Pulled:
-    """A file that age reads from, filled by a generator; keeps what that raised."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self.error: Exception | None = None
-        self._left = memoryview(b"")
-
-    def read(self, size: int = -1) -> bytes:
-        while not self._left:
-            try:
-                part = next(self._parts, None)
-            except Exception as error:
-                self.error = error
-                raise
-            if part is None:
-                return b""
-            self._left = memoryview(part)
-        taken = self._left if size < 0 else self._left[:size]
-        self._left = self._left[len(taken) :]
-        return bytes(taken)
-
-
-class _Hashing:
-    """A file that age writes to, hashed on the way."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        self.octets = 0
-
-    def write(self, data: Any) -> int:
-        octets = bytes(data)
-        self._file.write(octets)
-        self._hash.update(octets)
-        self.octets += len(octets)
-        return len(octets)
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def hex(self) -> str:
-        return self._hash.hexdigest()

@@ -16,15 +16,22 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from chancery.adapters.backup import device_log, pins
 from chancery.adapters.backup.device_errors import altered, medium, unreadable, wiped
+from chancery.adapters.backup.device_state import (
+    FORMAT,
+    About,
+    Opened,
+    Standing,
+    Stored,
+    identity_in,
+    sealed,
+    slot_context,
+)
 from chancery.adapters.backup.files import write_whole
 from chancery.adapters.backup.pins import Costs, Slot
 from chancery.domain.errors import (
@@ -39,55 +46,7 @@ from chancery.wire import documents
 FILE: Final = "device.json"
 LOG: Final = "device.log"
 BACKUPS: Final = "backups"
-FORMAT: Final = "chancery-device-1"
 _MAX: Final = 256 * 1024  # octets of device.json
-_NONCE: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the device says of itself; authenticated once it is open."""
-
-    format: str
-    id: str
-    recipient: str
-    label: str
-    created_at: int
-    least: int
-    tries: int
-    read_only: bool
-    verifiers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """*pin* is None once too many wrong ones were tried; *recovery* get fewer with each use."""
-
-    about: About
-    nonce: bytes
-    identity: bytes
-    pin: Slot | None
-    recovery: tuple[Slot, ...]
-    failed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A device as anybody may see it."""
-
-    about: About
-    has_pin: bool
-    failed: int
-    recovery_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An open device: *identity* is its age secret key."""
-
-    about: About
-    identity: str
-    failed_before: int
 
 
 class Device:
@@ -143,7 +102,7 @@ class Device:
         )
         told = [pins.recovery_pin() for _ in range(recovery)]
         slots = [self._slot(pins.normal_recovery(text), key, about, "recovery") for text in told]
-        stored = _sealed(about, str(identity), key)
+        stored = sealed(about, str(identity), key)
         self._write(
             replace(
                 stored,
@@ -194,7 +153,7 @@ class Device:
         """Give it a new PIN by a recovery PIN, which is used up."""
         stored = self._read()
         pins.check_policy(new_pin, stored.about.least)
-        text, context = pins.normal_recovery(recovery), _slot_context(stored.about, "recovery")
+        text, context = pins.normal_recovery(recovery), slot_context(stored.about, "recovery")
         keys = (pins.open_slot(slot, text, context, self._costs) for slot in stored.recovery)
         place, key = next(
             ((at, found) for at, found in enumerate(keys) if found is not None), (0, None)
@@ -207,7 +166,7 @@ class Device:
                 rule="device.recovery",
                 remedy=f"{len(stored.recovery)} are left; each works once",
             )
-        identity = _identity(stored, key)
+        identity = identity_in(stored, key)
         left = (*stored.recovery[:place], *stored.recovery[place + 1 :])
         self._write(
             replace(
@@ -244,15 +203,15 @@ class Device:
         slot, before = stored.pin, stored.failed
         # Counted before it is tried: pulling the medium out does not give one more.
         self._write(replace(stored, failed=before + 1))
-        key = pins.open_slot(slot, pin, _slot_context(stored.about, "pin"), self._costs)
+        key = pins.open_slot(slot, pin, slot_context(stored.about, "pin"), self._costs)
         if key is None:
             raise self._wrong(stored)
-        opened = Opened(stored.about, _identity(stored, key), before)
+        opened = Opened(stored.about, identity_in(stored, key), before)
         self._write(replace(stored, failed=0))
         self._note("opened", failed_before=before)
         return key, opened
 
-    def _wrong(self, stored: _Stored) -> CAError:
+    def _wrong(self, stored: Stored) -> CAError:
         left = stored.about.tries - stored.failed - 1
         if left > 0:
             self._note("refused", left=left)
@@ -267,16 +226,16 @@ class Device:
         return wiped(len(stored.recovery))
 
     def _slot(self, pin: str, key: bytes, about: About, kind: str) -> Slot:
-        return pins.make_slot(pin, key, _slot_context(about, kind), self._costs)
+        return pins.make_slot(pin, key, slot_context(about, kind), self._costs)
 
     def _reseal(self, about: About, identity: str, key: bytes, *, new_pin: str | None) -> None:
-        stored, fresh = self._read(), _sealed(about, identity, key)
+        stored, fresh = self._read(), sealed(about, identity, key)
         pin = stored.pin
         if new_pin is not None:
             pin = self._slot(new_pin, key, about, "pin")
         self._write(replace(fresh, pin=pin, recovery=stored.recovery))
 
-    def _read(self) -> _Stored:
+    def _read(self) -> Stored:
         path = self.folder / FILE
         try:
             data = path.read_bytes()
@@ -292,14 +251,14 @@ class Device:
         if len(data) > _MAX:
             raise altered("it is longer than any")
         try:
-            stored = documents.decode(_Stored, data, "device")
+            stored = documents.decode(Stored, data, "device")
         except BadRequest as error:
             raise altered(str(error)) from error
         if stored.about.format != FORMAT:
             raise altered(f"it is of the form {stored.about.format[:40]!r}")
         return stored
 
-    def _write(self, stored: _Stored, *, fresh: bool = False) -> None:
+    def _write(self, stored: Stored, *, fresh: bool = False) -> None:
         with medium(self.folder):
             data = documents.encode(stored)
             if not fresh:
@@ -322,24 +281,6 @@ def _check_choices(least: int, tries: int, recovery: int) -> None:
             raise BadRequest(
                 f"{value} is not between {low} and {high}", field=name, rule="device.choice"
             )
-
-
-def _slot_context(about: About, kind: str) -> bytes:
-    return f"{FORMAT} {about.id} {kind}".encode()
-
-
-def _sealed(about: About, identity: str, key: bytes) -> _Stored:
-    nonce = secrets.token_bytes(_NONCE)
-    sealed = AESGCM(key).encrypt(nonce, identity.encode(), documents.encode(about))
-    return _Stored(about, nonce, sealed, None, (), 0)
-
-
-def _identity(stored: _Stored, key: bytes) -> str:
-    try:
-        plain = AESGCM(key).decrypt(stored.nonce, stored.identity, documents.encode(stored.about))
-    except (InvalidTag, ValueError):
-        raise altered("what it says of itself is not what was sealed with its key") from None
-    return plain.decode()
 
 
 def _blank(path: Path, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """What operators do about backups: propose and approve keys and orders, look, record drills."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -23,12 +22,10 @@ from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.backup import consent
 from chancery.services.backup.making import KIND, BackupPlan
+from chancery.services.backup.public_keys import key_id
 from chancery.services.backup.standing import BackupStanding, Concern, concerns, standing
 from chancery.services.request_access import bounded
-from chancery.wire.backup_source import SourcePublic
 
-_RECIPIENT: Final = re.compile(r"age1[02-9ac-hj-np-z]{58}")  # BIP 173: x25519 of age
-_DEVICE: Final = re.compile(r"[0-9a-f]{16}")
 _LEAST_EVERY_S: Final = 600
 _MOST_EVERY_S: Final = 366 * 86_400
 
@@ -122,7 +119,7 @@ class BackupService:
         demand(principal, Permission.BACKUP_MANAGE)
         bounded(label, "label")
         now = self._clock.ms()
-        identity = _checked(kind, public, device, threshold, shares)
+        identity = key_id(kind, public, device, threshold, shares)
         new = BackupKey(
             identity, kind, public, label, threshold, shares, Consent.PROPOSED, principal.name,
             now // 1000,
@@ -296,24 +293,3 @@ class BackupService:
             return self._medium.facts()
         except CAError as error:
             return error
-
-
-def _checked(kind: KeyKind, public: str, device: str, threshold: int, shares: int) -> str:
-    """The key's id.  BadRequest for anything that is no such key."""
-    if kind is KeyKind.SOURCE:
-        if not 2 <= threshold <= shares <= 16:
-            raise BadRequest(
-                f"{threshold} of {shares} is no choice of shares",
-                field="threshold",
-                rule="shares.numbers",
-                remedy="2 <= threshold <= shares <= 16: 3 of 5, say",
-            )
-        return SourcePublic.parse(public).id
-    if not _RECIPIENT.fullmatch(public) or not _DEVICE.fullmatch(device):
-        raise BadRequest(
-            "a device is an id of 16 hex digits and an age recipient (age1...)",
-            field="public",
-            rule="backup.device-key",
-            remedy="`chancery backup device show FOLDER` prints both",
-        )
-    return device
