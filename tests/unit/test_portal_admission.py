@@ -117,6 +117,7 @@ def test_so_many_at_once(time: Time) -> None:
         ("fe80::1%eth0", "fe80::/64"),
         ("", ""),
         ("pipe", "pipe"),
+        ("2001:db8:1:2:3:4:5:6 via berlin", "2001:db8:1:2::/64 via berlin"),
     ],
 )
 def test_what_is_one_source(origin: str, bucket: str) -> None:

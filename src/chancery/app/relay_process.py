@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chancery.app import logs
 from chancery.domain.errors import CAError
@@ -53,7 +53,7 @@ def _serve(host: GatewayHost, http: socket.socket, https: socket.socket) -> int:
     courier = Courier(upstream, queue, f"{host.name}.gateway")
     relay = Relay(upstream, queue, courier, Pages(host.name, host.ra))
     metrics = Metrics(record=lambda: _figures(queue, courier))
-    everywhere = {
+    everywhere: dict[str, ASGIApp] = {
         **dict.fromkeys(_PUBLIC, relay),
         "healthz": alive,
         "readyz": _Readiness(queue, courier),
@@ -101,9 +101,10 @@ class _Readiness:
 
 
 def _figures(queue: Queue, courier: Courier) -> Iterator[Family]:
-    one = {(): int(not courier.trouble)}
+    one: dict[tuple[str, ...], int] = {(): int(not courier.trouble)}
     yield Family("chancery_ra_centre_reachable", "1 while the centre answers and admits.", (), one)
-    waiting, refused = {(): queue.waiting}, {(): queue.refused()}
+    waiting: dict[tuple[str, ...], int] = {(): queue.waiting}
+    refused: dict[tuple[str, ...], int] = {(): queue.refused()}
     yield Family("chancery_ra_queue_waiting", "Entries that wait for the centre.", (), waiting)
     yield Family("chancery_ra_queue_refused", "Entries whose reason is kept here.", (), refused)
 

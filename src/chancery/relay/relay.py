@@ -143,7 +143,7 @@ class Relay:
             except CAError as wrong:
                 return self._pages.away(visit, offers, wrong, refused=error.refused)
         if path == "/status" and not posts:
-            found = [entry for one in codes(visit) if (entry := self._queue.find(one))]
+            found = [known for one in codes(visit) if (known := self._queue.find(one))]
             return self._pages.standing(visit, found)
         return self._pages.away(visit, offers, refused=error.refused)
 
