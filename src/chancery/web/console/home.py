@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from chancery.domain.backup import Consent
 from chancery.domain.identity import Permission
 from chancery.ports import CertificateFilter, Page, RequestFilter
 from chancery.services.attention import Point, Urgency
@@ -69,6 +70,7 @@ def home(visit: Visit) -> Response:
     queue = [
         *_waiting(found.waiting),
         *map(_point, points),
+        *_proposals(visit),
         *_others(counts, found.own),
     ]
     page = Page(limit=_RECENT)
@@ -109,6 +111,28 @@ def _point(point: Point) -> Item:
     url = f"/console/authorities/{point.about}" if point.about else place
     tone = "bad" if point.urgency is Urgency.NOW else "warn"
     return Item("alert-triangle", point.text, point.remedy, url, tone, at=point.at)
+
+
+def _proposals(visit: Visit) -> Iterator[Item]:
+    """Backups and their keys that somebody else proposed, and that count with one's own word."""
+    if not visit.may(Permission.BACKUP_MANAGE):
+        return
+    backups, who = visit.services.backups, visit.principal
+    proposed = [
+        one.proposed_by
+        for one in (*backups.orders(who), *backups.keys(who))
+        if one.state is Consent.PROPOSED and one.proposed_by not in who.people
+    ]
+    if proposed:
+        by = ", ".join(sorted(set(proposed)))
+        yield Item(
+            "archive",
+            "Agree to backups or their keys",
+            f"Proposed by {by}; it takes two",
+            "/console/backups",
+            "warn",
+            str(len(proposed)),
+        )
 
 
 def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
