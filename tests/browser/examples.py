@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 Made = Mapping[str, str]
 
 EXAMPLES: dict[str, Callable[[Made], str]] = {
+    "/console/vaults/{name}": lambda _: "/console/vaults/hsm",
     "/console/authorities/{name}": lambda _: "/console/authorities/issuing-ca",
     "/console/authorities/{name}/edit": lambda _: "/console/authorities/issuing-ca/edit",
     "/console/authorities/{name}/renew": lambda _: "/console/authorities/issuing-ca/renew",
@@ -65,6 +66,11 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/registrations/{name}/export": lambda _: "/console/registrations/main/export",
     "/console/imports/{id}": lambda made: f"/console/imports/{made['import']}",
     "/console/backups/{id}": lambda made: f"/console/backups/{made['backup']}",
+    "/console/keys/{name}": lambda made: f"/console/keys/{made['key']}",
+    "/console/keys/_agreements/{id}": (
+        lambda made: f"/console/keys/_agreements/{made['agreement']}"
+    ),
+    "/console/keys/_components/{id}": lambda made: f"/console/keys/_components/{made['entry']}",
     "/console/operations/{id}": lambda made: f"/console/operations/{made['operation']}",
     "/console/notifications/templates/{event}": (
         lambda _: "/console/notifications/templates/request.waiting"

@@ -141,6 +141,7 @@ def furnish(instance: Instance) -> dict[str, str]:
     made["wish"] = wished(instance, work / "wished.csr")
     made["import"] = previewed(instance)
     made["backup"] = backed_up(instance)
+    made |= kept_keys(instance)
     return made
 
 
@@ -179,6 +180,22 @@ def backed_up(instance: Instance) -> str:
             return str(last["id"])
         time.sleep(0.1)
     raise AssertionError(f"no backup was made: {instance.log.read_text()[-2000:]}")
+
+
+def kept_keys(instance: Instance) -> dict[str, str]:
+    """A key with two versions, an export that waits for others, and components on their way."""
+    admin, operator = Rest(instance, "admin"), Rest(instance, "operator")
+    rights = {"ca-operator": ["view", "use", "manage"], "ra-officer": ["view", "approve", "hold"]}
+    admin(
+        "PUT", "/key-groups/vault", {"description": "Applications", "owner": "", "grants": rights}
+    )
+    for name, template in (("app-data", "data-aes-256"), ("kek", "kek-aes-256")):
+        operator("POST", "/keys", {"name": name, "group": "vault", "template": template})
+    operator("POST", "/keys/app-data/rotate", {"reason": "yearly"})
+    asked = operator("POST", "/keys/kek/split", {"holders": ["officer1", "officer2"]})
+    wanted = {"name": "typed", "group": "vault", "template": "kek-aes-256", "total": 3}
+    begun = operator("POST", "/key-components", wanted)
+    return {"key": "app-data", "agreement": asked.body["order"]["id"], "entry": begun.body["id"]}
 
 
 def revoked_together(instance: Instance) -> str:
