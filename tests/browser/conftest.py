@@ -17,6 +17,7 @@ from browser.world import (
     too_wide,
 )
 from services.instance import Instance
+from support.softhsm import SoftHsm
 
 
 @pytest.fixture(scope="package")
@@ -31,8 +32,13 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory, playwright: Playwright) -> Iterator[World]:
     """One served instance and one browser for the tests of this folder."""
-    with served(tmp_path_factory.mktemp("browser") / "instance", playwright) as made:
-        yield made
+    home = tmp_path_factory.mktemp("browser")
+    hsm = SoftHsm.create(home / "hsm")
+    hsm.add("hsm")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SOFTHSM2_CONF", hsm.environment["SOFTHSM2_CONF"])
+        with served(home / "instance", playwright, hsm.settings("hsm")) as made:
+            yield made
 
 
 @pytest.fixture(scope="package")

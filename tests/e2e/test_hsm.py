@@ -10,7 +10,7 @@ import pytest
 
 from services.foreign import openssl, wait_for
 from services.instance import Instance
-from support.softhsm import MODULE, SoftHsm
+from support.softhsm import SoftHsm
 
 pytestmark = pytest.mark.interop
 
@@ -23,13 +23,10 @@ def hsm(tmp_path_factory: pytest.TempPathFactory) -> SoftHsm:
 @pytest.fixture(scope="module")
 def house(hsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """An instance with a token, an issuing CA on it, and an RA that issues by it at once."""
-    pin = hsm.add("hsm")
+    hsm.add("hsm")
     made = Instance.create(tmp_path_factory.mktemp("hsm") / "instance")
     with (made.directory / "chancery.toml").open("a") as file:
-        file.write(
-            f'[[vaults]]\nname = "hsm"\nkind = "pkcs11"\nmodule = "{MODULE}"\n'
-            f'token = "hsm"\npin_file = "{pin}"\n'
-        )
+        file.write(hsm.settings("hsm"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOFTHSM2_CONF", hsm.environment["SOFTHSM2_CONF"])
         with made.serving():

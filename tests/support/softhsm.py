@@ -37,6 +37,13 @@ class SoftHsm:
         )  # fmt: skip
         return self.pin_file(label, pin)
 
+    def settings(self, label: str) -> str:
+        """TOML of a vault on that token, under its name."""
+        return (
+            f'\n[[vaults]]\nname = "{label}"\nkind = "pkcs11"\nmodule = "{MODULE}"\n'
+            f'token = "{label}"\npin_file = "{self.home / f"{label}.pin"}"\n'
+        )
+
     def pin_file(self, label: str, pin: str) -> Path:
         path = self.home / f"{label}.pin"
         path.touch(0o600)
