@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from chancery.adapters.backup.device import Opened
+from chancery.adapters.backup.device_state import Opened
 from chancery.adapters.clock import SystemClock
 from chancery.adapters.storage import open_store
 from chancery.adapters.storage.dump import adjusting, discard, is_empty, looking

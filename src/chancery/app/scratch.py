@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from chancery.adapters.backup import reading
-from chancery.adapters.backup.device import Device, Opened
+from chancery.adapters.backup.device import Device
+from chancery.adapters.backup.device_state import Opened
 from chancery.adapters.backup.unpacking import Unpacking
 from chancery.adapters.storage.dump import check_schema, restoring
 from chancery.app.instance_files import write_private

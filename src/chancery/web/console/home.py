@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from chancery.domain.backup import Consent
+from chancery.domain.backup import BackupKey, BackupOrder, Consent
 from chancery.domain.identity import Permission
 from chancery.ports import CertificateFilter, Page, RequestFilter
 from chancery.services.attention import Point, Urgency
@@ -118,9 +118,10 @@ def _proposals(visit: Visit) -> Iterator[Item]:
     if not visit.may(Permission.BACKUP_MANAGE):
         return
     backups, who = visit.services.backups, visit.principal
+    every: list[BackupOrder | BackupKey] = [*backups.orders(who), *backups.keys(who)]
     proposed = [
         one.proposed_by
-        for one in (*backups.orders(who), *backups.keys(who))
+        for one in every
         if one.state is Consent.PROPOSED and one.proposed_by not in who.people
     ]
     if proposed:
