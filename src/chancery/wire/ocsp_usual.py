@@ -6,17 +6,19 @@ what is found here is put together again, and must be what was sent.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from chancery.wire import der
 
 _NONCE: Final = der.oid("1.3.6.1.5.5.7.48.1.2")
 _LENGTH: Final = rb"(?:[\x00-\x7f]|\x81.)"
-_SHA1: Final = rb"\x30[\x07\x09]\x06\x05\x2b\x0e\x03\x02\x1a(?:\x05\x00)?\x04\x14.{20}\x04\x14.{20}"
+_SHA1: Final = (
+    rb"(?:\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00|\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a)"
+    rb"\x04\x14.{20}\x04\x14.{20}"
+)
+_OID: Final = rb"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"
 _SHA256: Final = (
-    rb"\x30[\x0b\x0d]\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01(?:\x05\x00)?"
-    rb"\x04\x20.{32}\x04\x20.{32}"
+    rb"(?:\x30\x0d" + _OID + rb"\x05\x00|\x30\x0b" + _OID + rb")\x04\x20.{32}\x04\x20.{32}"
 )
 _USUAL: Final = re.compile(
     rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"\x30" + _LENGTH + rb"\x30" + _LENGTH
@@ -29,8 +31,7 @@ _USUAL: Final = re.compile(
 MAX_NONCE: Final = 128
 
 
-@dataclass(frozen=True, slots=True)
-class UsualRequest:
+class UsualRequest(NamedTuple):
     """*issuer* is all of the CertID before its serial; *nonce* the extension's value, if any.
 
     *cert_id* is echoed in the answer, octet by octet; *serial* is lower-case hex.
@@ -48,31 +49,47 @@ def take_apart(data: bytes) -> UsualRequest | None:
     if found is None:
         return None
     cert_id, issuer, serial, nonce = found.groups()
-    # RFC 5280 serials: positive, and no longer than need be.
-    if serial[0] > 0x7F or (serial[0] == 0 and (len(serial) == 1 or serial[1] < 0x80)):
+    extension = b"" if nonce is None else _nonce_extension(nonce)
+    if extension is None or not _fits(cert_id, issuer, serial):
         return None
-    if cert_id != _tlv(0x30, issuer + _tlv(0x02, serial)):
-        return None
-    extensions = b""
-    if nonce is not None:
-        octets = nonce[2:] if nonce[1] < 0x80 else nonce[3:]
-        if len(octets) > MAX_NONCE or nonce != _tlv(0x04, octets):
+    # The tags are where they belong; now each length must be the one that DER gives what follows.
+    heads = cert_id
+    for more in (0, 0, len(extension), len(extension)):
+        size = len(heads) + more
+        if size > _LONGEST:
             return None
-        extension = _tlv(0x30, _NONCE + _tlv(0x04, nonce))
-        extensions = _tlv(0xA2, _tlv(0x30, extension))
-    listed = _tlv(0x30, _tlv(0x30, cert_id))
-    if data != _tlv(0x30, _tlv(0x30, listed + extensions)):
+        heads = _HEADS[0x30][size] + heads
+    if data != heads + extension:
         return None
     return UsualRequest(cert_id, issuer, serial.hex().lstrip("0"), nonce)
 
 
+def _fits(cert_id: bytes, issuer: bytes, serial: bytes) -> bool:
+    """Whether the lengths in a CertID are right, and its serial positive and minimal."""
+    first, size = serial[0], len(serial)
+    if first > 0x7F or (first == 0 and (size == 1 or serial[1] < 0x80)):
+        return False
+    head = _HEADS[0x30][len(issuer) + size + 2]
+    return cert_id[-size - 1] == size and cert_id.startswith(head)
+
+
+_LONGEST: Final = 255  # octets: a length of at most two octets
+
+
+def _nonce_extension(nonce: bytes) -> bytes | None:
+    """[2] Extensions with this nonce alone; None if its length is not what RFC 9654 allows."""
+    octets = len(nonce) - (2 if nonce[1] < 0x80 else 3)
+    if not 1 <= octets <= MAX_NONCE or not nonce.startswith(_HEADS[0x04][octets]):
+        return None
+    if len(_HEADS[0x04][octets]) + octets != len(nonce):
+        return None
+    content = _NONCE + _HEADS[0x04][len(nonce)] + nonce
+    for tag in (0x30, 0x30, 0xA2):
+        content = _HEADS[tag][len(content)] + content
+    return content
+
+
 _HEADS: Final = {
-    (tag, size): bytes((tag, size)) if size < 0x80 else bytes((tag, 0x81, size))
-    for tag in (0x02, 0x04, 0x30, 0xA2)
-    for size in range(256)
+    tag: [bytes((tag, size)) if size < 0x80 else bytes((tag, 0x81, size)) for size in range(256)]
+    for tag in (0x04, 0x30, 0xA2)
 }
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    head = _HEADS.get((tag, len(content)))
-    return b"" if head is None else head + content

@@ -68,10 +68,11 @@ class Moment:
             self.responder.wire, self.produced, singles, nonce, extended_revoke=extended
         )
 
+    def octets(self, data: bytes, signature: bytes) -> bytes:
+        return ocsp.response(self.responder.wire, data, signature)
+
     def answer(self, data: bytes, signature: bytes) -> Answer:
-        return Answer(
-            ocsp.response(self.responder.wire, data, signature), self.now, self.next_update
-        )
+        return Answer(self.octets(data, signature), self.now, self.next_update)
 
 
 def cert_status(standing: Standing | None, issuer: Issuer | None) -> bytes:

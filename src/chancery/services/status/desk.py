@@ -22,7 +22,7 @@ from typing import Final
 from chancery.domain.errors import CAError
 from chancery.domain.status import CertificateKey, Standing
 from chancery.ports import Clock, KeyVault, Store
-from chancery.services.status.composing import Answer, Moment, Spans, cert_status
+from chancery.services.status.composing import Moment, Spans, cert_status
 from chancery.services.status.issuer_index import FRESH_S, Issuer, IssuerIndex
 from chancery.services.status.kept import KeptAnswer, Memory
 from chancery.services.status.responder import ResponderSource
@@ -168,14 +168,15 @@ class Desk:
             ]
             signatures = self._vault.sign_ocsp_all(responder.key_id, responder.algorithm, datas)
             for n, data, signature in zip(numbers, datas, signatures, strict=True):
-                answers[n] = self._keep(jobs[n], moment.answer(data, signature), statuses[n][1])
+                octets = moment.octets(data, signature)
+                answers[n] = self._keep(jobs[n], moment, octets, statuses[n][1])
         self.signed += len(jobs)
         return answers
 
-    def _keep(self, job: _Job, answer: Answer, as_of: int | None) -> KeptAnswer:
+    def _keep(self, job: _Job, moment: Moment, octets: bytes, as_of: int | None) -> KeptAnswer:
         """*as_of* None: for this once, since anything may become of the serial."""
-        until = min(answer.this_update + self._reuse_s, answer.next_update)
-        kept = KeptAnswer(answer.der, answer.this_update, answer.next_update, until)
+        until = min(moment.now + self._reuse_s, moment.next_update)
+        kept = KeptAnswer(octets, moment.now, moment.next_update, until)
         if job.nonce is not None or as_of is None:
             kept.live = False  # for this once
         else:
