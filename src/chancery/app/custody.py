@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from chancery.app.instance_files import write_private, write_public
+from chancery.app.signer_process import socket_path
 from chancery.domain import errors
 from chancery.domain.custody import Custodian, CustodyPurpose, ShareSet
 from chancery.domain.errors import AlreadyExists, BadRequest, Unavailable, WrongState
@@ -25,7 +26,7 @@ AskShares = Callable[[ShareSet], Sequence[str]]
 
 def standing(config: Path) -> dict[str, Any] | None:
     """How far the sealed signer is; None where none waits."""
-    return waiting.ask(load(config).signer.unseal_socket, {"op": "status"})
+    return waiting.ask(_socket(load(config)), {"op": "status"})
 
 
 def who_is_needed(settings: Settings) -> str | None:
@@ -33,7 +34,7 @@ def who_is_needed(settings: Settings) -> str | None:
     if not settings.signer.custodians:
         return None
     try:
-        found = waiting.ask(settings.signer.unseal_socket, {"op": "status"})
+        found = waiting.ask(_socket(settings), {"op": "status"})
     except Unavailable:
         return None
     if found is None or not found["sealed"]:
@@ -56,8 +57,12 @@ def forget_shares(config: Path) -> dict[str, Any]:
     return _asked(config, {"op": "forget"})
 
 
+def _socket(settings: Settings) -> Path:
+    return socket_path(settings.signer.unseal_socket)
+
+
 def _asked(config: Path, request: Mapping[str, object]) -> dict[str, Any]:
-    answer = waiting.ask(load(config).signer.unseal_socket, request)
+    answer = waiting.ask(_socket(load(config)), request)
     if answer is None:
         raise WrongState(
             "nothing waits for shares here",
