@@ -34,7 +34,7 @@ from chancery.domain.managed_key import (
     RotationPolicy,
 )
 from chancery.services.keys import KeyService
-from chancery.services.keys.making import Wanted
+from chancery.services.keys.wanted import Wanted
 from chancery.signer.journal import Operation
 from chancery.signer.managed.client import ManagedClient
 from chancery.wire import key_envelope, key_wrap

@@ -12,7 +12,7 @@ from psec import tr31
 
 from chancery.adapters.storage import migrate, open_store
 from chancery.domain.key_states import KeyEvent
-from chancery.services.keys.making import Wanted
+from chancery.services.keys.wanted import Wanted
 
 pytestmark = pytest.mark.interop
 SECRET = "correct horse battery"

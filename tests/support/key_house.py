@@ -13,7 +13,7 @@ from chancery.domain.identity import GRANTS, AuthMethod, Permission, Principal, 
 from chancery.domain.key_groups import KeyGroup, KeyRight
 from chancery.services.keys import KeyService
 from chancery.services.keys.desk import KeyView
-from chancery.services.keys.making import Wanted
+from chancery.services.keys.wanted import Wanted
 from chancery.signer import vault
 from chancery.signer.journal import Journal, JournalEntry, read
 from chancery.signer.managed.client import ManagedClient

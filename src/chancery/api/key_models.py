@@ -19,7 +19,7 @@ from chancery.domain.managed_key import (
     RotationPolicy,
 )
 from chancery.services.keys.desk import KeyView, Outcome
-from chancery.services.keys.making import Wanted
+from chancery.services.keys.wanted import Wanted
 
 MAX_DATA: Final = 700 * 1024  # octets; a body has at most 1 MiB
 Octets = Annotated[str, Field(max_length=MAX_DATA * 4 // 3 + 4, description="Base64.")]

@@ -23,7 +23,8 @@ from chancery.ports import Session
 from chancery.ports_keys import NewKey
 from chancery.services.audit import event
 from chancery.services.keys.desk import Desk, KeyView, Outcome, authority, needed, watched
-from chancery.services.keys.making import Making, Wanted
+from chancery.services.keys.making import Making
+from chancery.services.keys.wanted import Wanted
 from chancery.wire import key_block, key_wrap
 
 _METHODS: Final = (*key_wrap.AES_METHODS, *key_wrap.RSA_METHODS, *key_block.WRITTEN)

@@ -1,8 +1,7 @@
 """How keys come into being on record: generated, imported, derived; and their next versions."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import replace
 
 from chancery.domain.errors import BadRequest, NotPermitted
 from chancery.domain.identity import Principal
@@ -10,11 +9,8 @@ from chancery.domain.key_groups import KeyRight, KeyTemplate
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
 from chancery.domain.key_states import Effect, KeyDates, KeyState, shown, state_at
 from chancery.domain.managed_key import (
-    Exportability,
     Family,
     KeyFacts,
-    KeyRules,
-    KeyUse,
     KeyVersion,
     ManagedKey,
     Origin,
@@ -25,30 +21,11 @@ from chancery.ports import Session
 from chancery.ports_keys import NewKey
 from chancery.services.audit import event
 from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed
+from chancery.services.keys.wanted import Wanted, check_fit, check_texts, narrowed
 from chancery.services.request_access import bounded
 from chancery.wire import key_block
 
-MAX_LABELS: Final = 32
 Make = Callable[[NewKey, KeyAuthority], KeyFacts]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a new key is to be.  *activation* in Unix seconds; None: at once.
-
-    *uses* and *exportability* may only narrow what the template says.
-    """
-
-    name: str
-    group: str
-    template: str
-    description: str = ""
-    custodian: str = ""
-    activation: int | None = None
-    vault: str = "software"
-    uses: frozenset[KeyUse] | None = None
-    exportability: Exportability | None = None
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 class Making:
@@ -113,15 +90,15 @@ class Making:
         *like*: it is that key again, and held to the same rules.
         """
         check_key_name(wanted.name)
-        _texts(wanted)
+        check_texts(wanted)
         now = self._desk.clock.s()
         with self._desk.store.read() as session:
             self._desk.group(session, principal, wanted.group, KeyRight.MANAGE)
             template = self._desk.template(session, wanted.template)
-            _fits(template, wanted, origin)
+            check_fit(template, wanted, origin)
             self._approved(template)
             self._desk.free(session, wanted.name)
-        rules = _narrowed(template, wanted) if like is None else like.rules
+        rules = narrowed(template, wanted) if like is None else like.rules
         activation = now if wanted.activation is None else wanted.activation
         if activation < now:
             raise BadRequest(f"{shown(activation)} is past", field="activation", rule="key.at")
@@ -260,67 +237,3 @@ def _retired(dates: KeyDates, policy: RotationPolicy, now: int) -> KeyDates:
     end = now + policy.overlap * DAY
     known = dates.deactivation
     return replace(dates, protect_stop=stop, deactivation=end if known is None else min(end, known))
-
-
-def _narrowed(template: KeyTemplate, wanted: Wanted) -> KeyRules:
-    rules = template.rules
-    if wanted.uses is not None:
-        if not wanted.uses <= rules.uses:
-            raise BadRequest(
-                f"the template allows {', '.join(sorted(rules.uses))}",
-                field="uses",
-                rule="key-template.uses",
-                remedy="leave uses out, or name fewer",
-            )
-        rules = replace(rules, uses=wanted.uses)
-    if wanted.exportability is not None:
-        if _OPENNESS[wanted.exportability] > _OPENNESS[rules.exportability]:
-            raise BadRequest(
-                f"the template allows exportability {rules.exportability.value}, or less",
-                field="exportability",
-                rule="key-template.exportability",
-            )
-        rules = replace(rules, exportability=wanted.exportability)
-    if rules.trusted and KeyUse.WRAP not in rules.uses:
-        rules = replace(rules, trusted=False)
-    rules.check(template.kind)
-    return rules
-
-
-def _fits(template: KeyTemplate, wanted: Wanted, origin: Origin) -> None:
-    entry = {
-        Origin.GENERATED: "generate",
-        Origin.DERIVED: "generate",
-        Origin.COMPONENTS: "components",
-    }.get(origin, "import")
-    if origin is not Origin.RECOVERED and entry not in template.entry:
-        raise NotPermitted(
-            f"keys of template {template.name} do not come in this way ({entry})",
-            field="template",
-            rule="key-template.entry",
-            remedy=f"it allows: {', '.join(sorted(template.entry))}",
-        )
-    if template.groups and wanted.group not in template.groups:
-        raise NotPermitted(
-            f"template {template.name} makes no keys in {wanted.group}",
-            field="template",
-            rule="key-template.groups",
-            remedy=f"it does in: {', '.join(sorted(template.groups))}",
-        )
-
-
-def _texts(wanted: Wanted) -> None:
-    bounded(wanted.description, "description")
-    bounded(wanted.custodian, "custodian")
-    if len(wanted.labels) > MAX_LABELS:
-        raise BadRequest(f"at most {MAX_LABELS} labels", field="labels", rule="key.labels")
-    for title, text in wanted.labels.items():
-        check_key_name(title, "labels")
-        bounded(text, "labels")
-
-
-_OPENNESS: Final = {
-    Exportability.NONE: 0,
-    Exportability.TRUSTED: 1,
-    Exportability.SENSITIVE: 2,
-}

@@ -17,7 +17,8 @@ from chancery.ports_keys import KeyEntry, NewKey
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed, watched
-from chancery.services.keys.making import Making, Wanted
+from chancery.services.keys.making import Making
+from chancery.services.keys.wanted import Wanted
 from chancery.wire import documents
 
 DAYS: Final = 7

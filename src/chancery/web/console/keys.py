@@ -12,7 +12,7 @@ from chancery.domain.key_states import GONE, KeyEvent, KeyState, since, state_at
 from chancery.domain.managed_key import KeyKind
 from chancery.ports_keys import KeyFilter
 from chancery.services.keys.desk import Outcome
-from chancery.services.keys.making import Wanted
+from chancery.services.keys.wanted import Wanted
 from chancery.web import paging
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
