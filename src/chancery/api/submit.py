@@ -71,7 +71,7 @@ class SubmitEndpoint:
         idempotency: Idempotency,
     ) -> None:
         self._enqueue = registration.enqueue
-        self._receive = registration.receive
+        self._registration = registration
         self._authenticator = authenticator
         self._idempotency = idempotency
 
@@ -111,7 +111,7 @@ class SubmitEndpoint:
         proof = stamp.decode("latin-1") if stamp is not None else None
         if receipt is not None:
             received = await asyncio.to_thread(
-                self._receive, principal, submission, receipt, stamp=proof
+                self._registration.receive, principal, submission, receipt, stamp=proof
             )
             return received.request.id, _ENCODE(answer_of(received))
         under_way = self._enqueue(principal, submission, stamp=proof)
