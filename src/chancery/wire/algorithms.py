@@ -4,7 +4,7 @@ RFC 4055 and 8017 (RSA), RFC 5758 (ECDSA), RFC 8410 (Ed25519), RFC 9881 (ML-DSA)
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, cast
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -144,13 +144,14 @@ def _verified(
 ) -> bool:
     """False where key and algorithm do not belong together."""
     family, _, name = algorithm.value.rpartition("-")
+    octets = cast("bytes", data)  # pyca takes any buffer for RSA too, its types do not say so
     match key:
         case rsa.RSAPublicKey() if family == "rsa-pkcs1":
-            key.verify(signature, data, padding.PKCS1v15(), _HASHES[name][1])
+            key.verify(signature, octets, padding.PKCS1v15(), _HASHES[name][1])
         case rsa.RSAPublicKey() if family == "rsa-pss":
             method = _HASHES[name][1]
             pss = padding.PSS(padding.MGF1(method), method.digest_size)
-            key.verify(signature, data, pss, method)
+            key.verify(signature, octets, pss, method)
         case ec.EllipticCurvePublicKey() if family == "ecdsa":
             key.verify(signature, data, ec.ECDSA(_HASHES[name][1]))
         case ed25519.Ed25519PublicKey() if algorithm is SignatureAlgorithm.ED25519:
