@@ -384,7 +384,12 @@ def test_authorities(house: Any) -> None:
 def test_succession(house: Any) -> None:
     who, told = house.by("ca-operator"), house.services.authorities
     assert who.post(f"{V1}/authorities/issuing/renew", {"days": 9}).status == 200
-    named = {"new_key": False, "key_algorithm": None, "extensions": Extensions(days=9)}
+    named = {
+        "new_key": False,
+        "key_algorithm": None,
+        "vault": None,
+        "extensions": Extensions(days=9),
+    }
     assert told.last == ("renew", "issuing", named)
     assert (
         who.post(

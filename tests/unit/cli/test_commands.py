@@ -329,8 +329,8 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("ca export a --format chain", "GET", "/authorities/a/export", {"format": "chain"}, None),
     ("vault list", "GET", "/vaults", {"limit": "500"}, None),
     ("vault show hsm", "GET", "/vaults/hsm", {}, None),
-    ("vault test hsm", "POST", "/vaults/hsm/test", {}, {}),
-    ("vault self-test", "POST", "/signer/self-test", {}, {}),
+    ("vault test hsm", "POST", "/vaults/hsm/test", {}, None),
+    ("vault self-test", "POST", "/signer/self-test", {}, None),
     (
         "ca renew a --new-key --vault hsm",
         "POST",
@@ -635,7 +635,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
         "audit show", "database upgrade", "certificate import",
         "vault unlock", "directory list", "directory check", "provider list", "provider check",
     }  # fmt: skip
-    # Those of the ceremony, and those of test_work.py, test_custody.py and test_backup.py.
+    # Those of the ceremony, and those of test_work.py, test_custody.py, test_backup.py, test_keys.py.
     apart = (
         "backup ",
         "custodian ",
@@ -648,6 +648,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
         "job ",
         "figures ",
         "certificate revoke-m",
+        "key",
     )
     others = {one for one in commands(build()) if one.startswith(apart)}
 
