@@ -246,6 +246,16 @@ def test_another_device_is_not_written_to(site: Site, tmp_path: Path) -> None:
     site.instance.json("backup", "withdraw", order, user="operator")
 
 
+def modes_of(directory: Path) -> dict[str, int]:
+    """Who may read what of an instance; its log is made anew, and runs leave things behind."""
+    return {
+        path.relative_to(directory).as_posix(): path.stat().st_mode & 0o777
+        for path in [directory, *directory.rglob("*")]
+        if path.relative_to(directory).parts[:1] not in (("audit",), ("run",), ("data",))
+        and path.name != "lock"
+    }
+
+
 def vkey(site: Site) -> VerifierKey:
     return VerifierKey.parse((site.instance.directory / "audit.vkey").read_text())
 
@@ -295,12 +305,15 @@ def test_the_machine_is_destroyed_and_comes_back(site: Site) -> None:
     former = (live.directory / "audit.vkey").read_text()
     assert len(list((site.usb / "backups").glob("*.age"))) == 2  # keep = 2
     live.kill()
+    modes = modes_of(live.directory)
     shutil.rmtree(live.directory)
 
     told = restores.restore(site.newest, live.directory, site.keys())
     assert told["settled"] == {"completed": 0, "signed": 0, "abandoned": 0, "authorities": 0}
     assert told["signed_since"] == []  # the journal of the backup was as young as its record
     assert (live.directory / "audit.vkey").read_text() != former
+    now = modes_of(live.directory)
+    assert {name: now.get(name) for name in modes} == modes
 
     live.start()
     back = {one["serial"] for one in live.json("certificate", "list", user="operator")}

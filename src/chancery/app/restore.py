@@ -97,6 +97,7 @@ def restore(
         ):
             facts = _settle(office, Layout(folder), found, former, device)
         _facts_moved(folder, target)
+        folder.chmod(0o755)  # as quickstart makes it; what is secret is closed by itself
         if target.exists():
             target.rmdir()
         folder.rename(target)

@@ -152,10 +152,10 @@ def _content(places: Places, counts: _Counts, go_on: Callable[[], bool]) -> Iter
             record.log_size,
         )
         yield from _record(record, counts, go_on)
-    for path in _files(places.base, (*places.skipped, places.journal)):
+    for path in _files(places.base, places.base, (*places.skipped, places.journal)):
         _continue(go_on)
         yield from _file(places.base, path, counts)
-    for path in _files(places.journal, (places.journal / "lock",)):
+    for path in _files(places.base, places.journal, (places.journal / "lock",)):
         _continue(go_on)
         yield from _file(places.base, path, counts)
     yield frames.encode(counts.digest.done())
@@ -223,8 +223,8 @@ class TableHash:
         return End(self._count, self._hash.digest())
 
 
-def _files(root: Path, skipped: tuple[Path, ...]) -> Iterator[Path]:
-    """Regular files below *root*, and directories that hold none; not what is being written."""
+def _files(base: Path, root: Path, skipped: tuple[Path, ...]) -> Iterator[Path]:
+    """Directories and files of *root*, each before what is in it; not what is being written."""
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(
@@ -232,7 +232,7 @@ def _files(root: Path, skipped: tuple[Path, ...]) -> Iterator[Path]:
         )
         kept = [one for one in sorted(names) if not one.startswith(".")]
         kept = [one for one in kept if not _below(here / one, skipped)]
-        if not kept and not folders and here != root:
+        if here != base:
             yield here
         yield from (here / one for one in kept)
 
