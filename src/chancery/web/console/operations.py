@@ -77,7 +77,12 @@ def jobs(visit: Visit) -> Response:
         block="results",
         page=page,
         states=[(one.value, one.value.capitalize()) for one in JobState],
-        kinds=[("mail", "Mail"), ("webhook", "Webhooks"), ("operation", "Operations"), ("backup", "Backups")],
+        kinds=[
+            ("mail", "Mail"),
+            ("webhook", "Webhooks"),
+            ("operation", "Operations"),
+            ("backup", "Backups"),
+        ],
         filtered=bool(state or kind),
     )
 
