@@ -8,10 +8,10 @@ from cyclopts import Parameter
 
 from chancery.cli import files, key_text, output
 from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.failures import UNVERIFIED
 from chancery.cli.key_text import Aad, Name, Version
 from chancery.domain.errors import BadRequest
 
-EXIT_BAD: Final = 8
 Algorithm = Annotated[
     str | None, Parameter(help="ecdsa-sha256, rsa-pss-sha256 ...; by default the key's first.")
 ]
@@ -91,7 +91,7 @@ def sign(
 def verify(
     name: Name, file: files.Input, /, *, signature: Signature, algorithm: Algorithm = None,
     version: Version = None, api: Connection = DEFAULT,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Say whether a signature is the key's; exit code 8 if it is not."""
     body = {
         "data": key_text.data_of(file),
@@ -101,7 +101,7 @@ def verify(
     }
     with api.open() as server:
         answer = server.post("keys", name, "verify", body=output.given(body))
-    _judged(answer["valid"], api)
+    return _judged(answer["valid"], api)
 
 
 def mac(name: Name, file: files.Input, /, *, api: Connection = DEFAULT) -> None:
@@ -115,7 +115,7 @@ def mac(name: Name, file: files.Input, /, *, api: Connection = DEFAULT) -> None:
 def verify_mac(
     name: Name, file: files.Input, /, *, mac: Annotated[str, Parameter(help="In hex.")],
     version: Version = None, api: Connection = DEFAULT,
-) -> None:  # fmt: skip
+) -> int:  # fmt: skip
     """Say whether a MAC is the key's; exit code 8 if it is not."""
     body = {
         "data": key_text.data_of(file),
@@ -124,7 +124,7 @@ def verify_mac(
     }
     with api.open() as server:
         answer = server.post("keys", name, "verify-mac", body=output.given(body))
-    _judged(answer["valid"], api)
+    return _judged(answer["valid"], api)
 
 
 def random(
@@ -149,13 +149,12 @@ def _text(path: Path) -> str:
         raise BadRequest(f"{path} holds no ciphertext of ours", field=str(path)) from None
 
 
-def _judged(valid: bool, api: Connection) -> None:
+def _judged(valid: bool, api: Connection) -> int:
     if api.as_json:
         output.print_json({"valid": valid})
     else:
         output.line("valid" if valid else "NOT valid")
-    if not valid:
-        raise SystemExit(EXIT_BAD)
+    return 0 if valid else UNVERIFIED
 
 
 COMMANDS: Final = (encrypt, decrypt, rewrap, sign, verify, mac, verify_mac, random)
