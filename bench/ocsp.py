@@ -133,7 +133,7 @@ def openssl_peer(folder: Path, serials: list[str]) -> Iterator[str]:
     )  # fmt: skip
     (folder / "index.txt").write_text(
         "".join(
-            f"V\t351231235959Z\t\t{one.upper().zfill(len(one) + len(one) % 2)}\tunknown\t/CN=a\n"
+            f"V\t351231235959Z\t\t{one.upper().zfill(len(one) + len(one) % 2)}\tunknown\t/CN={one}\n"
             for one in serials
         )
     )
