@@ -659,7 +659,7 @@ BOOKS: dict[str, tuple[Callable[[Copy, Scene], None], str, bool]] = {
     ),
     "revocation invented": (
         statement("INSERT INTO revocation SELECT authority, '1009', 'c1009', status, revoked_at,"
-                  " reason, invalidity_date, not_after FROM revocation LIMIT 1"),
+                  " reason, invalidity_date, not_after, entry, changed FROM revocation LIMIT 1"),
         "revocation.unrecorded", False,
     ),
     "abandoned in secret": (
