@@ -12,9 +12,9 @@ from factors import factor_tools
 from joserfc.jwk import ECKey, OctKey
 from people import CountingHasher, SteppedClock, refused
 
+from chancery.adapters.oidc.documents import Documents
 from chancery.adapters.oidc.plan import ProviderPlan
 from chancery.adapters.oidc.provider import OidcProvider
-from chancery.adapters.oidc.documents import Documents
 from chancery.adapters.storage import SqlStore
 from chancery.domain.directory import Mapped, Mapping, Purpose
 from chancery.domain.errors import Conflict, NotAuthenticated, NotFound, Unavailable

@@ -95,4 +95,5 @@ def download(
 
 def _publication(answer: Json) -> None:
     output.table(answer.get("publishers", []), _PUBLISHERS)
-    output.table(answer.get("urls", []), _URLS)
+    if urls := answer.get("urls"):
+        output.table(urls, _URLS)

@@ -9,9 +9,9 @@ from cyclopts.types import PositiveInt
 
 from chancery.cli import files, output
 from chancery.cli.application import group
-from chancery.cli.failures import OK, PARTIAL, UNVERIFIED
+from chancery.cli.failures import OK, PARTIAL, UNVERIFIED, report
 from chancery.cli.instance import AsJson, Config, local_database
-from chancery.domain.errors import NotFound
+from chancery.domain.errors import BadRequest, NotFound
 from chancery.wire.note import VerifierKey
 from chancery.wire.status_snapshot import open_snapshot, revoked
 
@@ -75,7 +75,12 @@ def check(
     Exit code 0: not revoked then; 3: revoked or held; 8: the snapshot does not
     verify, or its time is over.
     """
-    found = open_snapshot(files.read(snapshot, _MOST), VerifierKey.parse(key.read_text()))
+    octets, vouching = files.read(snapshot, _MOST), VerifierKey.parse(key.read_text())
+    try:
+        found = open_snapshot(octets, vouching)
+    except BadRequest as error:
+        report(error, as_json=as_json)
+        return UNVERIFIED
     part = next((one for one in found.parts if one.authority == ca), None)
     if part is None:
         raise NotFound(f"the snapshot says nothing of {ca}", field="ca", rule="snapshot.ca")

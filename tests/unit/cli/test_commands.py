@@ -217,11 +217,14 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("crl issue --ca a", "POST", "/authorities/a/crl", {}, None),
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
     ("crl list --ca a", "GET", "/authorities/a/crls", {"limit": "500"}, None),
+    ("ocsp show --ca a", "GET", "/ocsp/a", {}, None),
     ("crl publication", "GET", "/publication", {}, None),
     ("crl retry s3", "POST", "/publication/s3/retry", {}, None),
     (
-        "ca edit a --crl-delta-minutes 60 --crl-on-revocation delta --crl-shards 0"
-        " --crl-jitter-minutes 5 --crl-ca-list --crl-indirect none",
+        (
+            "ca edit a --crl-delta-minutes 60 --crl-on-revocation delta --crl-shards 0"
+            " --crl-jitter-minutes 5 --crl-ca-list --crl-indirect none"
+        ),
         "PATCH",
         "/authorities/a",
         {},
@@ -634,6 +637,8 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
         "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
         "audit show", "database upgrade", "certificate import",
         "vault unlock", "directory list", "directory check", "provider list", "provider check",
+        "ocsp edit", "ra enrol", "ra receipt", "va init", "va request", "va install", "bench generate",
+        "status check", "status export", "status feed",
     }  # fmt: skip
     # Those of the ceremony, and those of test_work.py, test_custody.py, test_backup.py, test_keys.py.
     apart = (
