@@ -60,9 +60,8 @@ PYTEST := CHANCERY_REQUIRE_POSTGRES=1 CHANCERY_REQUIRE_SLAPD=1 CHANCERY_REQUIRE_
 	.venv/bin/pytest -q --dist loadfile --durations=15
 
 test: check ## everything, on services that the tests start themselves
-	$(PYTEST) -n 4 -m "not fault" --ignore tests/browser
-	$(PYTEST) -n 2 --no-loadscope-reorder tests/browser
-	$(PYTEST) -n 3 --no-loadscope-reorder -m fault
+	$(PYTEST) -n 4 --ignore tests/browser --ignore tests/fault
+	$(PYTEST) -n 4 --no-loadscope-reorder tests/fault/test_kills.py tests/browser tests/fault
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from browser.world import (
     DESKTOP,
@@ -25,6 +25,7 @@ def playwright() -> Iterator[Playwright]:
     """Playwright's driver: one in a process, and stopped before tests with loops of their own."""
     if not chromium_is_there():
         pytest.fail("chromium is not installed: scripts/test-packages")
+    expect.set_options(timeout=15_000)  # the machine has other work besides
     with sync_playwright() as made:
         yield made
 

@@ -2,7 +2,7 @@
 
 Called through ctypes, which gives up the interpreter's lock for each call: a
 token takes milliseconds, and meanwhile the software keys sign.  PyKCS11 holds
-the lock (docs/adr/0021-pkcs11-by-ctypes.md).
+the lock (docs/adr/0012-pkcs11-by-ctypes.md).
 """
 
 import ctypes
