@@ -61,7 +61,8 @@ PYTEST := CHANCERY_REQUIRE_POSTGRES=1 CHANCERY_REQUIRE_SLAPD=1 CHANCERY_REQUIRE_
 
 test: check ## everything, on services that the tests start themselves
 	$(PYTEST) -n 4 --ignore tests/browser --ignore tests/fault
-	$(PYTEST) -n 4 --no-loadscope-reorder tests/fault/test_kills.py tests/browser tests/fault
+	$(PYTEST) -n 2 --no-loadscope-reorder tests/browser
+	$(PYTEST) -n 3 --no-loadscope-reorder tests/fault/test_kills.py tests/fault
 
 test-fast: .venv/.dev ## the quick half: no services, no kills
 	.venv/bin/pytest -q -n 2 tests/unit tests/fuzz
