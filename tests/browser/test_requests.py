@@ -157,17 +157,17 @@ def test_comments_are_read_by_both(world: World, new_page: NewPage) -> None:
 
 
 def test_several_at_once(world: World, page: Page, check_accessibility) -> None:  # type: ignore[no-untyped-def]
-    names = [f"many{n}.example.org" for n in range(3)]
+    names = [f"several{n}.example.org" for n in range(3)]
     requests = [waiting(world, name) for name in names]
     world.sign_in(page, "officer1")
-    page.goto("/console/requests?subject=CN%3Dmany*")
+    page.goto("/console/requests?subject=CN%3Dseveral*")
     for name in names:
         page.get_by_label(f"Choose {name}").check()
     page.get_by_role("button", name="Decide about the chosen").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Decide about 3 requests")
     check_accessibility(page)
     world.instance.json("request", "edit", requests[0], "--days", "20", user="requester")
-    page.get_by_label("Request many2.example.org").uncheck()
+    page.get_by_label("Request several2.example.org").uncheck()
     page.get_by_role("button", name="Approve the chosen").click()
     expect(page).to_have_url(re.compile("/console/operations/"))
     expect(page.locator("#progress")).to_contain_text("Done", timeout=15_000)
