@@ -20,6 +20,7 @@ from chancery.domain.identity import SYSTEM, anonymous
 from chancery.domain.notification import Webhook
 from chancery.domain.profile import DAY_S
 from chancery.domain.publication import Sight, Sighting
+from chancery.ports import CertificateFilter, Page
 from chancery.services.attention import AttentionService
 from chancery.services.authority import AuthorityChange, NewAuthority
 from chancery.services.gauges import Gauges
@@ -109,6 +110,26 @@ def test_the_watchdog_calls_at_half_life(house: House, dog: Watchdog) -> None:
     finally:
         house.clock.ahead_s = 0
     assert dog.run() == 0, "all is well again"
+
+
+def test_a_responder_that_is_not_renewed_is_told(house: House) -> None:
+    service = AttentionService(house.store, house.clock, lambda: None, lambda: 0)
+
+    def late() -> list[str]:
+        return [point.about for point in service.points(SYSTEM) if point.kind == "ocsp"]
+
+    before = late()
+    with house.store.read() as session:
+        where = CertificateFilter(authority="root", profile="ocsp-signer")
+        made = session.certificates.find(where, Page(limit=1))[0]
+    life = made.not_after - made.not_before
+    try:
+        house.clock.ahead_s = life * 3 // 4 - DAY_S
+        soon = late()
+        house.clock.ahead_s = life * 3 // 4 + DAY_S
+        assert (before, soon, sorted(late())) == ([], [], ["other", "root"])
+    finally:
+        house.clock.ahead_s = 0
 
 
 def test_the_watchdog_knows_a_wrong_file(house: House, dog: Watchdog) -> None:

@@ -9,16 +9,19 @@ from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.publication import Publication, Sight, Sighting
-from chancery.ports import Clock, Session, Store
+from chancery.ports import CertificateFilter, Clock, Page, Session, Store
 from chancery.services.access import demand
 from chancery.services.backup.standing import Concern
 from chancery.services.lateness import crl_late_at
 from chancery.services.status.crl_watch import alarming
+from chancery.services.status.responder_content import PROFILE, REQUEST_PREFIX
 
 _DAY_S: Final = 86_400
 CA_SOON_S: Final = 90 * _DAY_S
 _CA_NOW_S: Final = 14 * _DAY_S
 _OWN_SOON_S: Final = 14 * _DAY_S
+_RESPONDERS: Final = 20
+"""Certificates looked at to find the one of the responder: others of its profile are few."""
 _LOG_LATE_MS: Final = 120_000
 
 
@@ -156,6 +159,7 @@ def _of_publishers(rows: Sequence[Publication], now: int) -> list[Point]:
 
 def _of_authority(session: Session, authority: Authority, now: int) -> Iterator[Point]:
     yield from _ends(session, authority, now)
+    yield from _ocsp(session, authority, now)
     crl = session.crls.latest(authority.name)
     late_at = crl_late_at(authority, crl) if crl is not None else None
     if crl is not None and late_at is not None and now >= late_at:
@@ -170,6 +174,29 @@ def _of_authority(session: Session, authority: Authority, now: int) -> Iterator[
             if by_itself
             else "Make one where the key is, and hand it in.",
             crl.next_update if expired else late_at,
+        )
+
+
+def _ocsp(session: Session, authority: Authority, now: int) -> Iterator[Point]:
+    """A responder's certificate is renewed at half its life; at three quarters that failed."""
+    if authority.offline or authority.key_id is None:
+        return
+    where = CertificateFilter(authority=authority.name, profile=PROFILE)
+    made = session.certificates.find(where, Page(limit=_RESPONDERS))
+    youngest = next((one for one in made if one.request_id.startswith(REQUEST_PREFIX)), None)
+    if youngest is None:
+        return
+    late_at = youngest.not_after - (youngest.not_after - youngest.not_before) // 4
+    if now >= late_at:
+        over = now >= youngest.not_after
+        yield Point(
+            "ocsp",
+            Urgency.NOW,
+            authority.name,
+            f"OCSP of {authority.name} {'cannot answer' if over else 'will end'}: the certificate"
+            " of its responder was not renewed.",
+            "Look at the log of the jobs process, and whether the signer runs.",
+            youngest.not_after,
         )
 
 
