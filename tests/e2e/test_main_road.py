@@ -84,6 +84,7 @@ def test_the_main_road(instance: Instance, tmp_path: Path, kind: str) -> None:
         "certificate", "revoke", serial, "--reason", "keyCompromise", user="officer1"
     )
     assert revoked["status"] == "revoked"
+    time.sleep(1)  # within which every process knows (docs/guides/ocsp.md)
     status = ocsp(instance, issuing, root, serial)
     assert "revoked" in status
     assert "Reason: keyCompromise" in status
