@@ -1,12 +1,12 @@
 """Everything an operator can choose.  Read once, in ``chancery.app``, then frozen."""
 
-import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from chancery import settings_file
 from chancery.domain.errors import BadRequest
 from chancery.domain.vaults import SOFTWARE, VaultKind
 from chancery.settings_backup import BackupSettings
@@ -15,6 +15,7 @@ from chancery.settings_directories import (
     ProviderSettings,
     refuse_ambiguous,
 )
+from chancery.settings_file import Section
 from chancery.settings_gateway import GatewaySettings, refuse_twice
 from chancery.settings_publication import Publication
 from chancery.settings_vaults import VaultSettings, move_to_signer, refuse_same_names
@@ -26,11 +27,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Span = Annotated[timedelta, Field(gt=timedelta(0))]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")  # a misspelt key is an error
-
-
-class Listen(_Section):
+class Listen(Section):
     """Where the service answers, and under which URLs the world knows it."""
 
     host: str = "127.0.0.1"
@@ -50,7 +47,7 @@ class Listen(_Section):
         return self
 
 
-class Database(_Section):
+class Database(Section):
     """*url_file* holds the URL, never the settings: it may have a password in it.
 
     A relative SQLite path counts from *base*, the directory of the settings,
@@ -77,7 +74,7 @@ class Database(_Section):
         return text
 
 
-class Signer(_Section):
+class Signer(Section):
     vault: Path
     journal: Path
     socket: Path
@@ -113,20 +110,20 @@ class Signer(_Section):
         return self.socket.with_name("unseal.sock")
 
 
-class Tls(_Section):
+class Tls(Section):
     certificate: Path
     key: Path
     client_ca: Path = Field(description="PEM bundle: whose client certificates are accepted.")
 
 
-class Audit(_Section):
+class Audit(Section):
     directory: Path
     origin: str = Field(description="Name of this log in its checkpoints.")
     key_id: str = "audit"
     checkpoint_every: Span = timedelta(seconds=1)
 
 
-class Login(_Section):
+class Login(Section):
     max_failures: Annotated[int, Field(ge=3, le=100)] = 5
     lock: Span = timedelta(minutes=15)
     hashes_at_once: Annotated[int, Field(ge=1, le=64)] = 2
@@ -140,20 +137,20 @@ class Login(_Section):
     )
 
 
-class Keys(_Section):
+class Keys(Section):
     """*debian_weak_keys*: lists of the package openssl-blacklist, or of the same form."""
 
     debian_weak_keys: tuple[Path, ...] = ()
 
 
-class Rate(_Section):
+class Rate(Section):
     """*burst* at once from one address, then *per_hour*; each worker process counts by itself."""
 
     burst: Annotated[int, Field(ge=1, le=1_000_000)]
     per_hour: Annotated[int, Field(ge=1, le=10_000_000)]
 
 
-class Portal(_Section):
+class Portal(Section):
     """What people without an account may do.  *open* = false takes nothing from them.
 
     *proof_of_work*: zero bits that a stamp of their browser must show, 0 for none.
@@ -171,7 +168,7 @@ class Portal(_Section):
     server_keys: bool = True
 
 
-class Settings(_Section):
+class Settings(Section):
     """``chancery.toml``.  Every default is safe; what has no safe default is required.
 
     Relative paths count from the directory of the file.
@@ -206,32 +203,13 @@ class Settings(_Section):
 
 def load(config: Path) -> Settings:
     """Read and check *config*; BadRequest names the key that is wrong."""
-    try:
-        document = tomllib.loads(config.read_text())
-    except FileNotFoundError:
-        raise BadRequest(
-            f"no such file: {config}",
-            field="config",
-            remedy="`chancery quickstart DIR` makes an instance with one",
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadRequest(f"{config}: {error}", field="config", rule="config.toml") from error
-    try:
-        return Settings.model_validate(_absolute(document, config.resolve().parent))
-    except ValidationError as error:
-        # A misspelt section is missing under its right name, too: the cause comes first.
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"]) or "config"
-        said = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise BadRequest(
-            f"{config}: {where}: {said}",
-            field=where,
-            rule="config",
-            remedy="`chancery config check` checks the file without starting anything",
-        ) from error
+    made_by = "`chancery quickstart DIR` makes an instance with one"
+    document = settings_file.read(config, made_by=made_by)
+    _complete(document, config)
+    remedy = "`chancery config check` checks the file without starting anything"
+    return settings_file.check(Settings, document, config, remedy=remedy)
 
 
-_WORDS = {"extra_forbidden": "no such setting", "missing": "must be set"}
 _PATHS = {
     "database": ("url_file",),
     "signer": ("vault", "journal", "socket", "unseal_key_file", "passphrase_file"),
@@ -249,38 +227,22 @@ _PATHS = {
 }
 
 
-def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the relative paths of *document* count from *base*."""
+_PATHS_PUBLISHING = ("secret_key_file", "bind_password_file", "ca_file")
+
+
+def _complete(document: dict[str, Any], config: Path) -> None:
+    """Add what follows from where the file is; relative paths count from there."""
     database = document.get("database")
     if isinstance(database, dict):
         if "base" in database:
             raise BadRequest("database.base is not yours to set", field="database.base")
-        database["base"] = base
+        database["base"] = config.resolve().parent
     login = document.setdefault("login", {})
     if isinstance(login, dict):
         login.setdefault("key_file", "secrets/sign-in.key")
-    _absolute_publication(document.get("publication"), base)
-    for section, keys in _PATHS.items():
-        found = document.get(section)
-        for table in found if isinstance(found, list) else [found]:
-            if isinstance(table, dict):
-                _absolute_paths(table, keys, base)
+    settings_file.absolute(document, _PATHS, config)
+    publication = document.get("publication")
+    if isinstance(publication, dict):
+        kinds = dict.fromkeys(("s3", "ldap"), _PATHS_PUBLISHING)
+        settings_file.absolute(publication, kinds, config)
     move_to_signer(document)
-    return document
-
-
-def _absolute_publication(section: Any, base: Path) -> None:
-    for kind in ("s3", "ldap"):
-        tables = section.get(kind) if isinstance(section, dict) else None
-        for table in tables if isinstance(tables, list) else []:
-            if isinstance(table, dict):
-                _absolute_paths(table, ("secret_key_file", "bind_password_file", "ca_file"), base)
-
-
-def _absolute_paths(table: dict[str, Any], keys: tuple[str, ...], base: Path) -> None:
-    for key in keys:
-        value = table.get(key)
-        if isinstance(value, str):
-            table[key] = base / value
-        elif isinstance(value, list):
-            table[key] = tuple(base / one for one in value if isinstance(one, str))

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from chancery.domain import directory_names
 from chancery.domain.errors import CAError
 from chancery.domain.identity import CLASS_OF, Role
+from chancery.settings_file import Section
 from chancery.wire import ldap_filter
 
 _PORTS: Final = {"ldap": 389, "ldaps": 636}
@@ -36,11 +37,7 @@ Algorithm = Literal[
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")  # a misspelt key is an error
-
-
-class MappedGroup(_Section):
+class MappedGroup(Section):
     """A group there, by DN or CN, and the roles and groups here that its members hold."""
 
     group: Text
@@ -56,7 +53,7 @@ class MappedGroup(_Section):
         return self
 
 
-class _SourceSettings(_Section):
+class _SourceSettings(Section):
     name: SourceName
     suffix: str = Field(default="", description="Ends the names of its accounts; @NAME if empty.")
     map: tuple[MappedGroup, ...] = ()

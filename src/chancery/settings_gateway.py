@@ -1,16 +1,16 @@
 """Dedicated registration authorities: what the centre knows of them, and their own ``ra.toml``."""
 
-import tomllib
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Final, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from chancery.domain.errors import BadRequest
+from chancery import settings_file
 from chancery.domain.gateway import Gateway
+from chancery.settings_file import Section
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -18,11 +18,7 @@ Span = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(minutes=10))]
 MIB: Final = 1024 * 1024
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")  # a misspelt key is an error
-
-
-class GatewaySettings(_Section):
+class GatewaySettings(Section):
     """One of ``[[gateways]]`` at the centre: whose certificate it shows, for which RA it stands."""
 
     name: Name
@@ -42,7 +38,7 @@ def refuse_twice(gateways: Sequence[GatewaySettings]) -> None:
             raise ValueError(f"gateways: two of them have the same {what}")
 
 
-class Listen(_Section):
+class Listen(Section):
     """Where this host answers: plain HTTP for CRLs, OCSP and health, HTTPS for the rest."""
 
     host: str = "127.0.0.1"
@@ -56,14 +52,14 @@ class Listen(_Section):
         return self
 
 
-class Tls(_Section):
+class Tls(Section):
     """The certificate that browsers and programs see."""
 
     certificate: Path
     key: Path
 
 
-class Centre(_Section):
+class Centre(Section):
     """The central instance, and what is shown to it.  *timeout* is for one whole answer."""
 
     url: str
@@ -82,7 +78,7 @@ class Centre(_Section):
         return self
 
 
-class Queue(_Section):
+class Queue(Section):
     """What is taken in while the centre is away, and how much of it at the most.
 
     *kept*: how long a receipt tells what became of it.
@@ -95,7 +91,7 @@ class Queue(_Section):
     kept: Annotated[timedelta, Field(ge=timedelta(hours=1))] = timedelta(days=30)
 
 
-class GatewayHost(_Section):
+class GatewayHost(Section):
     """``ra.toml``.  Relative paths count from its directory."""
 
     name: Name
@@ -111,41 +107,12 @@ _PATHS: Final = {
     "centre": ("ca_bundle", "certificate", "key"),
     "queue": ("directory",),
 }
-_WORDS: Final = {"extra_forbidden": "no such setting", "missing": "must be set"}
 
 
 def load(config: Path) -> GatewayHost:
     """Read and check *config*; BadRequest names the key that is wrong."""
-    try:
-        document = tomllib.loads(config.read_text())
-    except FileNotFoundError:
-        raise BadRequest(
-            f"no such file: {config}",
-            field="config",
-            remedy="`chancery ra enrol DIR` makes one: docs/guides/dedicated-ra.md",
-        ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadRequest(f"{config}: {error}", field="config", rule="config.toml") from error
-    try:
-        return GatewayHost.model_validate(_absolute(document, config.resolve().parent))
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-        where = ".".join(str(part) for part in first["loc"]) or "config"
-        said = _WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise BadRequest(
-            f"{config}: {where}: {said}",
-            field=where,
-            rule="config",
-            remedy="docs/guides/dedicated-ra.md lists every setting",
-        ) from error
-
-
-def _absolute(document: dict[str, Any], base: Path) -> dict[str, Any]:
-    """Make the relative paths of *document* count from *base*."""
-    for section, keys in _PATHS.items():
-        table = document.get(section)
-        if isinstance(table, dict):
-            for key in keys:
-                if isinstance(table.get(key), str):
-                    table[key] = base / table[key]
-    return document
+    made_by = "`chancery ra enrol DIR` makes one: docs/guides/dedicated-ra.md"
+    document = settings_file.read(config, made_by=made_by)
+    settings_file.absolute(document, _PATHS, config)
+    remedy = "docs/guides/dedicated-ra.md lists every setting"
+    return settings_file.check(GatewayHost, document, config, remedy=remedy)

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from chancery.settings_file import Section
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,31}$"
 
@@ -13,11 +15,7 @@ PublisherName = Annotated[str, Field(pattern=_NAME)]
 Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(minutes=10))]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")  # a misspelt key is an error
-
-
-class S3Settings(_Section):
+class S3Settings(Section):
     """An object store that speaks S3."""
 
     name: PublisherName = "s3"
@@ -38,7 +36,7 @@ class S3Settings(_Section):
         return self
 
 
-class LdapSettings(_Section):
+class LdapSettings(Section):
     """A directory that has an entry for each CA."""
 
     name: PublisherName = "ldap"
@@ -50,7 +48,7 @@ class LdapSettings(_Section):
     timeout: Wait = timedelta(seconds=20)
 
 
-class Publication(_Section):
+class Publication(Section):
     """*directory* is always there: what HTTP serves.  The others get copies."""
 
     directory: Path
