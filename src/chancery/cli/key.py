@@ -10,14 +10,10 @@ from chancery.cli import arguments, files, key_out, key_text, key_use, output
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.key_text import (
-    Activation,
     Custodian,
     Description,
-    Exportability,
-    Group,
     Name,
-    Template,
-    Uses,
+    NewKey,
     Version,
 )
 from chancery.cli.text import when
@@ -59,18 +55,11 @@ def generate(
     name: Name,
     /,
     *,
-    group: Group,
-    template: Template,
-    description: Description = None,
-    custodian: Custodian = None,
-    activation: Activation = None,
-    use: Uses = (),
-    exportability: Exportability = None,
+    new: NewKey,
     api: Connection = DEFAULT,
 ) -> None:
     """Generate a key."""
-    at = arguments.when(activation, time.time(), "--activation")
-    body = key_text.wanted(name, group, template, description, custodian, at, use, exportability)
+    body = new.body(name)
     with api.open() as server:
         made = server.post("keys", body=body)
     output.show(made, as_json=api.as_json, human=key_text.shown)
@@ -82,21 +71,14 @@ def import_(
     file: files.Input,
     /,
     *,
-    group: Group,
-    template: Template,
+    new: NewKey,
     passphrase_file: Annotated[
         Path | None, Parameter(help="File with the passphrase; else you are asked.")
     ] = None,
-    description: Description = None,
-    custodian: Custodian = None,
-    activation: Activation = None,
-    use: Uses = (),
-    exportability: Exportability = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Import a private key: PKCS#8 or PKCS#12 (DER), under a passphrase."""
-    at = arguments.when(activation, time.time(), "--activation")
-    body = key_text.wanted(name, group, template, description, custodian, at, use, exportability)
+    body = new.body(name)
     body |= {
         "packed": key_text.data_of(file),
         "passphrase": files.secret(passphrase_file, "passphrase"),
@@ -117,19 +99,12 @@ def unwrap(
         str,
         Parameter(help="aes-kw, aes-kwp, rsa-oaep-sha256, rsa-aes-sha256, tr31."),
     ],
-    group: Group,
-    template: Template,
-    description: Description = None,
-    custodian: Custodian = None,
-    activation: Activation = None,
-    use: Uses = (),
-    exportability: Exportability = None,
+    new: NewKey,
     version: Version = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Import a key that is wrapped under a key of ours, or in a key block (X9.143)."""
-    at = arguments.when(activation, time.time(), "--activation")
-    body = key_text.wanted(name, group, template, description, custodian, at, use, exportability)
+    body = new.body(name)
     body |= {"by": by, "method": method, "wrapped": key_text.wrapped_of(file, method)}
     body |= output.given({"version": version})
     with api.open() as server:
@@ -150,18 +125,11 @@ def derive(
         str | None, Parameter(help="Info or label in hex; for ECDH the peer's public key (DER).")
     ] = None,
     salt: Annotated[str | None, Parameter(help="Salt, or KBKDF's context, in hex.")] = None,
-    group: Group,
-    template: Template,
-    description: Description = None,
-    custodian: Custodian = None,
-    activation: Activation = None,
-    use: Uses = (),
-    exportability: Exportability = None,
+    new: NewKey,
     api: Connection = DEFAULT,
 ) -> None:
     """Derive a key from another."""
-    at = arguments.when(activation, time.time(), "--activation")
-    body = key_text.wanted(name, group, template, description, custodian, at, use, exportability)
+    body = new.body(name)
     more = {
         "context": key_text.hexadecimal(context, "--context"),
         "salt": key_text.hexadecimal(salt, "--salt"),

@@ -1,6 +1,5 @@
 """``chancery key-component``: keys in pieces that different people bring or take."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,14 +9,8 @@ from chancery.cli import arguments, files, key_text, output
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.key_text import (
-    Activation,
-    Custodian,
-    Description,
-    Exportability,
-    Group,
     Name,
-    Template,
-    Uses,
+    NewKey,
 )
 
 app = group("key-component")
@@ -42,18 +35,11 @@ def begin(
     /,
     *,
     total: Annotated[int, Parameter(help="How many components.")],
-    group: Group,
-    template: Template,
-    description: Description = None,
-    custodian: Custodian = None,
-    activation: Activation = None,
-    use: Uses = (),
-    exportability: Exportability = None,
+    new: NewKey,
     api: Connection = DEFAULT,
 ) -> None:
     """Open an entry for a key that comes in components."""
-    at = arguments.when(activation, time.time(), "--activation")
-    body = key_text.wanted(name, group, template, description, custodian, at, use, exportability)
+    body = new.body(name)
     with api.open() as server:
         answer = server.post("key-components", body=body | {"total": total})
     output.show(answer, as_json=api.as_json)

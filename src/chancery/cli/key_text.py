@@ -3,12 +3,13 @@
 import base64
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import files, output
+from chancery.cli import arguments, files, output
 from chancery.cli.client import Json
 from chancery.cli.text import when
 from chancery.domain.errors import BadRequest
@@ -46,25 +47,32 @@ _DATES: Final = (
 )
 
 
-def wanted(
-    name: str,
-    group: str,
-    template: str,
-    description: str | None,
-    custodian: str | None,
-    activation: int | None,
-    uses: tuple[str, ...],
-    exportability: str | None,
-) -> Json:
-    """The part of a body that says what a new key is to be."""
-    body = {"name": name, "group": group, "template": template, "description": description}
-    body |= {"custodian": custodian, "exportability": exportability}
-    found = output.given(body)
-    if activation is not None:
-        found["activation"] = activation
-    if uses:
-        found["uses"] = list(uses)
-    return found
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """What a new key is to be: the options of every command that makes one."""
+
+    group: Group
+    template: Template
+    description: Description = None
+    custodian: Custodian = None
+    activation: Activation = None
+    use: Uses = ()
+    exportability: Exportability = None
+
+    def body(self, name: str) -> Json:
+        """Those parts of a request's body that are given."""
+        said = {
+            "name": name,
+            "group": self.group,
+            "template": self.template,
+            "description": self.description,
+            "custodian": self.custodian,
+            "exportability": self.exportability,
+            "activation": arguments.when(self.activation, time.time(), "--activation"),
+            "uses": list(self.use) or None,
+        }
+        return output.given(said)
 
 
 def shown(key: Json) -> None:
