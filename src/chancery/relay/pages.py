@@ -11,6 +11,7 @@ from starlette.responses import Response
 from chancery import peer
 from chancery.domain.errors import CAError, NotPermitted
 from chancery.domain.identity import anonymous, confined
+from chancery.relay.intake import MAX_FILES
 from chancery.relay.queue import Entry
 from chancery.services.roster import Services
 from chancery.web import cookies, errors
@@ -81,8 +82,9 @@ class Pages:
     ) -> Response:
         """The centre does not answer; what can be done here meanwhile."""
         visit.error = error
+        status = 503 if error is None else 0
         return self._draw(
-            visit, "relay/away.html", 503 if error is None else 0, offers=offers, refused=refused
+            visit, "relay/away.html", status, offers=offers, refused=refused, bound=MAX_FILES
         )
 
     def carried(self, visit: Visit, texts: Sequence[str]) -> Response:
