@@ -3,7 +3,8 @@
 import queue
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
+from chancery.adapters.changes import SharedChanges
+from chancery.adapters.storage import open_store
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.errors import BadRequest, NotAuthenticated, NotFound, NotPermitted
@@ -22,8 +25,11 @@ from chancery.protocols.ocsp import OcspHandler
 from chancery.protocols.ocsp.quick import OcspQuick
 from chancery.services.audit import event
 from chancery.services.authority import Extensions, NewAuthority
+from chancery.services.status import StatusService
+from chancery.services.status.desk import never_moved
 from chancery.wire import ca_certificate
-from services.pki import House, operator, signer
+from chancery.wire.lint import compile_lint
+from services.pki import HTTP, House, ocsp_profile, operator, signer
 
 STATUS = ocsp.OCSPCertStatus
 
@@ -125,22 +131,63 @@ def test_a_nonce_comes_back_and_is_signed_for(house: House, quick: OcspQuick) ->
         assert [e.value for e in answer.extensions] == [x509.OCSPNonce(nonce)]
 
 
-def test_a_revocation_shows_within_a_second_and_so_does_the_end_of_a_hold(
+@contextmanager
+def beside(house: House, moved: Callable[[], int]) -> Iterator[OcspQuick]:
+    """What another process answers, with a connection of its own to the record."""
+    store = open_store(house.url, clock=house.clock)
+    desk = StatusService(
+        store, house.vault, house.clock, token_bytes, house.publisher, http=HTTP,
+        responder_profile=ocsp_profile, lint=compile_lint, moved=moved,
+    ).desk  # fmt: skip
+    desk.open(lambda told: [then(answer) for then, answer in told] and None)
+    wait(lambda: desk.sees)
+    yield OcspQuick(desk, house.clock)
+    desk.close()
+    store.close()
+
+
+STEPS = (
+    (CertificateStatus.HELD, STATUS.REVOKED),
+    (CertificateStatus.VALID, STATUS.GOOD),
+    (CertificateStatus.REVOKED, STATUS.REVOKED),
+)
+
+
+def test_a_revocation_shows_at_once_in_every_process_of_a_machine(
     house: House, quick: OcspQuick
 ) -> None:
-    """By the record alone: whichever process or node it was (I8: a stale "good")."""
-    leaf = house.leaf("issuing", "gone.example.org")
-    data, nonce = request(house, leaf.serial), request(house, leaf.serial, nonce=b"n" * 16)
-    assert ask(quick, data).certificate_status is STATUS.GOOD
-    for status, shown in (
-        (CertificateStatus.HELD, STATUS.REVOKED),
-        (CertificateStatus.VALID, STATUS.GOOD),
-        (CertificateStatus.HELD, STATUS.REVOKED),
-    ):
-        change(house, leaf, status)
-        took = wait(lambda shown=shown: ask(quick, data).certificate_status is shown)  # type: ignore[misc]
-        assert took < 1
-        assert ask(quick, nonce).certificate_status is shown
+    """Whoever asks after the revocation was answered hears of it (I8: a stale "good")."""
+    counter = SharedChanges(house.directory / "run" / "revocations")
+    with beside(house, counter.count) as neighbour:
+        for round_ in range(5):
+            leaf = house.leaf("issuing", f"gone{round_}.example.org")
+            data, nonce = request(house, leaf.serial), request(house, leaf.serial, nonce=b"n" * 16)
+            for one in (quick, neighbour):
+                ask(one, data)
+                assert ask(one, data).certificate_status is STATUS.GOOD
+            for status, shown in STEPS:
+                change(house, leaf, status)
+                assert [ask(one, data).certificate_status for one in (quick, neighbour)] == [
+                    shown
+                ] * 2
+                assert ask(neighbour, nonce).certificate_status is shown
+        before = neighbour.from_memory
+        ask(neighbour, data)
+        assert neighbour.from_memory == before + 1  # what nothing happened to comes from memory
+    counter.close()
+
+
+def test_a_revocation_shows_within_a_second_on_every_node(house: House) -> None:
+    """By the record alone."""
+    with beside(house, never_moved) as elsewhere:
+        leaf = house.leaf("issuing", "far.example.org")
+        data, nonce = request(house, leaf.serial), request(house, leaf.serial, nonce=b"n" * 16)
+        assert ask(elsewhere, data).certificate_status is STATUS.GOOD
+        for status, shown in STEPS:
+            change(house, leaf, status)
+            took = wait(lambda shown=shown: ask(elsewhere, data).certificate_status is shown)  # type: ignore[misc]
+            assert took < 1
+            assert ask(elsewhere, nonce).certificate_status is shown
 
 
 def test_what_is_not_on_record_is_never_good_nor_kept(house: House, quick: OcspQuick) -> None:

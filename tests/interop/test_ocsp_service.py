@@ -4,7 +4,6 @@ import base64
 import json
 import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -248,15 +247,14 @@ def test_a_validation_authority_that_knows_a_feed_alone(world: World) -> None:
     try:
         wait_for(lambda: answers(port), seconds=15, what="the validation authority")
         assert "leaf.pem: good" in world.openssl("-cert", world.file("leaf.pem"), url=url)
+        plain = ("-no_nonce", "-cert", world.file("leaf.pem"))
+        for _ in range(6):  # the kernel spreads them over both workers, who keep the answer
+            assert "leaf.pem: good" in world.openssl(*plain)
         revoked = ("certificate", "revoke", world.serial, "--reason", "superseded")
         done = instance.run(*revoked, user="officer1")
         assert done.returncode == 0, done.stderr
-        began = time.monotonic()
-        wait_for(
-            lambda: "revoked" in world.openssl("-cert", world.file("leaf.pem")),
-            seconds=5, what="the revocation",
-        )  # fmt: skip
-        assert time.monotonic() - began < 1.5
+        for _ in range(6):
+            assert "leaf.pem: revoked" in world.openssl(*plain)
         assert "leaf.pem: good" in world.openssl("-cert", world.file("leaf.pem"), url=url)
         run(CHANCERY, "status", "feed", feed, "--config", settings)
         wait_for(

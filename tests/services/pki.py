@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from chancery.adapters.changes import SharedChanges
 from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.storage import migrate
 from chancery.adapters.storage.store import SqlStore, open_store
@@ -145,7 +146,9 @@ class House:
         self.directory.mkdir(exist_ok=True)
         url = self.database or f"sqlite:///{self.directory / 'chancery.db'}"
         migrate(url)
-        self.store: SqlStore = open_store(url, clock=self.clock)
+        self.url = url
+        self.revocations = SharedChanges(self.directory / "run" / "revocations")
+        self.store: SqlStore = open_store(url, clock=self.clock, moved=self.revocations.bump)
         self.publisher = DirectoryPublisher(self.directory / "public")
         self.status = StatusService(
             self.store,
@@ -156,6 +159,7 @@ class House:
             http=HTTP,
             responder_profile=lambda: ocsp_profile(self.responder_s),
             lint=self.lint,
+            moved=self.revocations.count,
         )
         self.authorities = AuthorityService(
             self.store,
@@ -171,6 +175,7 @@ class House:
 
     def close(self) -> None:
         self.store.close()
+        self.revocations.close()
 
     def leaf(
         self,

@@ -1,4 +1,4 @@
-"""One counter for all processes of a machine: has policy or an account changed?"""
+"""A counter for all processes of a machine: has policy, an account, or a status changed?"""
 
 import fcntl
 import mmap

@@ -111,11 +111,13 @@ class Office:
 def open_office(settings: Settings) -> Iterator[Office]:
     """Connect to the record and the signer; at the end finish what is under way, and close."""
     clock = SystemClock()
-    store = open_store(settings.database.url, clock=clock)
+    run = settings.signer.socket.parent
+    revocations = SharedChanges(run / "revocations")
+    store = open_store(settings.database.url, clock=clock, moved=revocations.bump)
     vault = SignerClient(socket_path(settings.signer.socket))
     entropy = secrets.token_bytes
     http = settings.listen.http_url
-    changes = SharedChanges(settings.signer.socket.parent / "changes")
+    changes = SharedChanges(run / "changes")
     catalogue = Catalogue(store, clock, changes, http=http)
     telling = announcer(settings, catalogue, clock)
     issuance = Issuance(store, vault, catalogue, clock, entropy, telling)
@@ -135,6 +137,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         responder_profile=lambda: catalogue.profile("ocsp-signer"),
         lint=compile_lint,
         ocsp_vault=settings.signer.ocsp_vault,
+        moved=revocations.count,
     )
     linter = PkiLinter()
     audit_files = DirectoryPublisher(settings.audit.directory)

@@ -76,12 +76,14 @@ class Link:
     would refuse, SQLite would carry on, and code must not depend on which.
     """
 
-    __slots__ = ("_connection", "failure", "postgres")
+    __slots__ = ("_connection", "failure", "moved", "postgres")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self.postgres = connection.dialect.name == "postgresql"
         self.failure: Exception | None = None
+        self.moved = False
+        """Whether a certificate's status was changed: who answers from memory must hear of it."""
 
     def end(self) -> None:
         """From now on the session may not be used."""

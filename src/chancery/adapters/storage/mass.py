@@ -85,6 +85,7 @@ class SqlMassRevocations(SqlRevocations):
         ]
         head = self._link.driver("SELECT size FROM audit_head WHERE id = 1").one()
         changed, code = head[0], reason.value
+        self._link.moved = True
         self._link.many(
             _REVOKE,
             [

@@ -88,6 +88,7 @@ class SqlRevocations:
         current, authority, serial, since = self._current(certificate_id)
         if current not in expected:
             raise _wrong(current)
+        self._link.moved = True
         if status is CertificateStatus.VALID:
             self._lift(authority, serial, since)
             return

@@ -27,7 +27,7 @@ class SqlStore:
     record: intents, compare-and-set and idempotency keys make a retry safe.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, moved: Callable[[], None] | None = None) -> None:
         parsed = parse_url(url)
         self._readers = reading_engine(parsed)
         self._writers = writing_engine(parsed)
@@ -38,7 +38,7 @@ class SqlStore:
             raise
         self.embedded = parsed.drivername == "sqlite"
         """Whether this machine alone uses the record."""
-        self._writer = Writer(self._writers, turn_of(parsed))
+        self._writer = Writer(self._writers, turn_of(parsed), moved)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -66,6 +66,14 @@ class SqlStore:
         self._readers.dispose()
 
 
-def open_store(url: str, *, clock: Clock) -> SqlStore:  # noqa: ARG001 - every time is an argument yet
-    """Open a database whose schema is current; Unavailable names the command if it is not."""
-    return SqlStore(url)
+def open_store(
+    url: str,
+    *,
+    clock: Clock,  # noqa: ARG001 - every time is an argument yet
+    moved: Callable[[], None] | None = None,
+) -> SqlStore:
+    """Open a database whose schema is current; Unavailable names the command if it is not.
+
+    *moved* is called whenever a certificate's status has changed here, before that is answered.
+    """
+    return SqlStore(url, moved)

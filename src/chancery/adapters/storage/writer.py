@@ -44,9 +44,17 @@ class Writer:
     Where the last commit had several, the next waits a moment for more.
     """
 
-    def __init__(self, engine: Engine, turn: AbstractContextManager[None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        turn: AbstractContextManager[None],
+        moved: Callable[[], None] | None = None,
+    ) -> None:
+        """*moved* is called once a change of status is durable, before anybody hears of success."""
         self._engine = engine
         self._turn = turn
+        self._tell = moved
+        self._moved = False
         self._connection: Connection | None = None
         self._waiting: deque[_Unit] = deque()
         self._arrival = threading.Condition()
@@ -95,6 +103,10 @@ class Writer:
                 live = [unit for unit in self._take() if unit.future.set_running_or_notify_cancel()]
                 outcomes = [self._commit_one(live[0])] if len(live) == 1 else self._commit_all(live)
             crowded = len(live) > 1
+            if self._moved:  # also if the commit failed: then somebody looks in vain
+                self._moved = False
+                if self._tell is not None:
+                    self._tell()
             for unit, outcome in zip(live, outcomes, strict=True):
                 if outcome.error is None:
                     unit.future.set_result(outcome.result)
@@ -171,6 +183,7 @@ class Writer:
             result = unit.work(SqlSession(link))
         finally:
             self._inside = False
+            self._moved |= link.moved
             link.end()
         if link.failure is not None:  # the unit swallowed it, and half of its work is missing
             raise link.failure

@@ -54,10 +54,11 @@ class OcspQuick:
         ready = self._ready.get(key)
         if ready is not None:
             now = self._clock.s()
-            if now < ready.until and ready.kept.serves(now) and self._desk.sees:
+            if now < ready.until and ready.kept.serves(now) and self._desk.current:
                 self.from_memory += 1
                 return ready.octets
-            del self._ready[key]
+            if not ready.kept.live or now >= ready.until:
+                del self._ready[key]
         asked = _asked(target, body)
         if asked is None:
             return False

@@ -5,9 +5,11 @@ every other comes later, from one of a few threads that take all that waits,
 read the record once and have the signer sign once.  Whatever is unusual is
 not for this place.
 
-An answer is handed out only while the record is known to say the same: a
-watcher reads every WATCH_S what changed, in whichever process or node, and
-has what it touches signed anew.
+An answer is handed out only while the record is known to say the same.  On one
+machine a counter tells of every change at once: what is asked for after a
+revocation was answered is not answered before that was read.  Of other nodes
+a watcher hears, who reads every WATCH_S what changed and has what it touches
+signed anew.
 """
 
 import contextlib
@@ -31,7 +33,7 @@ from chancery.wire.ocsp_usual import UsualRequest
 _log = logging.getLogger(__name__)
 
 WATCH_S: Final = 0.2
-"""Seconds between two looks at what changed: a revocation shows well within one second."""
+"""Seconds between two looks at what changed elsewhere: it shows well within one second."""
 
 BLIND_S: Final = 300.0
 """Seconds for which kept answers serve while the record is away: as long as HTTP caches may."""
@@ -47,6 +49,11 @@ Then = Callable[[KeptAnswer | None], None]
 
 Deliver = Callable[[list[tuple[Then, KeptAnswer | None]]], None]
 """Takes what a batch brought to whoever asked, from one of our threads."""
+
+
+def never_moved() -> int:
+    """Where no counter tells of changes: the watcher does."""
+    return 0
 
 
 @dataclass(slots=True)
@@ -69,7 +76,10 @@ class Desk:
         index: IssuerIndex,
         responders: ResponderSource,
         spans: Spans,
+        *,
+        moved: Callable[[], int] = never_moved,
     ) -> None:
+        """*moved* grows with every change of a status on this machine, once it is durable."""
         self._store = store
         self._vault = vault
         self._clock = clock
@@ -82,6 +92,9 @@ class Desk:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._deliver: Deliver = _at_once
+        self._moved = moved
+        self._caught_up = -1  # what *moved* was when the changes were read last
+        self._looking = threading.Lock()
         self._watched = float("-inf")
         self.signed = 0
         """Answers signed since the start."""
@@ -107,8 +120,13 @@ class Desk:
 
     @property
     def sees(self) -> bool:
-        """Whether what is kept may be handed out: the record was looked at lately."""
+        """Whether the record was looked at lately: if not, nothing kept may be handed out."""
         return time.monotonic() - self._watched < BLIND_S
+
+    @property
+    def current(self) -> bool:
+        """Whether what is kept may be handed out now."""
+        return self._moved() == self._caught_up and self.sees
 
     def ask(self, name: str, request: UsualRequest, then: Then) -> KeptAnswer | bool:
         """The answer; True: *then* is called later; False: ask on the slow road.
@@ -119,7 +137,7 @@ class Desk:
         if issuer is None or not self.sees or (name and name != issuer.authority.name):
             return False
         key = (issuer.authority.name, request.serial)
-        if request.nonce is None:
+        if request.nonce is None and self._moved() == self._caught_up:
             kept = self._memory.answer(key, request.cert_id)
             if kept is not None and kept.serves(self._clock.s()):
                 return kept
@@ -141,6 +159,7 @@ class Desk:
                         break
                     jobs.append(following)
             try:
+                self._catch_up()
                 answers: Sequence[KeptAnswer | None] = self._signed(jobs)
             except CAError as error:
                 _log.warning("OCSP answers are not possible now: %s", error)
@@ -157,10 +176,11 @@ class Desk:
                 self._deliver(told)
 
     def _signed(self, jobs: Sequence[_Job]) -> list[KeptAnswer | None]:
+        answers = [self._at_hand(job) for job in jobs]
         statuses = self._statuses(jobs)
-        answers: list[KeptAnswer | None] = [None] * len(jobs)
-        for issuer in {id(job.issuer): job.issuer for job in jobs}.values():
-            numbers = [n for n, job in enumerate(jobs) if job.issuer is issuer]
+        due = [n for n, answer in enumerate(answers) if answer is None]
+        for issuer in {id(jobs[n].issuer): jobs[n].issuer for n in due}.values():
+            numbers = [n for n in due if jobs[n].issuer is issuer]
             responder = self._responders.responder(issuer.authority, issuer.key)
             moment = Moment.of(responder, issuer.policy, self._clock.s(), self._lifetime_s)
             datas = [
@@ -170,8 +190,15 @@ class Desk:
             for n, data, signature in zip(numbers, datas, signatures, strict=True):
                 octets = moment.octets(data, signature)
                 answers[n] = self._keep(jobs[n], moment, octets, statuses[n][1])
-        self.signed += len(jobs)
+        self.signed += len(due)
         return answers
+
+    def _at_hand(self, job: _Job) -> KeptAnswer | None:
+        """What was signed while this waited, for somebody else who asked the same."""
+        if job.nonce is not None or job.then is None:
+            return None
+        kept = self._memory.answer(job.key, job.cert_id)
+        return kept if kept is not None and kept.serves(self._clock.s()) else None
 
     def _keep(self, job: _Job, moment: Moment, octets: bytes, as_of: int | None) -> KeptAnswer:
         """*as_of* None: for this once, since anything may become of the serial."""
@@ -227,7 +254,24 @@ class Desk:
             if self._stop.wait(WATCH_S):
                 return
 
+    def _catch_up(self) -> None:
+        """Hear of what changed on this machine before any more is said."""
+        if self._moved() == self._caught_up:
+            return
+        try:
+            self._look()
+        except CAError as error:
+            # What is kept serves on for BLIND_S, as it does whenever the record is away.
+            self._caught_up = self._moved()
+            _log.warning("the record does not say what changed: %s", error)
+
     def _look(self) -> None:
+        with self._looking:  # a later moment must not be followed by an earlier one
+            moved = self._moved()  # before the record: what is counted by now is in it
+            self._read_changes()
+            self._caught_up = moved
+
+    def _read_changes(self) -> None:
         issuers, since = self._index.latest, self._memory.as_of
         with self._store.read() as session:
             if not since:

@@ -18,7 +18,7 @@ from chancery.services.status.composing import Answer, Spans
 from chancery.services.status.crl_files import is_list_name
 from chancery.services.status.crl_schedule import due, next_at
 from chancery.services.status.crls import CrlIssuer
-from chancery.services.status.desk import Desk
+from chancery.services.status.desk import Desk, never_moved
 from chancery.services.status.issuer_index import IssuerIndex
 from chancery.services.status.ocsp import OcspResponder
 from chancery.services.status.ocsp_policy import OcspPolicies
@@ -52,6 +52,7 @@ class StatusService:
         ocsp_lifetime_s: int = 43_200,
         ocsp_reuse_s: int = 3_600,
         ocsp_vault: str = SOFTWARE,
+        moved: Callable[[], int] = never_moved,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -71,7 +72,7 @@ class StatusService:
         self._index = IssuerIndex(store)
         spans = Spans(ocsp_lifetime_s, ocsp_reuse_s)
         self._ocsp = OcspResponder(store, vault, clock, self._responders, self._index, spans)
-        self.desk = Desk(store, vault, clock, self._index, self._responders, spans)
+        self.desk = Desk(store, vault, clock, self._index, self._responders, spans, moved=moved)
         self._next: dict[str, int] = {}
         self._again: dict[str, int] = {}
         self._running = threading.Lock()
