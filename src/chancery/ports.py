@@ -30,6 +30,7 @@ from chancery.domain.keys import (
     CertificateOrder,
     KeyInfo,
     KeyPurpose,
+    KeyTransport,
     SignatureOnRecord,
 )
 from chancery.domain.profile import ProfileVersion
@@ -41,6 +42,7 @@ from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_custody import CustodyRecords
 from chancery.ports_directory import VouchedAccounts
+from chancery.ports_enrolment import Doors, Enrolments
 from chancery.ports_estate import Estates
 from chancery.ports_keys import KeyRecords
 from chancery.ports_policy import PolicyHistory, Quotas
@@ -190,6 +192,18 @@ class KeyVault(Protocol):
 
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         """Sign the text of an audit checkpoint (Ed25519 AUDIT key)."""
+        ...
+
+    def sign_message(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
+        """Sign CMS signed attributes (a DER SET) or a CMP ProtectedPart (DOOR key)."""
+        ...
+
+    def sign_legacy_message(self, key_id: str, data: bytes) -> bytes:
+        """The same by RSA PKCS#1 v1.5 over SHA-1; refused in approved mode."""
+        ...
+
+    def decrypt(self, key_id: str, transport: KeyTransport, ciphertext: bytes) -> bytes:
+        """Open a content-encryption key (RSA DOOR key): random octets where it was none."""
         ...
 
     def export_pkcs12(
@@ -700,6 +714,10 @@ class Session(Protocol):
     def portal(self) -> PortalRecords: ...
     @property
     def estates(self) -> Estates: ...
+    @property
+    def doors(self) -> Doors: ...
+    @property
+    def enrolments(self) -> Enrolments: ...
     @property
     def custody(self) -> CustodyRecords: ...
     @property

@@ -144,6 +144,7 @@ class AuthMethod(StrEnum):
     CERTIFICATE = "certificate"
     SESSION = "session"
     SYSTEM = "system"
+    DOOR = "door"  # a device or server, proven by a protocol of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ class Submission:
     Exactly one of *csr* (PEM or DER, as received) and *server_key* (a
     ``KeyAlgorithm`` value: we generate the key) is given.  *subject* maps
     attribute short names or OIDs to values; *extensions* dotted OIDs to DER.
-    *days*, when given, shortens the validity.
+    *days*, when given, shortens the validity.  *door* is set by doors alone: it
+    decides how many approve.
     """
 
     profile: str
@@ -79,6 +80,7 @@ class Submission:
     note: str = ""
     kind: RequestKind = RequestKind.NEW
     renews: str | None = None  # id of the certificate being renewed
+    door: str | None = None  # name of the door it came in by
 
 
 @dataclass(frozen=True, slots=True)

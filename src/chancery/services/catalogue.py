@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.dn_profile import DnProfile
+from chancery.domain.door import Door
 from chancery.domain.errors import BadRequest, NotFound, WrongState
 from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
@@ -45,6 +46,7 @@ class _Snapshot:
     profiles: dict[str, ProfileVersion]
     dn_profiles: dict[str, DnProfile]
     authorities: dict[str, Authority]
+    doors: dict[str, Door]
 
 
 class Catalogue:
@@ -82,6 +84,7 @@ class Catalogue:
                 profiles={v.profile.name: v for v in session.profiles.all()},
                 dn_profiles={p.name: p for p in session.profiles.dn_all()},
                 authorities={a.name: a for a in session.authorities.all()},
+                doors={d.name: d for d in session.doors.all()},
             )
             self._snapshot = snapshot
         return snapshot
@@ -139,6 +142,18 @@ class Catalogue:
         found = self._current().authorities.get(name)
         if found is None:
             raise NotFound(f"no authority {name!r}", field="authority", rule="authority.known")
+        return found
+
+    def door(self, name: str) -> Door:
+        """A door that is open; NotFound else."""
+        found = self._current().doors.get(name)
+        if found is None or not found.enabled:
+            raise NotFound(
+                f"no door {name[:80]!r} is open here",
+                field="door",
+                rule="door.known",
+                remedy="`chancery door list` shows those there are",
+            )
         return found
 
     def template(self, authority: Authority, version: ProfileVersion) -> Template:

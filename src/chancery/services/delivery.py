@@ -153,7 +153,7 @@ class DeliveryService:
         """
         record, original = self.renewable(principal, serial, authority)
         if csr is not None:
-            _same_names(pkcs10.decode(csr), original, record)
+            same_names(pkcs10.decode(csr), original, record)
         return self._registration.submit(
             principal, _renewal(original, record, csr, server_key=server_key)
         )
@@ -221,7 +221,7 @@ def _successor_of(session: Session, record: CertificateRecord) -> str | None:
     return None
 
 
-def _same_names(
+def same_names(
     csr: CertificationRequest, original: CertificateRequest, record: CertificateRecord
 ) -> None:
     """Refuse a CSR that asks for more or less than the certificate that it renews holds."""
@@ -280,6 +280,7 @@ def _renewal(
         server_key=first.server_key if server_key else None,
         kind=kind,
         renews=record.id,
+        door=None,  # whoever renews here did not come in by it
     )
 
 

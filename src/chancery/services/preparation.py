@@ -75,7 +75,15 @@ class Examination:
     caches stay warm.
     """
 
-    __slots__ = ("_check", "_code_sha256", "_preparation", "_principal", "_reading", "_submission")
+    __slots__ = (
+        "_check",
+        "_code_sha256",
+        "_id",
+        "_preparation",
+        "_principal",
+        "_reading",
+        "_submission",
+    )
 
     def __init__(
         self,
@@ -84,8 +92,10 @@ class Examination:
         submission: Submission,
         code_sha256: str | None,
         check: Callable[[CertificateRequest], None],
+        request_id: str | None = None,
     ) -> None:
         self._check = check
+        self._id = request_id
         self._preparation = preparation
         self._principal = principal
         self._submission = submission
@@ -107,7 +117,11 @@ class Examination:
         """Fix the content."""
         assert self._reading is not None
         request = self._preparation.settle(
-            self._principal, self._submission, self._reading, request_id, self._code_sha256
+            self._principal,
+            self._submission,
+            self._reading,
+            request_id or self._id,
+            self._code_sha256,
         )
         self._check(request)
         return request
@@ -160,12 +174,13 @@ class Preparation:
         *,
         code_sha256: str | None = None,
         check: Callable[[CertificateRequest], None] = lambda _: None,
+        request_id: str | None = None,
     ) -> "Examination":
         """The same in three steps, so that many can take each step together.
 
         *check* has the last word: it may raise.
         """
-        return Examination(self, principal, submission, code_sha256, check)
+        return Examination(self, principal, submission, code_sha256, check, request_id)
 
     def read(self, principal: Principal, submission: Submission) -> "Reading":
         """Who may ask whom for what, and what the CSR says."""
@@ -208,7 +223,7 @@ class Preparation:
             lasting_s=lasting_s,
         )
         level = LEVELS[reading.authority.security_level]
-        needed = max(profile.approvals, ra.approvals, level.approvals)
+        needed = max(profile.approvals, self._approvals(submission, ra), level.approvals)
         return CertificateRequest(
             id=request_id or new_id(now, self._entropy(10)),
             state=RequestState.PENDING if needed else RequestState.APPROVED,
@@ -234,6 +249,13 @@ class Preparation:
             code_sha256=code_sha256,
             renews=submission.renews,
         )
+
+    def _approvals(self, submission: Submission, ra: RegistrationAuthority) -> int:
+        """How many approve as far as the RA goes; a door of it may say otherwise."""
+        if submission.door is None:
+            return ra.approvals
+        door = self._catalogue.door(submission.door)
+        return door.needed(ra.approvals, renewal=submission.renews is not None)
 
     def key_faults(self, csr: CertificationRequest, profile: ExtensionProfile) -> Iterator[CAError]:
         """Everything that ``prepare`` would hold against the key, where it stops at the first."""

@@ -152,13 +152,29 @@ class RegistrationService:
                     return Submitted(request, code, record)
         return None
 
+    def take(self, principal: Principal, submission: Submission, request_id: str) -> Submitted:
+        """Take in what a door hands over, under an id that is on record with its transaction.
+
+        AlreadyExists if a request has that id: the same came in a moment before.
+        """
+        demand_within(principal, Permission.REQUEST_SUBMIT)
+        return self._enqueue(principal, submission, None, request_id).result()
+
     def _enqueue(
-        self, principal: Principal, submission: Submission, code: str | None
+        self,
+        principal: Principal,
+        submission: Submission,
+        code: str | None,
+        request_id: str | None = None,
     ) -> "Future[Submitted]":
         code_sha256 = hash_code(code) if code else None
 
         examination = self._preparation.examination(
-            principal, submission, code_sha256=code_sha256, check=self._check_queue
+            principal,
+            submission,
+            code_sha256=code_sha256,
+            check=self._check_queue,
+            request_id=request_id,
         )
         return self._issuance.enqueue(Work(principal, examination, code=code, note=submission.note))
 

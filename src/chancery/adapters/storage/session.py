@@ -9,6 +9,7 @@ from chancery.adapters.storage.certificates import SqlCertificates
 from chancery.adapters.storage.crl_lists import SqlCrlLists
 from chancery.adapters.storage.crls import SqlCrls
 from chancery.adapters.storage.custody import SqlCustody
+from chancery.adapters.storage.enrolment import SqlDoors, SqlEnrolments
 from chancery.adapters.storage.estate import SqlEstates
 from chancery.adapters.storage.figures import SqlFigures
 from chancery.adapters.storage.idempotency import SqlIdempotency
@@ -105,6 +106,14 @@ class SqlSession:
     @cached_property
     def estates(self) -> SqlEstates:
         return SqlEstates(self._link)
+
+    @cached_property
+    def doors(self) -> SqlDoors:
+        return SqlDoors(self._link)
+
+    @cached_property
+    def enrolments(self) -> SqlEnrolments:
+        return SqlEnrolments(self._link)
 
     @cached_property
     def custody(self) -> SqlCustody:

@@ -6,6 +6,7 @@ from chancery.adapters.storage import (
     schema_backup,
     schema_crls,
     schema_directory,
+    schema_enrolment,
     schema_estate,
     schema_identity,
     schema_keys,
@@ -27,7 +28,7 @@ assert schema_work.job.metadata is schema_directory.vouched_account.metadata is 
 assert schema_backup.backup.metadata is metadata
 assert schema_views.saved_filter.metadata is schema_crls.crl_list.metadata is metadata
 assert schema_status.ocsp_policy.metadata is metadata
-assert schema_keys.managed_key.metadata is metadata
+assert schema_keys.managed_key.metadata is schema_enrolment.door.metadata is metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

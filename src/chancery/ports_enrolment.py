@@ -1,0 +1,76 @@
+"""What doors need from the record."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from chancery.domain.door import Door, Seen
+from chancery.domain.enrolment import Credential, CredentialState, Transaction
+
+
+class Doors(Protocol):
+    """See ``domain.door``."""
+
+    def get(self, name: str) -> Door | None: ...
+    def all(self) -> list[Door]:
+        """By name."""
+        ...
+
+    def put(self, door: Door) -> None: ...
+    def delete(self, name: str) -> None:
+        """NotFound unless it is there; its credentials and transactions go with it."""
+        ...
+
+
+class Enrolments(Protocol):
+    """Credentials, transactions, and what was seen lately."""
+
+    def add_credential(self, credential: Credential) -> None:
+        """AlreadyExists if its door knows the reference."""
+        ...
+
+    def credential(self, credential_id: str) -> Credential | None: ...
+    def by_reference(self, door: str, reference: str) -> Credential | None: ...
+    def credentials(
+        self, door: str | None, state: CredentialState | None, cursor: str | None, limit: int
+    ) -> list[Credential]:
+        """Newest first, after *cursor*."""
+        ...
+
+    def spend(self, credential_id: str, now: int) -> bool:
+        """Use it once; False unless it is open, has a use left and is not expired."""
+        ...
+
+    def give_back(self, credential_id: str) -> None:
+        """Undo one ``spend``, unless it was locked or revoked meanwhile."""
+        ...
+
+    def failed(self, credential_id: str) -> Credential | None:
+        """Count a failure; the one that is too many locks it.  Returns it as it is now."""
+        ...
+
+    def set_credential_state(
+        self, credential_id: str, state: CredentialState, now: int | None = None
+    ) -> None: ...
+
+    def set_credential_data(self, credential_id: str, data: Mapping[str, object]) -> None: ...
+    def transaction(self, door: str, transaction_id: str) -> Transaction | None: ...
+    def of_request(self, request_id: str) -> Transaction | None: ...
+    def add_transaction(self, transaction: Transaction) -> None:
+        """AlreadyExists if the door knows it."""
+        ...
+
+    def set_transaction_data(
+        self, door: str, transaction_id: str, data: Mapping[str, object]
+    ) -> None: ...
+
+    def drop_transaction(self, door: str, transaction_id: str) -> None: ...
+    def forget_transactions(self, before: int, limit: int) -> int:
+        """Drop those made before that second; return how many there were."""
+        ...
+
+    def add_seen(self, seen: Sequence[Seen]) -> None: ...
+    def seen(self, door: str, limit: int) -> list[Seen]:
+        """Newest first."""
+        ...
+
+    def forget_seen(self, before: int) -> None: ...
