@@ -10,7 +10,7 @@ import pytest
 import signing as s
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -22,7 +22,7 @@ from cryptography.x509 import ocsp
 
 from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import AlreadyExists, BadKey, NotFound, SignerRefused
-from chancery.domain.keys import KeyPurpose
+from chancery.domain.keys import KeyPurpose, KeyTransport
 from chancery.ports import KeyVault
 from chancery.signer.journal import Journal
 from chancery.signer.service import Signer
@@ -317,3 +317,64 @@ def test_one_serial_is_signed_once_however_many_ask(keys: KeyVault, key_id: str)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda order: keys.sign_certificates([order])[0], orders))
     assert sum(isinstance(answer, bytes) for answer in answers) == 1
+
+
+MESSAGE = der.set_of(der.sequence(der.oid("1.2.840.113549.1.9.3")))
+"""What the signed attributes of CMS look like."""
+
+
+@pytest.fixture(scope="module")
+def door(keys: KeyVault) -> rsa.RSAPublicKey:
+    info = keys.generate("door", KeyAlgorithm.RSA_2048, KeyPurpose.DOOR)
+    key = load_der_public_key(info.spki)
+    assert isinstance(key, rsa.RSAPublicKey)
+    return key
+
+
+def test_a_doors_key_signs_messages_and_opens_what_is_sent_to_it(
+    keys: KeyVault, door: rsa.RSAPublicKey
+) -> None:
+    pkcs1 = padding.PKCS1v15()
+    signed = keys.sign_message("door", SignatureAlgorithm.RSA_PKCS1_SHA256, MESSAGE)
+    door.verify(signed, MESSAGE, pkcs1, hashes.SHA256())
+    protected = der.sequence(der.sequence(der.integer(2)), der.explicit(24, b""))
+    signed = keys.sign_message("door", SignatureAlgorithm.RSA_PKCS1_SHA512, protected)
+    door.verify(signed, protected, pkcs1, hashes.SHA512())
+    door.verify(keys.sign_legacy_message("door", MESSAGE), MESSAGE, pkcs1, hashes.SHA1())
+
+    secret = secrets.token_bytes(16)
+    assert keys.decrypt("door", KeyTransport.PKCS1, door.encrypt(secret, pkcs1)) == secret
+    for transport, digest in (
+        (KeyTransport.OAEP_SHA1, hashes.SHA1()),
+        (KeyTransport.OAEP_SHA256, hashes.SHA256()),
+    ):
+        oaep = padding.OAEP(padding.MGF1(digest), digest, None)
+        assert keys.decrypt("door", transport, door.encrypt(secret, oaep)) == secret
+
+
+@pytest.mark.parametrize("transport", [KeyTransport.PKCS1, KeyTransport.OAEP_SHA256])
+@pytest.mark.parametrize("junk", [b"", b"\x01" * 17, bytes(256), b"\xff" * 256, b"\x00\x02" * 128])
+def test_what_a_doors_key_cannot_open_looks_like_a_key_all_the_same(
+    keys: KeyVault, door: rsa.RSAPublicKey, transport: KeyTransport, junk: bytes
+) -> None:
+    assert isinstance(keys.decrypt("door", transport, junk), bytes)
+
+
+def test_a_doors_key_signs_nothing_that_is_more_than_an_answer(
+    keys: KeyVault, door: rsa.RSAPublicKey, key_id: str
+) -> None:
+    info, _ = s.make_root(keys, key_id, key_id)
+    tbs = s.leaf(s.name("door"))
+    csr = der.sequence(der.integer(0), der.sequence(), info.spki)
+    for data in (tbs, csr, b"", b"text", MESSAGE + b"\0", der.set_of(bytes(1 << 20))):
+        with pytest.raises(SignerRefused):
+            keys.sign_message("door", SignatureAlgorithm.RSA_PKCS1_SHA256, data)
+    (refused,) = keys.sign_certificates([s.order("door", tbs)])
+    assert isinstance(refused, SignerRefused)
+    for refuse in (
+        lambda: keys.sign_message(key_id, ECDSA, MESSAGE),
+        lambda: keys.sign_legacy_message(key_id, MESSAGE),
+        lambda: keys.decrypt(key_id, KeyTransport.PKCS1, bytes(256)),
+    ):
+        with pytest.raises(SignerRefused):
+            refuse()

@@ -14,6 +14,17 @@ class KeyPurpose(StrEnum):
     OCSP = "ocsp"  # OCSP responses
     AUDIT = "audit"  # checkpoints of the audit log
     SUBJECT = "subject"  # made for a requester; leaves once, as PKCS#12
+    DOOR = "door"  # messages of an enrolment protocol: signs what we answer, opens what is sent
+
+
+class KeyTransport(StrEnum):
+    """How a key was encrypted to an RSA key: RFC 8017 §7.2, and §7.1 with its hash in MGF1 too."""
+
+    PKCS1 = "pkcs1"
+    OAEP_SHA1 = "oaep-sha1"
+    OAEP_SHA256 = "oaep-sha256"
+    OAEP_SHA384 = "oaep-sha384"
+    OAEP_SHA512 = "oaep-sha512"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from chancery.domain.keys import (
     CertificateOrder,
     KeyInfo,
     KeyPurpose,
+    KeyTransport,
     SignatureOnRecord,
 )
 from chancery.domain.vaults import SOFTWARE
-from chancery.signer import protocol, vault_messages
+from chancery.signer import door_messages, protocol, vault_messages
 from chancery.signer.managed.messages import SLOW
 
 A = TypeVar("A", bound=protocol.Answer)
@@ -144,6 +145,17 @@ class SignerClient:
 
     def sign_checkpoint(self, key_id: str, text: bytes) -> bytes:
         return self.ask(protocol.SignCheckpoint(key_id, text), protocol.Signed).data
+
+    def sign_message(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes:
+        request = door_messages.SignMessage(key_id, algorithm, data)
+        return self.ask(request, protocol.Signed).data
+
+    def sign_legacy_message(self, key_id: str, data: bytes) -> bytes:
+        return self.ask(door_messages.SignLegacyMessage(key_id, data), protocol.Signed).data
+
+    def decrypt(self, key_id: str, transport: KeyTransport, ciphertext: bytes) -> bytes:
+        request = door_messages.Decrypt(key_id, transport, ciphertext)
+        return self.ask(request, protocol.Signed).data
 
     def export_pkcs12(
         self, key_id: str, certificate: bytes, chain: Sequence[bytes], passphrase: str

@@ -1,5 +1,6 @@
 """Which operation answers which request; mypy proves the table whole."""
 
+from chancery.signer import door_messages as d
 from chancery.signer import protocol as p
 from chancery.signer import vault_messages as v
 from chancery.signer.service import Signer
@@ -45,6 +46,8 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
             return p.Done()
         case p.Alive():
             return p.Done()
+        case d.SignMessage() | d.SignLegacyMessage() | d.Decrypt():
+            return p.Signed(_of_doors(signer, request))
         case (
             v.AskVaults()
             | v.AskContents()
@@ -56,6 +59,16 @@ def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0
             return _of_vaults(signer, request)
         case _:
             return signer.managed.perform(request)
+
+
+def _of_doors(signer: Signer, request: d.DoorRequest) -> bytes:
+    match request:
+        case d.SignMessage(key_id, algorithm, data):
+            return signer.sign_message(key_id, algorithm, data)
+        case d.SignLegacyMessage(key_id, data):
+            return signer.sign_legacy_message(key_id, data)
+        case d.Decrypt(key_id, transport, ciphertext):
+            return signer.decrypt(key_id, transport, ciphertext)
 
 
 def _of_vaults(signer: Signer, request: v.VaultRequest) -> p.Answer:

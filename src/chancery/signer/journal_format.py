@@ -45,6 +45,8 @@ class Operation(StrEnum):
     CRL = "crl.signed"
     OCSP = "ocsp.signed"
     CHECKPOINT = "checkpoint.signed"
+    MESSAGE = "message.signed"
+    DECRYPTED = "message.opened"
     REFUSED = "refused"
     MANAGED_MADE = "managed-key.made"
     MANAGED_MOVED = "managed-key.moved"

@@ -16,6 +16,7 @@ from chancery.domain.keys import CaAuthorisation, CertificateOrder, KeyPurpose
 from chancery.signer import tbs
 from chancery.signer.binding import ANY_PURPOSE, Binding
 from chancery.signer.vault import VaultKey
+from chancery.wire import der
 
 MAX_BACKDATE_S: Final = 86_400
 """How far before now a certificate may begin: enough for slow clocks and time zones mistaken."""
@@ -41,7 +42,8 @@ def _unreadable(error: BadRequest) -> SignerRefused:
     return SignerRefused(str(error), field="tbs", rule=error.rule or "tbs.structure")
 
 
-def _demand(key: VaultKey, *purposes: KeyPurpose) -> None:
+def demand(key: VaultKey, *purposes: KeyPurpose) -> None:
+    """Refuse a key that was made for something else."""
     if key.info.purpose not in purposes:
         raise SignerRefused(
             f"an {key.info.purpose} key does not sign this",
@@ -82,7 +84,7 @@ def _enough(approvers: Sequence[str], needed: int) -> None:
 
 def end_entity(key: VaultKey, order: CertificateOrder, now: int) -> tbs.Certificate:
     """May this key sign this end-entity certificate at *now* (Unix seconds)?"""
-    _demand(key, KeyPurpose.AUTHORITY)
+    demand(key, KeyPurpose.AUTHORITY)
     binding = _bound(key)
     if not 0 < len(order.intent_id) <= MAX_TEXT:
         raise _refused("there is no intent on record", "signer.intent")
@@ -149,7 +151,7 @@ def ca_certificate(
     now: int,
 ) -> tbs.Certificate:
     """May this key sign this CA certificate?  Self-signed ones need no binding yet."""
-    _demand(key, KeyPurpose.AUTHORITY)
+    demand(key, KeyPurpose.AUTHORITY)
     _same_hash(data, authorisation.tbs_sha256)
     _enough(authorisation.approvers, key.ca_approvals)
     if not 0 < len(authorisation.reason) <= MAX_TEXT:
@@ -194,7 +196,7 @@ def _path_inside(binding: Binding, facts: tbs.Certificate) -> None:
 
 def request(key: VaultKey, info: bytes) -> None:
     """May this key sign this CertificationRequestInfo?  Only if it asks for this very key."""
-    _demand(key, KeyPurpose.AUTHORITY, KeyPurpose.OCSP, KeyPurpose.SUBJECT)
+    demand(key, KeyPurpose.AUTHORITY, KeyPurpose.OCSP, KeyPurpose.SUBJECT, KeyPurpose.DOOR)
     try:
         wanted = tbs.request_key(info)
     except BadRequest as error:
@@ -207,7 +209,7 @@ def revocation_list(
     key: VaultKey, algorithm: SignatureAlgorithm, data: bytes, now: int
 ) -> tbs.CertificateList:
     """May this key sign this CRL?"""
-    _demand(key, KeyPurpose.AUTHORITY)
+    demand(key, KeyPurpose.AUTHORITY)
     binding = _bound(key)
     try:
         facts = tbs.certificate_list(data, algorithm)
@@ -225,7 +227,7 @@ def revocation_list(
 
 def ocsp_response(key: VaultKey, data: bytes, now: int) -> None:
     """May this key sign this OCSP ResponseData?"""
-    _demand(key, KeyPurpose.OCSP, KeyPurpose.AUTHORITY)
+    demand(key, KeyPurpose.OCSP, KeyPurpose.AUTHORITY)
     try:
         produced = tbs.response_data(data)
     except BadRequest as error:
@@ -234,13 +236,32 @@ def ocsp_response(key: VaultKey, data: bytes, now: int) -> None:
         raise _refused("it is produced too far in the future", "signer.postdate")
 
 
+def message(data: bytes, most: int) -> None:
+    """Are these octets an answer of a door, and nothing that others would take for more?
+
+    The signed attributes of CMS are a SET; a CMP ProtectedPart begins with a
+    PKIHeader, whose first field is an INTEGER that says which version.  No
+    certificate, request, CRL or OCSP response begins so.
+    """
+    try:
+        tag, content = der.single(data, None)
+        if tag == der.SET and len(data) <= most:
+            return
+        parts = der.Reader(content if tag == der.SEQUENCE and len(data) <= most else b"")
+        header = parts.enter(der.SEQUENCE)
+        if der.decode_integer(header.content(der.INTEGER)) not in (1, 2, 3):
+            raise _refused("not a message of a door", "signer.message")
+    except BadRequest as error:
+        raise _unreadable(error) from None
+
+
 def checkpoint(key: VaultKey, text: bytes, last: str | None) -> str:
     """May an AUDIT key sign this C2SP tlog-checkpoint after the *last* one?
 
     Returns what to remember of it.  A log only grows, and has one root per
     size: a key that signed two would prove a fork.
     """
-    _demand(key, KeyPurpose.AUDIT)
+    demand(key, KeyPurpose.AUDIT)
     try:
         found = _CHECKPOINT.match(text.decode())
     except UnicodeDecodeError:

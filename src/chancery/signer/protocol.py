@@ -22,6 +22,7 @@ from chancery.domain.keys import (
     SignatureOnRecord,
 )
 from chancery.domain.vaults import SOFTWARE
+from chancery.signer.door_messages import DoorRequest
 from chancery.signer.managed.messages import ManagedAnswer, ManagedRequest
 from chancery.signer.message import Message
 from chancery.signer.vault_messages import VaultAnswer, VaultRequest
@@ -183,6 +184,7 @@ Request = (
     | Destroy
     | LookUp
     | Alive
+    | DoorRequest
     | ManagedRequest
     | VaultRequest
 )

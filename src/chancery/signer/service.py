@@ -17,14 +17,13 @@ from chancery.domain.keys import (
     SignatureOnRecord,
 )
 from chancery.signer import keypair, policy
+from chancery.signer.door import DoorKeeper
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.journal_index import fingerprint
-from chancery.signer.keeper import KeyKeeper, refusal
+from chancery.signer.keeper import refusal
 from chancery.signer.managed.keys import ManagedKeys
 from chancery.signer.managed.secrets import SecretVault
-from chancery.signer.status_ledger import StatusLedger
 from chancery.signer.vault import Vault, VaultKey
-from chancery.signer.vault_desk import VaultDesk
 
 MAX_LOGS: Final = 32
 """Audit keys that may sign: the journal repeats the last checkpoint of each in every segment."""
@@ -41,20 +40,18 @@ class _Pending:
     result: bytes | CAError | Future[bytes]
 
 
-class Signer(KeyKeeper):
+class Signer(DoorKeeper):
     """ports.KeyVault inside the process.  Safe for concurrent use."""
 
     def __init__(
         self, vault: Vault, journal: Journal, *, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(vault, journal)
-        self.desk: Final = VaultDesk(vault)
         self.managed: Final = ManagedKeys(vault, journal, clock=now, others=_secrets(vault))
         self._now = now
         self._in_flight: set[int] = set()
         self._in_flight_lock = threading.Lock()
         self._checkpoint_lock = threading.Lock()
-        self._status = StatusLedger(journal)
 
     def close(self) -> None:
         """Put on record what waits for it; nothing may be asked afterwards."""

@@ -1,4 +1,4 @@
-"""What responder keys signed: counted at once, in the journal within a second.
+"""What keys of responders and of doors did: counted at once, in the journal within a second.
 
 A status answer is no certificate: nobody can do more with one than its few
 hours allow, and a key made for OCSP signs nothing else.  So its signatures
@@ -23,6 +23,9 @@ EVERY_S: Final = 1.0
 """Seconds between two entries for one key, while it signs."""
 
 
+_COUNTED: Final = {Operation.DECRYPTED: "decryptions"}
+
+
 @dataclass(slots=True)
 class _Open:
     count: int = 0
@@ -40,7 +43,7 @@ class StatusLedger:
         self._journal = journal
         self._every_s = every_s
         self._lock = threading.Lock()
-        self._open: dict[str, _Open] = {}
+        self._open: dict[tuple[str, Operation], _Open] = {}
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._unchecked: dict[str, int] = {}
@@ -52,10 +55,12 @@ class StatusLedger:
         self._unchecked[key_id] = 0 if due else unchecked
         return due
 
-    def note(self, key_id: str, tbss: Sequence[bytes]) -> None:
+    def note(
+        self, key_id: str, tbss: Sequence[bytes], operation: Operation = Operation.OCSP
+    ) -> None:
         """*key_id* signed these; it will be on record within a second."""
         with self._lock:
-            one = self._open.setdefault(key_id, _Open())
+            one = self._open.setdefault((key_id, operation), _Open())
             one.count += len(tbss)
             for tbs in tbss:
                 one.digest.update(tbs)
@@ -81,24 +86,24 @@ class StatusLedger:
             return
         drafts = [
             Draft(
-                Operation.OCSP,
+                operation,
                 key_id,
                 tbs_sha256=one.digest.digest(),
-                detail={"signatures": str(one.count)},
+                detail={_COUNTED.get(operation, "signatures"): str(one.count)},
             )
-            for key_id, one in taken.items()
+            for (key_id, operation), one in taken.items()
         ]
         try:
             self._journal.append(drafts)
         except Unavailable:
             self._keep(taken)
 
-    def _keep(self, taken: dict[str, _Open]) -> None:
+    def _keep(self, taken: dict[tuple[str, Operation], _Open]) -> None:
         """Count on: the entry that goes through in the end stands for all of them."""
         with self._lock:
-            for key_id, later in self._open.items():
-                if (first := taken.get(key_id)) is None:
-                    taken[key_id] = later
+            for what, later in self._open.items():
+                if (first := taken.get(what)) is None:
+                    taken[what] = later
                 else:
                     first.count += later.count
                     first.digest.update(later.digest.digest())
