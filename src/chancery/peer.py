@@ -59,6 +59,17 @@ def client_certificate(scope: Mapping[str, Any]) -> str | None:
     return None
 
 
+def tls_unique(scope: Mapping[str, Any]) -> bytes | None:
+    """Return the channel binding ``tls-unique`` of this connection (RFC 5929 §3).
+
+    None in TLS 1.3, on the plain listener, and where a gateway ended the TLS.
+    """
+    if relayed(scope) is not None:
+        return None
+    found: bytes | None = scope.get("extensions", {}).get("tls", {}).get("chancery.tls_unique")
+    return found
+
+
 def sent_by_another_site(scope: Mapping[str, Any]) -> bool:
     """Say whether a browser sent this on behalf of another site.
 

@@ -78,6 +78,20 @@ def test_the_application_sees_the_verified_chain(house: House, version: ssl.TLSV
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_both_ends_know_the_channel_in_tls_1_2_alone(house: House, version: ssl.TLSVersion) -> None:
+    with Wire(house.tls, house.context(version=version)) as wire:
+        assert isinstance(wire.socket, ssl.SSLSocket)
+        binding = wire.socket.get_channel_binding("tls-unique")
+        assert binding is not None
+        wire.send(b"GET /binding HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        seen = (
+            b"GET /binding "
+            + (binding if version is ssl.TLSVersion.TLSv1_2 else b"none").hex().encode()
+        )
+        assert seen in wire.rest()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_no_certificate_is_an_empty_chain(house: House, version: ssl.TLSVersion) -> None:
     assert house.ask(version=version).endswith(b"GET /tls !")
 

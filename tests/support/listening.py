@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from chancery import peer
 from chancery.server.listeners import Fast, Listener, Server, bind, configuration
 
 DAY = dt.timedelta(days=1)
@@ -139,7 +140,9 @@ class Wire:
 
 
 async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Answer with method, path and body; ``/slow`` takes its time, ``/tls`` shows the identity."""
+    """Answer with method, path and body; ``/slow`` takes its time, ``/tls`` shows the identity,
+    ``/binding`` the channel binding in hex.
+    """
     body = b""
     while True:
         message = await receive()
@@ -154,6 +157,8 @@ async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
         body = "".join(
             scope.get("extensions", {}).get("tls", {}).get("client_cert_chain", ["plain"])
         ).encode()
+    if scope["path"] == "/binding":
+        body = (peer.tls_unique(scope) or b"none").hex().encode()
     text = f"{scope['method']} {scope['path']} ".encode() + body + b"!"
     headers = [(b"content-length", str(len(text)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 _log = logging.getLogger(__name__)
-_VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
+_TLS_1_2: Final = 0x0303
+_VERSIONS: Final = {"TLSv1.2": _TLS_1_2, "TLSv1.3": 0x0304}
 
 
 class TlsContexts:
@@ -84,11 +85,20 @@ def extension(connection: ssl.SSLObject) -> dict[object, object]:
 
     ``client_cert_chain`` holds PEM certificates, leaf first, only if the chain
     was verified; it is empty for a client without a certificate.
+    ``chancery.tls_unique`` is ours: the channel binding of RFC 5929 §3, in TLS 1.2.
     """
+    version = _VERSIONS.get(connection.version() or "")
     return {
-        "tls_version": _VERSIONS.get(connection.version() or ""),
+        "tls_version": version,
         "client_cert_chain": _verified_chain(connection),
+        "chancery.tls_unique": _tls_unique(connection) if version == _TLS_1_2 else None,
     }
+
+
+def _tls_unique(connection: ssl.SSLObject) -> bytes | None:
+    # The first handshake's, as RFC 7030 §3.5 asks: there is no renegotiation here, and no
+    # resumption.  In TLS 1.3 OpenSSL answers too, with what RFC 8446 §C.5 says binds nothing.
+    return connection.get_channel_binding("tls-unique")
 
 
 def _verified_chain(connection: ssl.SSLObject) -> list[str]:
