@@ -38,7 +38,7 @@ def test_a_subject_of_fixed_and_open_values() -> None:
     wanted = csrattrs.Wanted(subject=((ORG, names.parse_text("O=Example")), (CN, None)))
     rdns = template(wanted)["subject"]["rdnSequence"]
     assert [(str(rdn[0]["type"]), rdn[0]["value"].hasValue()) for rdn in rdns] == [
-        (O, True),
+        (ORG, True),
         (CN, False),
     ]
 
