@@ -335,8 +335,9 @@ def test_a_root_on_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("SOFTHSM2_CONF", hsm.environment["SOFTHSM2_CONF"])
     (tmp_path / "t.toml").write_text(ON_TOKEN.replace("MODULE", str(MODULE)))
     plan = scripts.load(tmp_path / "t.toml")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="the token root is pin-refused") as refused:
         running.run(plan, Keyed(plan, witnesses=("Ada Lovelace",), pin="999999"))
+    assert "nothing was done" in (refused.value.remedy or "")
     assert not (tmp_path / "token.store").exists()
     running.run(plan, Keyed(plan, witnesses=("Ada Lovelace",)))
     assert "OK" in openssl("verify", "-CAfile", "out/root.pem", "out/root.pem", cwd=tmp_path).stdout
@@ -352,3 +353,23 @@ def test_a_root_on_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     again = scripts.load(tmp_path / "two.toml")
     running.run(again, Keyed(again, witnesses=("Ada Lovelace",)))
     assert (tmp_path / "out" / "next.crl").exists()
+    hsm.remove()
+    (tmp_path / "hsm" / "tokens").mkdir()
+    (tmp_path / "four.toml").write_text(
+        again.text.replace("next.crl", "fourth.crl").replace('"two"', '"four"')
+    )
+    lost = scripts.load(tmp_path / "four.toml")
+    with pytest.raises(Unavailable, match="no token 'root' in its slots"):
+        running.run(lost, Keyed(lost, witnesses=("Ada Lovelace",)))
+    hsm.add("root")
+    with pytest.raises(Unavailable, match="no key with label root") as missing:
+        running.run(lost, Keyed(lost, witnesses=("Ada Lovelace",)))
+    assert missing.value.rule == "vault.key-missing"
+    assert not (tmp_path / "out" / "fourth.crl").exists()
+    without = again.text.replace(f'[token]\nmodule = "{MODULE}"\ntoken = "root"\n', "")
+    without = without.replace('"two"', '"three"').replace("next.crl", "third.crl")
+    (tmp_path / "three.toml").write_text(without)
+    plan = scripts.load(tmp_path / "three.toml")
+    with pytest.raises(Conflict, match="the key of root is on a token") as caught:
+        running.run(plan, Keyed(plan, witnesses=("Ada Lovelace",)))
+    assert caught.value.remedy == "say which in the script: [token]"

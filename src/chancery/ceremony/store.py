@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chancery.app.instance_files import write_private
 from chancery.app.signer_process import running_signer
 from chancery.ceremony.office import Ceremony, OfflineCa
-from chancery.domain.errors import AlreadyExists, NotFound, Unavailable
+from chancery.domain.errors import AlreadyExists, Conflict, NotFound, Unavailable
 from chancery.domain.vaults import SOFTWARE
 from chancery.settings import Signer
 from chancery.settings_vaults import VaultSettings
@@ -84,7 +84,23 @@ class Store:
                 rule="ceremony.issuer",
                 remedy="it holds " + (", ".join(self.authorities()) or "none yet"),
             )
+        self._check_reach(ca)
         return Ceremony(directory, self.client, OfflineCa.read(directory), operators, ca)
+
+    def _check_reach(self, ca: str) -> None:
+        """Raise Conflict if its key is on a token that the script did not name."""
+        assert self.client is not None
+        try:
+            self.client.key(ca)
+        except NotFound as error:
+            if error.rule == "vault.unknown":
+                raise Conflict(
+                    f"the key of {ca} is on a token",
+                    field="token",
+                    rule="ceremony.token",
+                    remedy="say which in the script: [token]",
+                ) from error
+            # else it is about to be made
 
     def reseal(self, new: UnsealSource) -> None:
         """Have another secret open it, with the next ``save``."""
@@ -265,13 +281,29 @@ def _signing(store: Store, token: TokenUse | None) -> Iterator[None]:
         store.client = SignerClient(socket)
         try:
             if token is not None:
-                VaultsClient(store.client.ask).unlock(TOKEN, token.ask_pin().encode())
+                _unlock(store.client, token)
                 store.vault = TOKEN
             yield
         finally:
             store.client.close()
             files.wipe(store.key)
             files.wipe(store.unseal_key)
+
+
+def _unlock(client: SignerClient, token: TokenUse) -> None:
+    try:
+        VaultsClient(client.ask).unlock(TOKEN, token.ask_pin().encode())
+    except Unavailable as error:
+        what = token.label or token.serial
+        refused = error.rule == "vault.pin-refused"
+        raise Unavailable(
+            str(error).replace(f"vault {TOKEN}", f"the token {what}"),
+            field="token",
+            rule=error.rule,
+            remedy="nothing was done; take care with the PIN: the token counts wrong ones"
+            if refused
+            else "nothing was done; plug in the token that the script names",
+        ) from error
 
 
 def _vaults(token: TokenUse | None) -> tuple[VaultSettings, ...]:
