@@ -10,29 +10,47 @@ Nothing here descends by itself: nesting in the input costs nothing.
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
-
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.errors import BadCSR, BadKey, BadRequest, TooLarge
-from chancery.domain.names import DistinguishedName, GeneralName
-from chancery.wire import algorithms, der, pem, possession, spki
-from chancery.wire.general_names import decode_san
+from chancery.domain.names import DistinguishedName
+from chancery.wire import algorithms, crmf, der, pem, possession, spki
+from chancery.wire.certification import (
+    MAX_EXTENSIONS,
+    MAX_NAMES,
+    MAX_OCTETS,
+    CertificationRequest,
+    RequestedExtension,
+    bad,
+    decode_extensions,
+    encode_extension,
+    read_oid,
+    requested_names,
+)
 from chancery.wire.names import decode_name, encode_name
 
-MAX_OCTETS: Final = 65_536
-MAX_NAMES: Final = 200
+__all__ = [
+    "LABELS",
+    "MAX_ATTRIBUTES",
+    "MAX_CHALLENGE",
+    "MAX_EXTENSIONS",
+    "MAX_NAMES",
+    "MAX_OCTETS",
+    "CertificationRequest",
+    "RequestedExtension",
+    "check_signature",
+    "decode",
+    "encode_info",
+    "join",
+]
+
 MAX_ATTRIBUTES: Final = 32
-MAX_EXTENSIONS: Final = 64
 MAX_CHALLENGE: Final = 255  # PKCS#9 ub-challengePassword (RFC 2985 Appendix A)
 
 LABELS: Final = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 _ATTRIBUTES: Final = der.CONTEXT | der.CONSTRUCTED
 _VERSION_1: Final = b"\x00"
-_SAN: Final = "2.5.29.17"
 _CHALLENGE: Final = "1.2.840.113549.1.9.7"
 _EXTENSION_REQUESTS: Final = frozenset(
     {"1.2.840.113549.1.9.14", "1.3.6.1.4.1.311.2.1.14"}  # RFC 2985 §5.4.2; [MS-WCCE] §2.2.2.7.7
@@ -46,34 +64,12 @@ _STRINGS: Final = {  # DirectoryString (X.520), and IA5String, which clients sen
     0x1E: "utf-16-be",
 }
 
-RequestedExtension = tuple[str, bool, bytes]
-"""(dotted OID, critical, DER value)."""
-
-
-@dataclass(frozen=True, slots=True)
-class CertificationRequest:
-    """A parsed request.  Nothing in it is believed until ``check_signature`` returns.
-
-    *der* is the whole request, *info* the signed part of it, *spki* the
-    SubjectPublicKeyInfo, *signature_algorithm* the AlgorithmIdentifier.
-    *key_sha256* is lower-case hex over *spki*.  *names* is the requested SAN.
-    """
-
-    der: bytes
-    info: bytes
-    subject: DistinguishedName
-    spki: bytes
-    public_key: PublicKeyTypes
-    key_sha256: str
-    names: tuple[GeneralName, ...]
-    extensions: tuple[RequestedExtension, ...]
-    challenge_password: str | None
-    signature_algorithm: bytes
-    signature: bytes
-
 
 def decode(data: bytes) -> CertificationRequest:
-    """Read PEM or DER.  Raises BadCSR, or BadKey for a key we cannot read; TooLarge."""
+    """Read PEM or DER, PKCS#10 or the CertReqMsg of CRMF.
+
+    Raises BadCSR, or BadKey for a key we cannot read; TooLarge.
+    """
     if len(data) > MAX_OCTETS:
         raise TooLarge(
             f"a certificate request of {len(data)} octets; at most {MAX_OCTETS} are read",
@@ -81,8 +77,8 @@ def decode(data: bytes) -> CertificationRequest:
             rule="csr.size",
         )
     try:
-        encoded = data if pem.is_der(data) else pem.decode(data, LABELS, MAX_OCTETS)[1]
-        return _decode(bytes(encoded))
+        encoded = bytes(data if pem.is_der(data) else pem.decode(data, LABELS, MAX_OCTETS)[1])
+        return crmf.decode(encoded) if crmf.is_message(encoded) else _decode(encoded)
     except BadKey:
         raise
     except BadRequest as error:
@@ -106,7 +102,7 @@ def encode_info(
     """DER CertificationRequestInfo, ready to be signed."""
     attributes = b""
     if extensions:
-        requested = der.sequence(*(_encode_extension(*extension) for extension in extensions))
+        requested = der.sequence(*(encode_extension(*extension) for extension in extensions))
         attributes = der.sequence(der.oid("1.2.840.113549.1.9.14"), der.set_of(requested))
     return der.sequence(
         der.integer(0),
@@ -122,11 +118,6 @@ def join(info: bytes, algorithm: SignatureAlgorithm, signature: bytes) -> bytes:
     return der.sequence(info, identifier, der.bit_string(signature))
 
 
-def _encode_extension(oid: str, critical: bool, value: bytes) -> bytes:
-    flag = der.boolean(value=True) if critical else b""
-    return der.sequence(der.oid(oid), flag, der.octet_string(value))
-
-
 def _decode(data: bytes) -> CertificationRequest:
     outer = der.Reader(der.single(data, der.SEQUENCE)[1])
     _, content, info = outer.read(der.SEQUENCE)
@@ -134,11 +125,11 @@ def _decode(data: bytes) -> CertificationRequest:
     signature = outer.content(der.BIT_STRING)
     outer.finish()
     if signature[:1] != b"\x00":
-        raise _bad("a signature that is not a whole number of octets", "csr.signature")
+        raise bad("a signature that is not a whole number of octets", "csr.signature")
 
     reader = der.Reader(content)
     if reader.content(der.INTEGER) != _VERSION_1:
-        raise _bad("a version other than 1", "csr.version")
+        raise bad("a version other than 1", "csr.version")
     _, _, subject = reader.read(der.SEQUENCE)
     _, _, key = reader.read(der.SEQUENCE)
     # RFC 2986 makes attributes mandatory, if empty; old Java and Microsoft clients omit them.
@@ -153,7 +144,7 @@ def _decode(data: bytes) -> CertificationRequest:
         spki=key,
         public_key=spki.decode(key),
         key_sha256=hashlib.sha256(key).hexdigest(),
-        names=_names(extensions),
+        names=requested_names(extensions),
         extensions=extensions,
         challenge_password=challenge,
         signature_algorithm=signature_algorithm,
@@ -168,40 +159,23 @@ def _decode_attributes(content: bytes) -> tuple[tuple[RequestedExtension, ...], 
     challenge: str | None = None
     while reader:
         attribute = reader.enter(der.SEQUENCE)
-        oid = _oid(attribute.content(der.OID))
+        oid = read_oid(attribute.content(der.OID))
         values = attribute.enter(der.SET)
         attribute.finish()
         if oid in seen:
-            raise _bad(f"attribute {oid} stands there twice", "csr.duplicate-attribute")
+            raise bad(f"attribute {oid} stands there twice", "csr.duplicate-attribute")
         seen.add(oid)
         if len(seen) > MAX_ATTRIBUTES:
-            raise _bad(f"more than {MAX_ATTRIBUTES} attributes", "csr.attributes")
+            raise bad(f"more than {MAX_ATTRIBUTES} attributes", "csr.attributes")
         if oid in _EXTENSION_REQUESTS:
-            extensions += _decode_extensions(values)
+            extensions += decode_extensions(values.enter(der.SEQUENCE))
+            values.finish()
         elif oid == _CHALLENGE:
             challenge = _decode_challenge(values)
     oids = {extension[0] for extension in extensions}
     if len(oids) != len(extensions):
-        raise _bad("an extension is requested twice", "csr.duplicate-extension")
+        raise bad("an extension is requested twice", "csr.duplicate-extension")
     return tuple(extensions), challenge
-
-
-def _decode_extensions(values: der.Reader) -> list[RequestedExtension]:
-    reader = values.enter(der.SEQUENCE)
-    values.finish()
-    found: list[RequestedExtension] = []
-    while reader:
-        if len(found) == MAX_EXTENSIONS:
-            raise _bad(f"more than {MAX_EXTENSIONS} extensions", "csr.extensions")
-        extension = reader.enter(der.SEQUENCE)
-        oid = _oid(extension.content(der.OID))
-        # An explicit FALSE breaks DER but is common, and harmless: we do not copy it.
-        flag = extension.optional(der.BOOLEAN)
-        value = extension.content(der.OCTET_STRING)
-        extension.finish()
-        der.single(value)
-        found.append((oid, flag is not None and der.decode_boolean(flag), value))
-    return found
 
 
 def _decode_challenge(values: der.Reader) -> str:
@@ -209,45 +183,14 @@ def _decode_challenge(values: der.Reader) -> str:
     values.finish()
     codec = _STRINGS.get(tag)
     if codec is None:
-        raise _bad("a challenge password that is no string", "csr.challenge-password")
+        raise bad("a challenge password that is no string", "csr.challenge-password")
     try:
         text = content.decode(codec)
     except UnicodeDecodeError:
-        raise _bad("a challenge password in a broken encoding", "csr.challenge-password") from None
+        raise bad("a challenge password in a broken encoding", "csr.challenge-password") from None
     if not 1 <= len(text) <= MAX_CHALLENGE:
-        raise _bad(
+        raise bad(
             f"a challenge password must have 1 to {MAX_CHALLENGE} characters",
             "csr.challenge-password",
         )
     return text
-
-
-def _names(extensions: tuple[RequestedExtension, ...]) -> tuple[GeneralName, ...]:
-    for oid, _, value in extensions:
-        if oid == _SAN:
-            _count_names(value)
-            return decode_san(value)
-    return ()
-
-
-def _count_names(san: bytes) -> None:
-    """Refuse a long list before any name in it is decoded."""
-    _, at, end = der.header(san, 0, len(san))
-    count = 0
-    while at < end:
-        _, _, at = der.header(san, at, end)
-        count += 1
-    if count > MAX_NAMES:
-        raise _bad(f"{count} names; at most {MAX_NAMES} are accepted", "csr.names")
-
-
-@lru_cache(maxsize=1024)
-def _oid(content: bytes) -> str:
-    """Requests repeat the same few OIDs; reading one arc by arc costs more than all else."""
-    return der.decode_oid(content)
-
-
-def _bad(what: str, rule: str) -> BadCSR:
-    return BadCSR(
-        what, field="csr", rule=rule, remedy="make the request again with up-to-date software"
-    )
