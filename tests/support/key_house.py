@@ -9,7 +9,15 @@ from typing import Any
 from people import SteppedClock
 
 from chancery.adapters.storage import SqlStore
-from chancery.domain.identity import GRANTS, AuthMethod, Permission, Principal, Role
+from chancery.domain.identity import (
+    CLASS_OF,
+    GRANTS,
+    AuthMethod,
+    Permission,
+    Principal,
+    Role,
+    User,
+)
 from chancery.domain.key_groups import KeyGroup, KeyRight
 from chancery.services.keys import KeyService
 from chancery.services.keys.desk import KeyView
@@ -72,6 +80,13 @@ class KeyHouse:
 
     def make(self, name: str, template: str = "data-aes-256", **more: Any) -> KeyView:
         return self.keys.making.generate(OPERATOR, Wanted(name, "vault", template, **more))
+
+    def account(self, name: str, role: Role) -> None:
+        """Put somebody on record who may be given components."""
+        user = User(name, name, "", frozenset({role}), frozenset(), CLASS_OF[role],
+                    disabled=False, password_hash=None, failed_logins=0, locked_until=None,
+                    created_at=self.clock.s())  # fmt: skip
+        self.store.write(lambda session: session.identities.add_user(user))
 
     def agreed(self, outcome: Any, *, secret: str = "", by: Principal = OFFICER) -> Any:
         """Have somebody else agree, and carry it out."""

@@ -27,7 +27,10 @@ Activation = Annotated[
     str | None, Parameter(help="When it becomes active: 7d, 2026-05-01; now if missing.")
 ]
 Uses = Annotated[
-    tuple[str, ...], Parameter(name="--use", help="Fewer uses than the template; repeatable.")
+    tuple[str, ...],
+    Parameter(
+        name="--use", help="Fewer uses than the template; repeatable.  none: it is only kept."
+    ),
 ]
 Exportability = Annotated[
     str | None, Parameter(help="Less than the template: N never, E trusted keys only, S any.")
@@ -70,7 +73,7 @@ class NewKey:
             "custodian": self.custodian,
             "exportability": self.exportability,
             "activation": arguments.when(self.activation, time.time(), "--activation"),
-            "uses": list(self.use) or None,
+            "uses": [] if self.use == ("none",) else list(self.use) or None,
         }
         return output.given(said)
 

@@ -1,6 +1,6 @@
 """Authority over managed keys: who asked, who agreed, and what comes back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,8 +20,14 @@ class KeyAuthority:
 
     @property
     def others(self) -> frozenset[str]:
-        """Those who agreed besides the one who acts; a joint session's name holds both halves."""
-        return frozenset(self.approvers) - frozenset(self.actor.split("+"))
+        """Those who agreed besides the one who acts; a joint session is one, under both names."""
+        seen, found = people_in([self.actor]), set()
+        for approver in self.approvers:
+            people = people_in([approver])
+            if not people & seen:
+                found.add(approver)
+                seen |= people
+        return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,8 @@ class KeyOrder:
 
     *parameters* are what was asked, *content* the SHA-256 of action, key and
     parameters: what an approval binds.  *requested_by* holds both halves of a
-    joint session.
+    joint session; of *approvers* each is one, the two of a joint session as
+    ``NAME+NAME``.
     """
 
     id: str
@@ -91,3 +98,8 @@ class KeyOrder:
     expires_at: int
     closed_at: int | None = None
     reason: str = ""
+
+
+def people_in(names: Iterable[str]) -> set[str]:
+    """The people behind *names*: a joint session's holds both, ``NAME+NAME``."""
+    return {person for name in names for person in name.split("+")}

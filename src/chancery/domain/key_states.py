@@ -160,7 +160,7 @@ def transition(
         )
     match event:
         case KeyEvent.ACTIVATE:
-            return replace(dates, activation=moment)
+            return replace(dates, activation=moment, protect_stop=_moved_with(dates, moment))
         case KeyEvent.SUSPEND:
             return replace(dates, suspended=now)
         case KeyEvent.RESUME:
@@ -172,6 +172,13 @@ def transition(
             return replace(dates, compromised=now, compromise_occurred=moment)
         case KeyEvent.DESTROY:
             return replace(dates, destroyed=now)
+
+
+def _moved_with(dates: KeyDates, activation: int) -> int | None:
+    """The end of protecting, as far behind the new beginning as it was behind the old one."""
+    if dates.protect_stop is None or dates.activation is None:
+        return dates.protect_stop
+    return dates.protect_stop + activation - dates.activation
 
 
 def check_step(before: KeyDates, after: KeyDates, now: int) -> None:

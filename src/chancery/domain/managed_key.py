@@ -96,24 +96,20 @@ class KeyUse(StrEnum):
     DECRYPT = "decrypt"
     SIGN = "sign"
     VERIFY = "verify"
-    MAC = "mac"
+    MAC = "mac"  # make and check; VERIFY alone of a secret key only checks
     WRAP = "wrap"
     UNWRAP = "unwrap"
     DERIVE = "derive"
 
 
-_CIPHER: Final = frozenset(
-    {KeyUse.ENCRYPT, KeyUse.DECRYPT, KeyUse.MAC, KeyUse.WRAP, KeyUse.UNWRAP, KeyUse.DERIVE}
-)
+_MAC: Final = frozenset({KeyUse.MAC, KeyUse.VERIFY})
+_WRAP: Final = frozenset({KeyUse.WRAP, KeyUse.UNWRAP})
+_DATA: Final = frozenset({KeyUse.ENCRYPT, KeyUse.DECRYPT})
 USES_OF: Final[dict[Family, frozenset[KeyUse]]] = {
-    Family.AES: _CIPHER,
-    Family.TDES: frozenset(
-        {KeyUse.ENCRYPT, KeyUse.DECRYPT, KeyUse.MAC, KeyUse.WRAP, KeyUse.UNWRAP}
-    ),
-    Family.HMAC: frozenset({KeyUse.MAC, KeyUse.DERIVE}),
-    Family.RSA: frozenset(
-        {KeyUse.SIGN, KeyUse.VERIFY, KeyUse.WRAP, KeyUse.UNWRAP, KeyUse.ENCRYPT, KeyUse.DECRYPT}
-    ),
+    Family.AES: _DATA | _MAC | _WRAP | {KeyUse.DERIVE},
+    Family.TDES: _DATA | _MAC | _WRAP,
+    Family.HMAC: _MAC | {KeyUse.DERIVE},
+    Family.RSA: frozenset({KeyUse.SIGN, KeyUse.VERIFY}) | _WRAP | _DATA,
     Family.EC: frozenset({KeyUse.SIGN, KeyUse.VERIFY, KeyUse.DERIVE}),
     Family.ED25519: frozenset({KeyUse.SIGN, KeyUse.VERIFY}),
 }
@@ -125,6 +121,11 @@ class Exportability(StrEnum):
     NONE = "N"  # never
     TRUSTED = "E"  # wrapped, under a wrapping key that is marked as trusted
     SENSITIVE = "S"  # wrapped, under any wrapping key that is strong enough
+
+    @property
+    def openness(self) -> int:
+        """0: never leaves; the more, the easier it does."""
+        return "NES".index(self.value)
 
 
 class Origin(StrEnum):
@@ -173,6 +174,7 @@ class KeyFacts:
 class KeyRules:
     """What the key boundary itself holds a key to; fixed when the key is made.
 
+    No *uses*: the key is kept and handed on, and nothing else is done with it.
     *approvals*: how many people besides the one who acts must have agreed
     before the key leaves or ends.  *pkcs*: a private key may leave as PKCS#8
     or PKCS#12.  *trusted*: as a wrapping key it may take out keys of
@@ -188,12 +190,12 @@ class KeyRules:
     def check(self, kind: KeyKind) -> None:
         """Raise BadRequest unless a key of *kind* can be held to these."""
         possible = USES_OF[kind.family]
-        if not self.uses or not self.uses <= possible:
+        if not self.uses <= possible:
             raise BadRequest(
                 f"a key of kind {kind.value} is used to {', '.join(sorted(possible))}",
                 field="uses",
                 rule="key.uses",
-                remedy="name at least one of these, and no other",
+                remedy="name some of these, and no other; none: it is only kept and passed on",
             )
         if not 0 <= self.approvals <= MAX_APPROVALS:
             raise BadRequest(
@@ -223,8 +225,11 @@ class RotationPolicy:
     warn: int = 14
 
     def __post_init__(self) -> None:
-        if not (0 <= self.every <= 36_500 and -1 <= self.overlap <= 36_500):
-            raise BadRequest("days from 0 to 36500", field="rotation", rule="rotation.days")
+        sound = 0 <= self.every <= 36_500 and -1 <= self.overlap <= 36_500
+        if not (sound and 0 <= self.warn <= 3_650):
+            raise BadRequest(
+                "days from 0 to 36500, of warning to 3650", field="rotation", rule="rotation.days"
+            )
 
 
 @dataclass(frozen=True, slots=True)

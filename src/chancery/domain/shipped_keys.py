@@ -63,7 +63,7 @@ TEMPLATES: Final = {
             "Derives other keys",
             KeyKind.AES_256,
             KeyRules(frozenset({KeyUse.DERIVE})),
-            block_usage="B0",
+            block_usage="B3",
             block_mode="X",
         ),
         KeyTemplate(

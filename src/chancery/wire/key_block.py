@@ -8,7 +8,7 @@ algorithm (``A`` AES, ``T`` TDES, ``H`` HMAC), mode of use, exportability.
 from dataclasses import dataclass
 from typing import Final
 
-from chancery.domain.errors import BadRequest
+from chancery.domain.errors import BadRequest, NotPermitted
 from chancery.domain.managed_key import Exportability, Family, KeyKind, KeyUse
 
 WRITTEN: Final = {"tr31-b": "B", "tr31-d": "D"}
@@ -20,10 +20,20 @@ _MODES: Final = {
     "D": frozenset({KeyUse.DECRYPT, KeyUse.UNWRAP}),
     "E": frozenset({KeyUse.ENCRYPT, KeyUse.WRAP}),
     "G": frozenset({KeyUse.MAC}),
-    "N": frozenset(KeyUse),
-    "V": frozenset({KeyUse.MAC}),
+    "N": frozenset(KeyUse) - {KeyUse.VERIFY},
+    "V": frozenset({KeyUse.VERIFY}),
     "X": frozenset({KeyUse.DERIVE}),
 }
+_WRAP: Final = frozenset({KeyUse.WRAP, KeyUse.UNWRAP})
+_USAGES: Final = {
+    "D0": frozenset({KeyUse.ENCRYPT, KeyUse.DECRYPT}),
+    "K0": _WRAP,
+    "K1": _WRAP,
+    "M6": frozenset({KeyUse.MAC, KeyUse.VERIFY}),  # CMAC
+    "M7": frozenset({KeyUse.MAC, KeyUse.VERIFY}),  # HMAC
+    "B3": frozenset({KeyUse.DERIVE}),  # outside of ANSI X9.24: B0 to B2 are DUKPT's
+}
+"""What a usage lets a key do here; keys of any other (PIN, CVV, EMV ...) are kept and passed on."""
 _MAX: Final = 9_992  # characters: the length field has four digits
 
 
@@ -38,8 +48,74 @@ class BlockHeader:
     exportability: Exportability
 
     def uses(self) -> frozenset[KeyUse]:
-        """What its mode of use allows."""
-        return _MODES[self.mode]
+        """What usage and mode of use, together, let the key do here."""
+        return uses_of(self.usage, self.mode)
+
+
+def uses_of(usage: str, mode: str) -> frozenset[KeyUse]:
+    """What a key with these header fields may do; nothing, for fields that are not known."""
+    return _USAGES.get(usage, frozenset()) & _MODES.get(mode, frozenset())
+
+
+def check_fields(usage: str, mode: str) -> None:
+    """Raise BadRequest unless a block can have these header fields."""
+    sound = len(usage) == 2 and usage.isascii() and usage.isalnum() and usage.upper() == usage
+    if not sound or mode not in _MODES:
+        raise BadRequest(
+            f"a block has a usage of two characters and a mode among {', '.join(_MODES)}",
+            field="block_usage" if not sound else "block_mode",
+            rule="key-block.header",
+            remedy="D0 and B for data, K1 and B for wrapping keys, M7 and C for HMAC",
+        )
+
+
+def check_inward(header: BlockHeader, uses: frozenset[KeyUse], ours: Exportability) -> None:
+    """Raise NotPermitted if a key with *uses* would be more than the block says that it is."""
+    allowed = header.uses()
+    if not uses <= _with_checking(allowed):
+        said = ", ".join(sorted(allowed)) or "nothing that keys do here"
+        raise NotPermitted(
+            f"the block's usage {header.usage} and mode of use {header.mode} allow {said}",
+            field="uses",
+            rule="key-block.usage",
+            remedy="take it in with a template that has no other uses",
+        )
+    if ours.openness > header.exportability.openness:
+        raise NotPermitted(
+            f"the block says exportability {header.exportability.value}",
+            field="exportability",
+            rule="key-block.exportability",
+            remedy=f"take it in with exportability {header.exportability.value}, or N",
+        )
+
+
+def check_outward(usage: str, mode: str, uses: frozenset[KeyUse]) -> None:
+    """Raise NotPermitted if these header fields would make more of a key than it is."""
+    check_fields(usage, mode)
+    allowed = uses_of(usage, mode)
+    if allowed <= _with_checking(uses) and bool(allowed) == bool(uses):
+        return
+    raise NotPermitted(
+        f"usage {usage} and mode {mode} are not those of a key that is to"
+        f" {', '.join(sorted(uses)) or 'be kept'}",
+        field="block_usage",
+        rule="key-block.usage",
+        remedy="D0 is for data, K0, K1 for wrapping, M6 for CMAC, M7 for HMAC, B3 to derive",
+    )
+
+
+def other_usage(usage: str) -> NotPermitted:
+    """A key that is only kept leaves as what it came."""
+    return NotPermitted(
+        f"this key is kept for usage {usage}, and leaves with no other",
+        field="block_usage",
+        rule="key-block.usage",
+        remedy="leave the usage out",
+    )
+
+
+def _with_checking(uses: frozenset[KeyUse]) -> frozenset[KeyUse]:
+    return uses | {KeyUse.VERIFY} if KeyUse.MAC in uses else uses
 
 
 def peek(block: str) -> BlockHeader:

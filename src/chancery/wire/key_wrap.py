@@ -111,6 +111,16 @@ def unknown(method: str) -> BadRequest:
     )
 
 
+def itself() -> BadRequest:
+    """A key under itself tells whoever has it nothing, and everybody else too much."""
+    return BadRequest(
+        "no key is wrapped under itself",
+        field="by",
+        rule="wrap.itself",
+        remedy="name another wrapping key",
+    )
+
+
 def closed() -> BadRequest:
     """The one answer for everything that does not unwrap."""
     return BadRequest(

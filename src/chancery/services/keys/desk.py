@@ -8,6 +8,8 @@ from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
 from chancery.domain.audit import Outcome as Ending
 from chancery.domain.errors import (
     AlreadyExists,
+    BadRequest,
+    CAError,
     Conflict,
     NotFound,
     NotPermitted,
@@ -22,13 +24,17 @@ from chancery.domain.key_states import Effect, demand_state
 from chancery.domain.managed_key import KeyVersion, ManagedKey
 from chancery.domain.shipped_keys import TEMPLATES
 from chancery.ports import Clock, Entropy, Session, Store
-from chancery.ports_keys import ManagedVault
+from chancery.ports_keys import KeyEntry, ManagedVault
 from chancery.services.access import demand
 from chancery.services.audit import event
+from chancery.services.identity.principals import principal_of
+from chancery.services.keys.wanted import Wanted
 from chancery.wire import documents
 
 ORDER_DAYS: Final = 7
 DAY: Final = 86_400
+ENTRIES: Final = 500
+"""Entries of components that are looked through: they are few, and end within days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,26 @@ class Desk:
         demand_state(version.dates, effect, now, despite=bool(despite), what=what)
         return key, version, replace(authority(principal), despite=despite)
 
+    def holder(self, session: Session, group: KeyGroup, name: str) -> None:
+        """Raise unless the account *name* may be given components of keys in *group*."""
+        user = session.identities.user(name)
+        if user is None or user.disabled:
+            raise NotFound(
+                f"no account {name[:64]!r} that works",
+                field="holders",
+                rule="account.known",
+                remedy="`chancery user list` shows those there are",
+            )
+        if KeyRight.HOLD not in self.rights(
+            principal_of(session, user, AuthMethod.SESSION, ""), group
+        ):
+            raise NotPermitted(
+                f"{name} has no right to hold components of keys in {group.name}",
+                field="holders",
+                rule="key-group.hold",
+                remedy="ask an administrator to grant it: `chancery key-group set`",
+            )
+
     def version(self, session: Session, key: ManagedKey, number: int | None = None) -> KeyVersion:
         found = session.keys.version(key.id, key.current if number is None else number)
         if found is None:
@@ -210,6 +236,29 @@ class Desk:
         self.store.write(unit)
         return Outcome(order=order)
 
+    def withdraw_parts(self, principal: Principal, name: str) -> None:
+        """Erase the components of a key that its holders have not taken yet."""
+        with self.store.read() as session:
+            waiting = [
+                entry
+                for entry in session.keys.entries(None, ENTRIES)
+                if entry.key == name and entry.outward and not entry.closed
+            ]
+        for entry in waiting:
+            self.drop_parts(principal, entry)
+
+    def drop_parts(self, principal: Principal, entry: KeyEntry) -> None:
+        """Erase what waits of an entry, and close it."""
+        self.vault.drop_parts(entry.id, authority(principal))
+        now = self.clock.ms()
+
+        def unit(session: Session) -> None:
+            session.keys.put_entry(replace(entry, closed=True))
+            told = event(principal, "key-component.dropped", entry.key, entry=entry.id)
+            session.audit.append([told], now)
+
+        self.store.write(unit)
+
     def close(self, session: Session, order: KeyOrder | None) -> None:
         """Note that what others agreed to is done; once."""
         if order is not None:
@@ -222,21 +271,28 @@ class _OfKeys(Protocol):
 
 
 S = TypeVar("S", bound=_OfKeys)
+A = TypeVar("A", bound=str | Wanted)
 P = ParamSpec("P")
 R = TypeVar("R")
-_Method = Callable[Concatenate[S, Principal, str, P], R]
+_Method = Callable[Concatenate[S, Principal, A, P], R]
+FORBIDDEN: Final = (NotPermitted, WrongState, SignerRefused)
+REFUSED: Final = (*FORBIDDEN, BadRequest, Conflict)
+"""Also what did not fit: a wrong check value, half a key block, an agreement to something else."""
 
 
-def watched(action: str) -> Callable[[_Method[S, P, R]], _Method[S, P, R]]:
+def watched(
+    action: str, errors: tuple[type[CAError], ...] = FORBIDDEN
+) -> Callable[[_Method[S, A, P, R]], _Method[S, A, P, R]]:
     """Put on record that somebody was refused something about a key, as *action*."""
 
-    def around(method: _Method[S, P, R]) -> _Method[S, P, R]:
+    def around(method: _Method[S, A, P, R]) -> _Method[S, A, P, R]:
         @functools.wraps(method)
-        def inner(self: S, principal: Principal, name: str, *args: P.args, **more: P.kwargs) -> R:
+        def inner(self: S, principal: Principal, about: A, *args: P.args, **more: P.kwargs) -> R:
             try:
-                return method(self, principal, name, *args, **more)
-            except (NotPermitted, WrongState, SignerRefused) as error:
+                return method(self, principal, about, *args, **more)
+            except errors as error:
                 desk = self._desk
+                name = about if isinstance(about, str) else about.name
                 told = event(
                     principal, action, name[:64], Ending.FAILURE, rule=error.rule or "",
                     reason=str(error)[:500],
@@ -245,7 +301,7 @@ def watched(action: str) -> Callable[[_Method[S, P, R]], _Method[S, P, R]]:
                 desk.store.write(lambda session: session.audit.append([told], now))
                 raise
 
-        return cast("_Method[S, P, R]", inner)
+        return cast("_Method[S, A, P, R]", inner)
 
     return around
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from chancery.domain.errors import BadRequest, NotFound, NotPermitted
+from chancery.domain.errors import BadKey, BadRequest, NotFound, NotPermitted
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight
+from chancery.domain.key_leaving import STOPPED, not_handed_out, untrusted
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
-from chancery.domain.key_states import Effect
+from chancery.domain.key_states import Effect, state_at
 from chancery.domain.managed_key import (
     Exportability,
     KeyFacts,
@@ -22,11 +23,21 @@ from chancery.domain.managed_key import (
 from chancery.ports import Session
 from chancery.ports_keys import NewKey
 from chancery.services.audit import event
-from chancery.services.keys.desk import Desk, KeyView, Outcome, authority, needed, watched
+from chancery.services.keys.desk import (
+    REFUSED,
+    Desk,
+    KeyView,
+    Outcome,
+    authority,
+    needed,
+    watched,
+)
 from chancery.services.keys.making import Making
 from chancery.services.keys.wanted import Wanted
 from chancery.wire import key_block, key_wrap
 
+AGENT_BITS: Final = 3072
+"""A share is up to 297 characters: RSA-2048 takes 190 octets, RSA-3072 takes 318."""
 _METHODS: Final = (*key_wrap.AES_METHODS, *key_wrap.RSA_METHODS, *key_block.WRITTEN)
 
 
@@ -35,7 +46,7 @@ class Leaving:
         self._desk = desk
         self._making = making
 
-    @watched("key.export-refused")
+    @watched("key.export-refused", REFUSED)
     def wrap(
         self,
         principal: Principal,
@@ -68,11 +79,18 @@ class Leaving:
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
-            _leaves(key)
+            self._leaves(key, found)
             wrapping = None
             if by:
                 other, wrapping, _ = self._desk.usable(session, principal, by, Effect.PROTECT)
                 _strong(other, key)
+            elif key.rules.exportability is Exportability.TRUSTED:
+                raise untrusted(key.name)
+        fields = (block_usage or key.block_usage, block_mode or key.block_mode)
+        if method in key_block.METHODS:
+            key_block.check_outward(*fields, key.rules.uses)
+            if not key.rules.uses and fields[0] != key.block_usage:
+                raise key_block.other_usage(key.block_usage)
         others = needed(key, group, 0 if by else 1)
         if order is None and others:
             asked = {
@@ -80,18 +98,17 @@ class Leaving:
                 "version": found.number, "block_usage": block_usage, "block_mode": block_mode,
             }  # fmt: skip
             return self._desk.order(principal, key, KeyAction.WRAP, asked, others)
-        header = (block_usage or key.block_usage) + (block_mode or key.block_mode)
         data = self._desk.vault.wrap(
             found.handle,
             authority(principal, order),
             method,
             by=wrapping.handle if wrapping is not None else "",
             public=public,
-            header=header if method in key_block.METHODS else "",
+            header="".join(fields) if method in key_block.METHODS else "",
         )
         return self._left(principal, key, found, order, data, how=method, by=by)
 
-    @watched("key.export-refused")
+    @watched("key.export-refused", REFUSED)
     def package(
         self,
         principal: Principal,
@@ -109,7 +126,7 @@ class Leaving:
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
-        _leaves(key)
+        self._leaves(key, found)
         if not key.rules.pkcs:
             raise NotPermitted(
                 f"{name} does not leave as PKCS#8 or PKCS#12",
@@ -129,7 +146,7 @@ class Leaving:
 
     # Escrow
 
-    @watched("key.escrow-refused")
+    @watched("key.escrow-refused", REFUSED)
     def escrow(
         self,
         principal: Principal,
@@ -146,8 +163,13 @@ class Leaving:
         encrypted share among it.
         """
         keys = [_octets(agent, "agents") for agent in agents]
-        for one in keys:
-            key_wrap.rsa_public(one)
+        if any(key_wrap.rsa_public(one).key_size < AGENT_BITS for one in keys):
+            raise BadKey(
+                f"an agent's key is RSA of {AGENT_BITS} bits or more",
+                field="agents",
+                rule="escrow.agent-key",
+                remedy="a share does not fit under a shorter one",
+            )
         if not 2 <= threshold <= len(set(agents)):
             raise BadRequest(
                 "2 or more of different agents recover a key",
@@ -157,7 +179,7 @@ class Leaving:
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
-        _leaves(key)
+        self._leaves(key, found)
         if order is None:
             asked = {
                 "name": name, "agents": list(agents), "threshold": threshold,
@@ -199,7 +221,7 @@ class Leaving:
             )
         return document.encode()
 
-    @watched("key.recover-refused")
+    @watched("key.recover-refused", REFUSED)
     def recover(
         self,
         principal: Principal,
@@ -213,6 +235,7 @@ class Leaving:
         document = msgspec.json.decode(self.escrowed(principal, name, version))
         with self._desk.store.read() as session:
             key, _ = self._desk.key(session, principal, name, KeyRight.MANAGE)
+            old = self._desk.version(session, key, document["version"])
         sealed = base64.b64decode(document["sealed"])
 
         def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
@@ -222,7 +245,9 @@ class Leaving:
             to, key.group, key.template, f"recovered from {name} version {document['version']}",
             key.custodian,
         )  # fmt: skip
-        return self._making.make(principal, wanted, Origin.RECOVERED, make, by=name, like=key)
+        return self._making.make(
+            principal, wanted, Origin.RECOVERED, make, by=name, like=(key, old.dates)
+        )
 
     def _left(
         self, principal: Principal, key: ManagedKey, version: KeyVersion, order: KeyOrder | None,
@@ -245,18 +270,22 @@ class Leaving:
 
         return Outcome(self._desk.store.write(unit), data=data)
 
-
-def _leaves(key: ManagedKey) -> None:
-    if key.rules.exportability is Exportability.NONE:
-        raise NotPermitted(
-            f"{key.name} is not exportable (N)",
-            field="key",
-            rule="key.exportability",
-            remedy="a key is exportable only if its template said so when it was made",
-        )
+    def _leaves(self, key: ManagedKey, version: KeyVersion) -> None:
+        if key.rules.exportability is Exportability.NONE:
+            raise NotPermitted(
+                f"{key.name} is not exportable (N)",
+                field="key",
+                rule="key.exportability",
+                remedy="a key is exportable only if its template said so when it was made",
+            )
+        now = self._desk.clock.s()
+        if state_at(version.dates, now) in STOPPED:
+            raise not_handed_out(f"{key.name} version {version.number}", version.dates, now)
 
 
 def _strong(by: ManagedKey, key: ManagedKey) -> None:
+    if by.id == key.id:
+        raise key_wrap.itself()
     if KeyUse.WRAP not in by.rules.uses:
         raise NotPermitted(f"{by.name} may not wrap", field="by", rule="key.use")
     if by.kind.strength < key.kind.strength:
@@ -268,12 +297,7 @@ def _strong(by: ManagedKey, key: ManagedKey) -> None:
             remedy="wrap it under a stronger key",
         )
     if key.rules.exportability is Exportability.TRUSTED and not by.rules.trusted:
-        raise NotPermitted(
-            f"{key.name} goes only under a wrapping key that is marked as trusted (E)",
-            field="by",
-            rule="wrap.trusted",
-            remedy="use a wrapping key whose template says that it is trusted",
-        )
+        raise untrusted(key.name)
 
 
 def _octets(text: str, field: str) -> bytes:

@@ -8,7 +8,7 @@ from chancery.domain.errors import BadRequest
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight
 from chancery.domain.key_orders import KeyAction, KeyOrder
-from chancery.domain.key_states import KeyEvent, KeyState, since, state_at, transition
+from chancery.domain.key_states import GONE, KeyEvent, KeyState, since, state_at, transition
 from chancery.domain.managed_key import KeyVersion, ManagedKey, RotationPolicy
 from chancery.ports import Session
 from chancery.ports_keys import KeyFilter
@@ -24,10 +24,12 @@ from chancery.services.keys.desk import (
     watched,
 )
 from chancery.services.keys.making import next_rotation
+from chancery.services.keys.wanted import check_texts
 from chancery.services.request_access import bounded
 
 AT_ONCE: Final = frozenset({KeyEvent.SUSPEND, KeyEvent.COMPROMISE})
 """What protects a key never waits for anybody's agreement."""
+STOPPED_FOR_GOOD: Final = GONE | {KeyState.COMPROMISED}
 _MANY: Final = 2_000
 
 
@@ -88,10 +90,14 @@ class Life:
             asked |= {"at": at, "version": found.number}
             return self._desk.order(principal, key, KeyAction.STATE, asked, others)
         self._desk.vault.move(found.handle, dates, authority(principal, order))
+        begun = replace(key, rotates_at=next_rotation(key.rotation, dates.activation or now))
+        moved = begun if what is KeyEvent.ACTIVATE and found.number == key.current else key
 
         def unit(session: Session) -> KeyView:
             unchanged(session, found)
             session.keys.update_version(replace(found, dates=dates))
+            if moved != key:
+                session.keys.update(moved, before=key)
             self._desk.close(session, order)
             told = event(
                 principal, f"key.{_PAST[what]}", name, version=found.number, reason=reason,
@@ -101,10 +107,14 @@ class Life:
                 approvers=[] if order is None else list(order.approvers),
             )  # fmt: skip
             session.audit.append([told], self._desk.clock.ms())
-            return self._desk.view(session, key)
+            return self._desk.view(session, moved)
 
-        return Outcome(self._desk.store.write(unit))
+        done = Outcome(self._desk.store.write(unit))
+        if state_at(dates, now) in STOPPED_FOR_GOOD:
+            self._desk.withdraw_parts(principal, name)
+        return done
 
+    @watched("key.change-refused")
     def edit(
         self,
         principal: Principal,
@@ -119,8 +129,7 @@ class Life:
         """Change what is said about a key, and when it is renewed."""
         given = {"description": description, "custodian": custodian, "labels": labels}
         changes: dict[str, Any] = {field: v for field, v in given.items() if v is not None}
-        for field in ("description", "custodian"):
-            bounded(changes.get(field, ""), field)
+        check_texts(description or "", custodian or "", labels or {})
         if not changes and rotation is None:
             raise BadRequest("nothing to change was given", rule="edit.empty")
         with self._desk.store.read() as session:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from chancery.domain.errors import BadRequest, NotPermitted
+from chancery.domain.errors import BadRequest, NotPermitted, WrongState
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight, KeyTemplate
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
@@ -20,7 +20,16 @@ from chancery.domain.managed_key import (
 from chancery.ports import Session
 from chancery.ports_keys import NewKey
 from chancery.services.audit import event
-from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed
+from chancery.services.keys.desk import (
+    DAY,
+    REFUSED,
+    Desk,
+    KeyView,
+    Outcome,
+    authority,
+    needed,
+    watched,
+)
 from chancery.services.keys.wanted import Wanted, check_fit, check_texts, narrowed
 from chancery.services.request_access import bounded
 from chancery.wire import key_block
@@ -32,9 +41,11 @@ class Making:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
+    @watched("key.making-refused")
     def generate(self, principal: Principal, wanted: Wanted) -> KeyView:
         return self.make(principal, wanted, Origin.GENERATED, self._desk.vault.generate)
 
+    @watched("key.import-refused", REFUSED)
     def unwrap(
         self, principal: Principal, wanted: Wanted, by: str, method: str, wrapped: bytes,
         version: int | None = None,
@@ -51,6 +62,7 @@ class Making:
 
         return self.make(principal, wanted, Origin.IMPORTED, make, header=header, by=by)
 
+    @watched("key.import-refused", REFUSED)
     def insert(
         self, principal: Principal, wanted: Wanted, packed: bytes, passphrase: str
     ) -> KeyView:
@@ -61,6 +73,7 @@ class Making:
 
         return self.make(principal, wanted, Origin.IMPORTED, make)
 
+    @watched("key.making-refused", REFUSED)
     def derive(
         self, principal: Principal, wanted: Wanted, by: str, method: str, context: bytes,
         salt: bytes = b"", version: int | None = None,
@@ -82,15 +95,16 @@ class Making:
         *,
         header: key_block.BlockHeader | None = None,
         by: str = "",
-        like: ManagedKey | None = None,
+        like: tuple[ManagedKey, KeyDates] | None = None,
         also: Callable[[Session], None] = lambda _: None,
     ) -> KeyView:
         """Have the boundary make the key, then put it on record with its audit event.
 
-        *like*: it is that key again, and held to the same rules.
+        *like*: it is that key again, held to the same rules; what its time was
+        is over as it would have been, and who may know it knows it still.
         """
         check_key_name(wanted.name)
-        check_texts(wanted)
+        check_texts(wanted.description, wanted.custodian, wanted.labels)
         now = self._desk.clock.s()
         with self._desk.store.read() as session:
             self._desk.group(session, principal, wanted.group, KeyRight.MANAGE)
@@ -98,7 +112,9 @@ class Making:
             check_fit(template, wanted, origin)
             self._approved(template)
             self._desk.free(session, wanted.name)
-        rules = narrowed(template, wanted) if like is None else like.rules
+        rules = narrowed(template, wanted) if like is None else like[0].rules
+        if header is not None:
+            key_block.check_inward(header, rules.uses, rules.exportability)
         activation = now if wanted.activation is None else wanted.activation
         if activation < now:
             raise BadRequest(f"{shown(activation)} is past", field="activation", rule="key.at")
@@ -106,7 +122,7 @@ class Making:
             id=self._desk.new_id(),
             name=wanted.name,
             group=wanted.group,
-            kind=template.kind if like is None else like.kind,
+            kind=template.kind if like is None else like[0].kind,
             rules=rules,
             template=template.name,
             description=wanted.description,
@@ -121,13 +137,15 @@ class Making:
             block_mode=template.block_mode if header is None else header.mode,
             labels=dict(wanted.labels),
         )
-        return self._record(principal, key, activation, wanted.vault, origin, make, by, also)
+        dates = first_dates(key, now, activation)
+        if like is not None:
+            dates = _again(like[1], now)
+        return self._record(principal, key, dates, wanted.vault, origin, make, by, also)
 
     def _record(
-        self, principal: Principal, key: ManagedKey, activation: int, vault: str, origin: Origin,
+        self, principal: Principal, key: ManagedKey, dates: KeyDates, vault: str, origin: Origin,
         make: Make, by: str, also: Callable[[Session], None],
     ) -> KeyView:  # fmt: skip
-        dates = first_dates(key, self._desk.clock.s(), activation)
         new = NewKey(handle_of(key, 1), vault, key.kind, key.rules, dates)
         facts = make(new, authority(principal))
         version = KeyVersion(key.id, 1, new.handle, vault, origin, facts, dates, principal.name)
@@ -140,7 +158,7 @@ class Making:
                 principal, f"key.{origin.value}", key.name, id=key.id, group=key.group,
                 kind=key.kind.value, template=key.template, check_value=facts.check_value,
                 check_method=facts.check_method.value, uses=sorted(key.rules.uses),
-                exportability=key.rules.exportability.value, activation=activation, by=by,
+                exportability=key.rules.exportability.value, activation=dates.activation, by=by,
             )  # fmt: skip
             session.audit.append([made], now)
             return KeyView(key, [version])
@@ -158,6 +176,7 @@ class Making:
 
     # The next version
 
+    @watched("key.change-refused")
     def rotate(
         self, principal: Principal, name: str, reason: str = "", *, order: KeyOrder | None = None
     ) -> Outcome:
@@ -166,6 +185,13 @@ class Making:
         with self._desk.store.read() as session:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             old = self._desk.version(session, key)
+        if state_at(old.dates, self._desk.clock.s()) is KeyState.PRE_ACTIVE:
+            raise WrongState(
+                f"{name} version {old.number} has not begun yet: there is nothing to rotate",
+                field="key",
+                rule="key.rotate",
+                remedy="activate it, or destroy it",
+            )
         if order is None and (others := needed(key, group)):
             asked = {"name": name, "reason": reason}
             return self._desk.order(principal, key, KeyAction.ROTATE, asked, others)
@@ -223,13 +249,22 @@ def first_dates(key: ManagedKey, now: int, activation: int) -> KeyDates:
     return KeyDates(created=now, activation=activation, protect_stop=stop)
 
 
+def _again(old: KeyDates, now: int) -> KeyDates:
+    """The dates of a key that is brought back: it protects no longer than it would have."""
+    stop = None if old.protect_stop is None else max(now, old.protect_stop)
+    end = None if old.deactivation is None else max(now, old.deactivation)
+    if old.destroyed is not None:
+        stop = now
+    return KeyDates(now, now, stop, end, None, old.compromise_occurred, old.compromised)
+
+
 def next_rotation(policy: RotationPolicy, activation: int) -> int | None:
     return activation + policy.every * DAY if policy.every else None
 
 
 def _retired(dates: KeyDates, policy: RotationPolicy, now: int) -> KeyDates:
     """What becomes of the version before: it protects nothing more, and ends by policy."""
-    if state_at(dates, now) is not KeyState.ACTIVE:
+    if state_at(dates, now) not in {KeyState.ACTIVE, KeyState.SUSPENDED}:
         return dates
     stop = now if dates.protect_stop is None else min(now, dates.protect_stop)
     if policy.overlap < 0:

@@ -7,12 +7,12 @@ from typing import Any, Final
 from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight
-from chancery.domain.key_orders import KeyAction, KeyOrder, OrderState
+from chancery.domain.key_orders import KeyAction, KeyOrder, OrderState, people_in
 from chancery.domain.key_states import KeyEvent
 from chancery.domain.managed_key import RotationPolicy
 from chancery.ports import Session
 from chancery.services.audit import event
-from chancery.services.keys.desk import Desk, Outcome, not_open
+from chancery.services.keys.desk import REFUSED, Desk, Outcome, not_open, watched
 from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
@@ -38,7 +38,8 @@ class Orders:
                 who, p["name"], p["reason"], order=order
             ),
             KeyAction.EDIT: lambda who, p, order, _: life.edit(
-                who, **{**p, "rotation": RotationPolicy(**p["rotation"])}, order=order
+                who, p["name"], description=p.get("description"), custodian=p.get("custodian"),
+                labels=p.get("labels"), rotation=RotationPolicy(**p["rotation"]), order=order,
             ),
             KeyAction.WRAP: lambda who, p, order, _: leaving.wrap(
                 who, p["name"], p["method"], by=p["by"], public_key=p["public_key"],
@@ -76,6 +77,7 @@ class Orders:
         with self._desk.store.read() as session:
             return self._seen(session, principal, order_id)
 
+    @watched("key-order.refused", REFUSED)
     def approve(self, principal: Principal, order_id: str, content: str = "") -> KeyOrder:
         """Agree to what somebody else asked for; *content* is the hash of what was seen."""
 
@@ -95,9 +97,9 @@ class Orders:
                     rule="key-order.own",
                     remedy="somebody else with the right to approve must agree",
                 )
-            if principal.people & set(order.approvers):
+            if principal.people & people_in(order.approvers):
                 raise Conflict("you agreed already", field="id", rule="approval.once")
-            approvers = (*order.approvers, *sorted(principal.people))
+            approvers = (*order.approvers, "+".join(sorted(principal.people)))
             full = len(approvers) >= order.needed
             agreed = replace(
                 order, approvers=approvers, state=OrderState.APPROVED if full else order.state
@@ -106,6 +108,7 @@ class Orders:
 
         return self._desk.store.write(unit)
 
+    @watched("key-order.refused")
     def deny(self, principal: Principal, order_id: str, reason: str) -> KeyOrder:
         """Say no, or withdraw what one asked for."""
         bounded(reason, "reason")
@@ -124,6 +127,12 @@ class Orders:
 
     def perform(self, principal: Principal, order_id: str, secret: str = "") -> Outcome:
         """Do what others agreed to; by who asked.  *secret*: the passphrase to pack with."""
+        order = self._due(principal, order_id)
+        return self._do[order.action](principal, order.parameters, order, secret)
+
+    @watched("key-order.refused")
+    def _due(self, principal: Principal, order_id: str) -> KeyOrder:
+        """What others agreed to and *principal* asked for, in time."""
         order = self.show(principal, order_id)
         if order.state is not OrderState.APPROVED:
             missing = order.needed - len(order.approvers)
@@ -142,7 +151,7 @@ class Orders:
                 field="id",
                 rule="key-order.requester",
             )
-        return self._do[order.action](principal, order.parameters, order, secret)
+        return order
 
     def _decidable(
         self, session: Session, principal: Principal, order_id: str, *, own: bool = False

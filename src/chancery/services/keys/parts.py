@@ -9,14 +9,24 @@ import msgspec
 from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_groups import KeyRight
+from chancery.domain.key_leaving import STOPPED, not_handed_out
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part
-from chancery.domain.key_states import shown
+from chancery.domain.key_states import shown, state_at
 from chancery.domain.managed_key import Exportability, KeyFacts, KeyKind, Origin
 from chancery.ports import Session
 from chancery.ports_keys import KeyEntry, NewKey
 from chancery.services.access import demand
 from chancery.services.audit import event
-from chancery.services.keys.desk import DAY, Desk, KeyView, Outcome, authority, needed, watched
+from chancery.services.keys.desk import (
+    DAY,
+    REFUSED,
+    Desk,
+    KeyView,
+    Outcome,
+    authority,
+    needed,
+    watched,
+)
 from chancery.services.keys.making import Making
 from chancery.services.keys.wanted import Wanted
 from chancery.wire import documents
@@ -70,6 +80,7 @@ class Parts:
         return self._open(principal, wanted.name, wanted.group, total,
                           Content(template.kind, wanted), outward=False)  # fmt: skip
 
+    @watched("key-component.refused", REFUSED)
     def enter(
         self, principal: Principal, entry_id: str, number: int, component: str, check_value: str
     ) -> Part:
@@ -89,6 +100,7 @@ class Parts:
         self._note(principal, view, number, "key-component.entered", who.actor, made.check_value)
         return made
 
+    @watched("key-component.refused", REFUSED)
     def finish(self, principal: Principal, entry_id: str, check_value: str = "") -> KeyView:
         """Make the key; *check_value* is what the paper says it should have."""
         view = self._mine(principal, entry_id, KeyRight.MANAGE)
@@ -102,11 +114,14 @@ class Parts:
         def closed(session: Session) -> None:
             session.keys.put_entry(replace(view.entry, closed=True))
 
+        now = self._desk.clock.s()
+        if wanted.activation is not None and wanted.activation < now:
+            wanted = replace(wanted, activation=now)  # the components came later than was meant
         return self._making.make(principal, wanted, Origin.COMPONENTS, make, also=closed)
 
     # Out
 
-    @watched("key.export-refused")
+    @watched("key.export-refused", REFUSED)
     def split(
         self,
         principal: Principal,
@@ -125,14 +140,14 @@ class Parts:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
             for holder in holders:
-                if session.identities.user(holder) is None:
-                    raise NotFound(
-                        f"no account {holder[:64]!r}", field="holders", rule="account.known"
-                    )
+                self._desk.holder(session, group, holder)
+        now = self._desk.clock.s()
         if key.rules.exportability is Exportability.NONE or not key.kind.secret:
             raise NotPermitted(
                 f"{name} does not leave in components", field="key", rule="key.exportability"
             )
+        if state_at(found.dates, now) in STOPPED:
+            raise not_handed_out(f"{name} version {found.number}", found.dates, now)
         if order is None:
             asked: dict[str, Any] = {
                 "name": name, "holders": list(holders), "version": found.number,
@@ -150,6 +165,7 @@ class Parts:
         with self._desk.store.read() as session:
             return Outcome(self._desk.view(session, key), data=entry_id.encode())
 
+    @watched("key-component.refused", REFUSED)
     def take(self, principal: Principal, entry_id: str, number: int) -> Part:
         """See the own component, once."""
         demand(principal, Permission.AUTHENTICATED)
@@ -197,15 +213,7 @@ class Parts:
     def drop(self, principal: Principal, entry_id: str) -> None:
         """Give an entry up; what came in is erased."""
         view = self._mine(principal, entry_id, KeyRight.MANAGE, closed=True)
-        self._desk.vault.drop_parts(entry_id, authority(principal))
-        now = self._desk.clock.ms()
-
-        def unit(session: Session) -> None:
-            session.keys.put_entry(replace(view.entry, closed=True))
-            told = event(principal, "key-component.dropped", view.entry.key, entry=entry_id)
-            session.audit.append([told], now)
-
-        self._desk.store.write(unit)
+        self._desk.drop_parts(principal, view.entry)
 
     def _mine(
         self, principal: Principal, entry_id: str, right: KeyRight, *, closed: bool = False

@@ -10,6 +10,7 @@ from chancery.ports_keys import KeyFilter
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.keys.desk import Desk
+from chancery.wire import key_block
 
 
 class KeyGroups:
@@ -113,6 +114,7 @@ class KeyTemplates:
         demand(principal, Permission.KEY_POLICY)
         check_key_name(template.name)
         template.rules.check(template.kind)
+        key_block.check_fields(template.block_usage, template.block_mode)
         if not template.entry or not template.entry <= {"generate", "import", "components"}:
             raise BadRequest(
                 "a key comes in by generate, import or components",

@@ -7,14 +7,13 @@ from typing import Final
 from chancery.domain.errors import CAError, Conflict, WrongState
 from chancery.domain.identity import SYSTEM
 from chancery.domain.key_orders import KeyOrder, OrderState
-from chancery.domain.key_states import GONE, KeyState, state_at
+from chancery.domain.key_states import KeyState, state_at
 from chancery.ports import Session
-from chancery.ports_keys import KeyEntry
 from chancery.services.audit import event
-from chancery.services.keys.desk import Desk, authority
+from chancery.services.keys.desk import ENTRIES, Desk
 from chancery.services.keys.making import Making
 
-_AT_ONCE: Final = 50
+_AT_ONCE: Final = 5_000  # with those that people stopped, which stay due
 _LOOKED_AT: Final = 500
 
 
@@ -35,8 +34,7 @@ class Rotation:
         done, failed = 0, None
         for key, version in due:
             try:
-                state = state_at(version.dates, now)
-                if state in GONE or state is KeyState.SUSPENDED:
+                if state_at(version.dates, now) is not KeyState.ACTIVE:
                     continue  # somebody has stopped this key: a person must decide about it
                 self._making.renew(SYSTEM, key, version, "rotation policy")
                 done += 1
@@ -60,7 +58,7 @@ class Rotation:
             ]
             entries = [
                 entry
-                for entry in session.keys.entries(None, _LOOKED_AT)
+                for entry in session.keys.entries(None, ENTRIES)
                 if not entry.closed and entry.expires_at <= now
             ]
         for order in orders:
@@ -69,17 +67,11 @@ class Rotation:
             except WrongState:
                 continue  # decided, or carried out, in this very moment
         for entry in entries:
-            self._desk.vault.drop_parts(entry.id, authority(SYSTEM))
-            self._desk.store.write(partial(self._close, entry))
+            self._desk.drop_parts(SYSTEM, entry)
         return len(orders) + len(entries)
 
     def _expire(self, order: KeyOrder, session: Session) -> None:
         expired = replace(order, state=OrderState.EXPIRED, closed_at=self._desk.clock.s())
         session.keys.update_order(expired, before=order)
         told = event(SYSTEM, "key-order.expired", order.id, key=order.key)
-        session.audit.append([told], self._desk.clock.ms())
-
-    def _close(self, entry: KeyEntry, session: Session) -> None:
-        session.keys.put_entry(replace(entry, closed=True))
-        told = event(SYSTEM, "key-component.dropped", entry.key, entry=entry.id)
         session.audit.append([told], self._desk.clock.ms())

@@ -13,7 +13,7 @@ from chancery.domain.errors import BadRequest, NotFound, NotPermitted
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_orders import KeySeal
 from chancery.domain.key_states import Effect
-from chancery.domain.managed_key import KeyUse, KeyVersion, ManagedKey
+from chancery.domain.managed_key import KeyUse, KeyVersion, ManagedKey, Origin
 from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit import event
@@ -67,10 +67,11 @@ class Using:
         _may(key, KeyUse.DECRYPT)
         if despite:
             self._told(principal, key, version, despite)
-        head = key_envelope.header(key.id, version.number)
+        head = key_envelope.header(found.key_id, found.version)
         seal = KeySeal(found.nonce, found.sealed)
         return self._desk.vault.decrypt(version.handle, seal, head + aad, who), version.number
 
+    @watched("key.use-refused")
     def rewrap(
         self, principal: Principal, name: str, ciphertext: str, aad: bytes = b"", to: str = ""
     ) -> str:
@@ -87,7 +88,7 @@ class Using:
         seal = self._desk.vault.rewrap(
             old.handle,
             KeySeal(found.nonce, found.sealed),
-            key_envelope.header(key.id, old.number) + aad,
+            key_envelope.header(found.key_id, found.version) + aad,
             new.handle,
             new_head + aad,
             who,
@@ -103,6 +104,7 @@ class Using:
         made = self._desk.vault.sign(version.handle, chosen, data, who)
         return Made(made, version.number, chosen)
 
+    @watched("key.use-refused")
     def verify(
         self, principal: Principal, name: str, data: bytes, signature: bytes,
         algorithm: str = "", number: int | None = None,
@@ -121,12 +123,14 @@ class Using:
         made = self._desk.vault.mac(version.handle, data, who)
         return Made(made, version.number, "hmac" if key.kind.value.startswith("hmac") else "cmac")
 
+    @watched("key.use-refused")
     def check_mac(
         self, principal: Principal, name: str, data: bytes, mac: bytes, number: int | None = None
     ) -> bool:
         with self._desk.store.read() as session:
             key, version, who = self._desk.usable(session, principal, name, Effect.PROCESS, number)
-        _may(key, KeyUse.MAC)
+        if KeyUse.VERIFY not in key.rules.uses:
+            _may(key, KeyUse.MAC)
         return self._desk.vault.check_mac(version.handle, data, mac, who)
 
     def random(self, principal: Principal, count: int) -> bytes:
@@ -134,9 +138,16 @@ class Using:
         return self._desk.vault.random(count, authority(principal))
 
     def _number(self, session: Session, name: str, found: Envelope) -> int:
-        """The version that the ciphertext names, if it is of this key."""
+        """The version that the ciphertext names, if it is of this key.
+
+        A key that came back from escrow has a name and id of its own; whether
+        it is the one that the ciphertext names shows when it is opened.
+        """
         key = session.keys.get(name)
         if key is not None and key.id != found.key_id:
+            first = session.keys.version(key.id, 1)
+            if first is not None and first.origin is Origin.RECOVERED:
+                return first.number
             other = session.keys.by_id(found.key_id)
             raise BadRequest(
                 "another key encrypted this",

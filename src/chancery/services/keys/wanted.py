@@ -1,5 +1,6 @@
 """What a wanted key must be, held against its template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -48,7 +49,7 @@ def narrowed(template: KeyTemplate, wanted: Wanted) -> KeyRules:
             )
         rules = replace(rules, uses=wanted.uses)
     if wanted.exportability is not None:
-        if _OPENNESS[wanted.exportability] > _OPENNESS[rules.exportability]:
+        if wanted.exportability.openness > rules.exportability.openness:
             raise BadRequest(
                 f"the template allows exportability {rules.exportability.value}, or less",
                 field="exportability",
@@ -83,18 +84,12 @@ def check_fit(template: KeyTemplate, wanted: Wanted, origin: Origin) -> None:
         )
 
 
-def check_texts(wanted: Wanted) -> None:
-    bounded(wanted.description, "description")
-    bounded(wanted.custodian, "custodian")
-    if len(wanted.labels) > MAX_LABELS:
+def check_texts(description: str, custodian: str, labels: Mapping[str, str]) -> None:
+    """Raise BadRequest for what is too long, or too much, to be said about a key."""
+    bounded(description, "description")
+    bounded(custodian, "custodian")
+    if len(labels) > MAX_LABELS:
         raise BadRequest(f"at most {MAX_LABELS} labels", field="labels", rule="key.labels")
-    for title, text in wanted.labels.items():
+    for title, text in labels.items():
         check_key_name(title, "labels")
         bounded(text, "labels")
-
-
-_OPENNESS: Final = {
-    Exportability.NONE: 0,
-    Exportability.TRUSTED: 1,
-    Exportability.SENSITIVE: 2,
-}

@@ -1,16 +1,14 @@
 """What the key boundary asks before a managed key is used, moved or handed out."""
 
-from chancery.domain.errors import NotPermitted, WrongState
+from chancery.domain.errors import NotPermitted
+from chancery.domain.key_leaving import STOPPED, not_handed_out, untrusted
 from chancery.domain.key_orders import KeyAuthority
 from chancery.domain.key_states import (
-    GONE,
     Effect,
     KeyDates,
     KeyState,
     check_step,
     demand_state,
-    shown,
-    since,
     state_at,
 )
 from chancery.domain.managed_key import Exportability, KeyKind, KeyRules, KeyUse
@@ -34,7 +32,7 @@ def use(held: Held, wanted: KeyUse, who: KeyAuthority, now: int) -> None:
 
 def check_mac(held: Held, who: KeyAuthority, now: int) -> None:
     """Comparing a MAC is reading: a deactivated key may."""
-    if KeyUse.MAC not in held.rules.uses:
+    if not held.rules.uses & {KeyUse.MAC, KeyUse.VERIFY}:
         use(held, KeyUse.MAC, who, now)
     demand_state(held.dates, Effect.PROCESS, now, despite=bool(who.despite))
 
@@ -49,13 +47,15 @@ def leave(held: Held, who: KeyAuthority, now: int, *, least: int = 0) -> None:
             remedy="a key is exportable only if its template said so when it was made",
         )
     state = state_at(held.dates, now)
-    if state in GONE or state is KeyState.COMPROMISED:
-        raise WrongState(
-            f"the key is {state.value} since {shown(since(held.dates, now))}: it is not handed out",
-            field="key",
-            rule=f"key.{state.value}",
-        )
+    if state in STOPPED:
+        raise not_handed_out("the key", held.dates, now)
     agreed(who, max(least, held.rules.approvals))
+
+
+def stranger(held: Held) -> None:
+    """Raise unless the key may leave under a public key from outside, which nobody here trusts."""
+    if held.rules.exportability is Exportability.TRUSTED:
+        raise untrusted("this key")
 
 
 def strong_enough(by: Held, held: Held) -> None:
@@ -69,24 +69,18 @@ def strong_enough(by: Held, held: Held) -> None:
             remedy="wrap it under a stronger key",
         )
     if held.rules.exportability is Exportability.TRUSTED and not by.rules.trusted:
-        raise NotPermitted(
-            "this key goes only under a wrapping key that is marked as trusted (E)",
-            field="wrapping_key",
-            rule="wrap.trusted",
-            remedy="use a wrapping key whose template says that it is trusted",
-        )
+        raise untrusted("this key")
 
 
 def derived(held: Held, kind: KeyKind, rules: KeyRules) -> None:
     """Raise unless a key with *rules* may be made from this one: no more than its parent."""
-    if rules.exportability is not Exportability.NONE and (
-        held.rules.exportability is Exportability.NONE
-    ):
+    if rules.exportability.openness > held.rules.exportability.openness:
         raise NotPermitted(
-            "what is derived from a key that may not leave may not leave either",
+            f"what is derived from a key of exportability {held.rules.exportability.value} may not"
+            " leave either, or no easier",
             field="exportability",
             rule="derive.exportability",
-            remedy="use a template with exportability N",
+            remedy="use a template with the same exportability, or with N",
         )
     if kind.strength > held.kind.strength:
         raise NotPermitted(
@@ -118,8 +112,10 @@ def agreed(who: KeyAuthority, needed: int) -> None:
 
 def _tightens(before: KeyDates, after: KeyDates, now: int) -> bool:
     """Whether the key can do less than before: that must never wait for anybody."""
-    if after.destroyed is not None or state_at(before, now) is KeyState.PRE_ACTIVE:
-        return after.destroyed is None and after.activation == before.activation
+    if after.destroyed is not None:
+        return before.destroyed is not None
+    if state_at(before, now) is KeyState.PRE_ACTIVE:
+        return after.activation == before.activation
     if before.suspended is not None and after.suspended is None and after.compromised is None:
         return state_at(after, now) is KeyState.DEACTIVATED
     return (

@@ -22,6 +22,30 @@ _HASHES: Final = {
 }
 
 
+_WEAK: Final = frozenset(
+    bytes(octet & 0xFE for octet in bytes.fromhex(text))
+    for text in [
+        "0101010101010101",
+        "FEFEFEFEFEFEFEFE",
+        "E0E0E0E0F1F1F1F1",
+        "1F1F1F1F0E0E0E0E",
+        "01FE01FE01FE01FE",
+        "FE01FE01FE01FE01",
+        "1FE01FE00EF10EF1",
+        "E01FE01FF10EF10E",
+        "01E001E001F101F1",
+        "E001E001F101F101",
+        "1FFE1FFE0EFE0EFE",
+        "FE1FFE1FFE0EFE0E",
+        "011F011F010E010E",
+        "1F011F010E010E01",
+        "E0FEE0FEF1FEF1FE",
+        "FEE0FEE0FEF1FEF1",
+    ]
+)
+"""DES keys that encrypt twice to the clear, alone or in pairs (SP 800-67 r2 §3.3.2)."""
+
+
 def make(kind: KeyKind) -> bytearray:
     """A new key: raw octets, or DER PKCS#8."""
     if not kind.secret:
@@ -58,6 +82,8 @@ def check(kind: KeyKind, material: bytes | bytearray) -> None:
         bare = [bytes(octet & 0xFE for octet in material[at : at + 8]) for at in (0, 8, 16)]
         if len({part for part in bare if part}) < kind.octets // 8:
             raise _other(kind, "two of its DES keys are the same")
+        if _WEAK.intersection(bare):
+            raise _other(kind, "one of its DES keys is weak")
 
 
 def facts(kind: KeyKind, material: bytes | bytearray) -> KeyFacts:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from chancery.domain.errors import BadRequest, NotPermitted
 from chancery.domain.key_orders import KeyAuthority
 from chancery.domain.key_states import KeyDates
-from chancery.domain.managed_key import Exportability, Family, KeyFacts, KeyKind, KeyUse
+from chancery.domain.managed_key import Family, KeyFacts, KeyKind, KeyUse
 from chancery.ports_keys import NewKey
 from chancery.signer import files
 from chancery.signer.managed import judge, material, packages
@@ -55,7 +55,9 @@ class Movement:
                 kbpk = secret.reveal()
                 octets = key_block.unwrap(bytes(kbpk), block, new.kind)
                 files.wipe(kbpk)
-                _within(new, key_block.peek(block))
+                key_block.check_inward(
+                    key_block.peek(block), new.rules.uses, new.rules.exportability
+                )
             else:
                 octets = secret.unwrap(method, wrapped)
             facts = self.take_in(new, who, "imported", octets)
@@ -122,7 +124,12 @@ class Movement:
         def work(held: Held) -> bytes:
             judge.leave(held, who, self._b.now, least=0 if by else 1)
             if not by:
+                judge.stranger(held)
                 return self._under_public(held, who, method, public)
+            if by == handle:
+                raise key_wrap.itself()
+            if method in key_block.METHODS:
+                key_block.check_outward(header[:2], header[2:], held.rules.uses)
             wrapping = self._b.book.get(by)
             judge.use(wrapping, KeyUse.WRAP, who, self._b.now)
             judge.strong_enough(wrapping, held)
@@ -175,26 +182,6 @@ class Movement:
     ) -> KeyFacts:
         return self._b.admit(
             new.handle, new.vault, new.kind, new.rules, new.dates, who, origin, put
-        )
-
-
-def _within(new: NewKey, header: key_block.BlockHeader) -> None:
-    """Refuse to make more of a key than the block says it is."""
-    if not new.rules.uses <= header.uses():
-        raise NotPermitted(
-            f"the block's mode of use {header.mode} allows {', '.join(sorted(header.uses()))}",
-            field="uses",
-            rule="key-block.mode",
-            remedy="take it in with no other uses than these",
-        )
-    if header.exportability is Exportability.NONE and (
-        new.rules.exportability is not Exportability.NONE
-    ):
-        raise NotPermitted(
-            "the block says that its key is not exportable",
-            field="exportability",
-            rule="key-block.exportability",
-            remedy="take it in with exportability N",
         )
 
 

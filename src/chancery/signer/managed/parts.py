@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
+from chancery.domain.errors import BadKey, BadRequest, Conflict, NotFound, NotPermitted
 from chancery.domain.key_orders import KeyAuthority, Part
 from chancery.domain.managed_key import KeyFacts, KeyKind
 from chancery.ports_keys import NewKey
@@ -91,6 +91,13 @@ class Parts:
                 field="component",
                 rule="parts.length",
             )
+        if len(set(component)) < 4:
+            raise BadKey(
+                "this is no random component: its octets repeat themselves",
+                field="component",
+                rule="parts.weak",
+                remedy="whoever has the other components would know the key: make it anew",
+            )
         own = material.check_value(kind, component)
         _same_value(check_value, own, "the component")
         with self._lock:
@@ -112,6 +119,13 @@ class Parts:
                     field="component",
                     rule="parts.people",
                     remedy="have another holder of components enter it",
+                )
+            if component.hex() in {part["octets"] for part in content["parts"].values()}:
+                raise Conflict(
+                    "this component is in already, under another number",
+                    field="component",
+                    rule="parts.same",
+                    remedy="two that are the same cancel each other out: take the right paper",
                 )
             content["parts"][str(number)] = {"who": who.actor, "octets": component.hex()}
             self._b.component(entry, "entered", number, who)
