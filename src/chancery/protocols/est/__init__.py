@@ -1,0 +1,1 @@
+"""EST, Enrollment over Secure Transport (RFC 7030, 8951, 9908)."""
