@@ -38,6 +38,7 @@ from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import Approval, CertificateRequest, Note, RequestState
 from chancery.domain.saved_filter import ListName, SavedFilter
 from chancery.domain.vaults import SOFTWARE, Probe, TokenKey, VaultStanding
+from chancery.ports_acme import AcmeRecords
 from chancery.ports_backup import Backups
 from chancery.ports_crl import CrlLists, Publications
 from chancery.ports_custody import CustodyRecords
@@ -718,6 +719,8 @@ class Session(Protocol):
     def doors(self) -> Doors: ...
     @property
     def enrolments(self) -> Enrolments: ...
+    @property
+    def acme(self) -> AcmeRecords: ...
     @property
     def custody(self) -> CustodyRecords: ...
     @property

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from chancery.adapters.storage.acme import SqlAcme
 from chancery.adapters.storage.audit import SqlAuditTrail
 from chancery.adapters.storage.authorities import SqlAuthorities
 from chancery.adapters.storage.backups import SqlBackups
@@ -114,6 +115,10 @@ class SqlSession:
     @cached_property
     def enrolments(self) -> SqlEnrolments:
         return SqlEnrolments(self._link)
+
+    @cached_property
+    def acme(self) -> SqlAcme:
+        return SqlAcme(self._link)
 
     @cached_property
     def custody(self) -> SqlCustody:

@@ -3,6 +3,7 @@
 from alembic import context
 
 from chancery.adapters.storage import (
+    schema_acme,
     schema_backup,
     schema_crls,
     schema_directory,
@@ -25,7 +26,7 @@ assert schema_identity.user_account.metadata is schema_policy.authority.metadata
 assert schema_sign_in.web_session.metadata is schema_portal.key_pickup.metadata is metadata
 assert schema_estate.estate_row.metadata is schema_rules.accepted_risk.metadata is metadata
 assert schema_work.job.metadata is schema_directory.vouched_account.metadata is metadata
-assert schema_backup.backup.metadata is metadata
+assert schema_backup.backup.metadata is schema_acme.acme_order.metadata is metadata
 assert schema_views.saved_filter.metadata is schema_crls.crl_list.metadata is metadata
 assert schema_status.ocsp_policy.metadata is metadata
 assert schema_keys.managed_key.metadata is schema_enrolment.door.metadata is metadata
