@@ -141,6 +141,10 @@ class Sealer(Protocol):
         """Unavailable if it was sealed for another context, or with another key."""
         ...
 
+    def digest(self, data: bytes, context: str) -> bytes:
+        """A keyed hash (32 octets): who only reads the database cannot try guesses against it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FactorTools:

@@ -1,5 +1,6 @@
 """AES-256-GCM under a key file: what the database holds sealed, a copy of it does not give away."""
 
+import hmac
 import os
 import secrets
 from contextlib import suppress
@@ -43,8 +44,16 @@ class KeyFileSealer:
                 remedy=f"restore {self._path.name}, the one it was sealed with",
             ) from error
 
+    def digest(self, data: bytes, context: str) -> bytes:
+        key = hmac.digest(self._key, b"digest " + context.encode(), "sha256")
+        return hmac.digest(key, data, "sha256")
+
     @cached_property
     def _cipher(self) -> AESGCM:
+        return AESGCM(self._key)
+
+    @cached_property
+    def _key(self) -> bytes:
         try:
             key = self._path.read_bytes() if self._path.exists() else self._make()
         except OSError as error:
@@ -59,7 +68,7 @@ class KeyFileSealer:
                 rule="sealing.key-file",
                 remedy="restore it from your backup",
             )
-        return AESGCM(key)
+        return key
 
     def _make(self) -> bytes:
         """Write a new key, or read the one that another process made in this moment."""

@@ -20,6 +20,7 @@ from chancery.adapters.storage import SqlStore, open_store
 from chancery.app import backup
 from chancery.app.custody import seal_seen
 from chancery.app.directories import directory_sources, provider_sources
+from chancery.app.doors import Doors, doors
 from chancery.app.portal import portal_policy, portal_service
 from chancery.app.publication import Publishing, publishing
 from chancery.app.signer_process import socket_path
@@ -105,6 +106,7 @@ class Office:
     announcer: Announcer
     work: Background
     publishing: Publishing
+    doors: Doors
 
 
 @contextmanager
@@ -211,11 +213,14 @@ def open_office(settings: Settings) -> Iterator[Office]:
         announcer=telling,
         work=background(settings, store, clock, telling, decisions, making),
         publishing=publishing(settings, store, clock, public, telling),
+        doors=doors(settings, store, vault, catalogue, registration, clock, status.latest_crl),
     )
     issuance.start()
+    office.doors.traffic.start()
     try:
         yield office
     finally:
+        office.doors.traffic.close()
         issuance.close()
         store.close()
         vault.close()

@@ -16,12 +16,14 @@ from starlette.types import ASGIApp
 from chancery.api.application import create_api
 from chancery.app import logs
 from chancery.app.custody import who_is_needed
+from chancery.app.doors import door_apps
 from chancery.app.fast import fast_lane
 from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import own_certificate_trouble
 from chancery.app.presence import Presence, presence_file
+from chancery.app.signer_process import socket_path
 from chancery.domain.errors import CAError, Unavailable
 from chancery.protocols.crl.handler import FileHandler
 from chancery.protocols.ocsp.handler import OcspHandler
@@ -96,7 +98,13 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
             Listener(listen.host, listen.https_port, contexts, opened=https),
         ],
         ready=lambda urls: print("ready", *urls, flush=True),
-        fast=fast_lane(office.status.desk, office.clock, metrics, memo),
+        fast=fast_lane(
+            office.status.desk,
+            office.clock,
+            metrics,
+            memo,
+            socket_path(office.settings.signer.socket),
+        ),
     )
     office.status.desk.close()
     return 0
@@ -118,7 +126,9 @@ def application(
         "readyz": Readiness(checks(office) | {"certificate": maintenance.check}),
         "metrics": metrics,
     }
-    guarded = {"api": maintenance.guard(api)}
+    enrolment, over_tls = door_apps(office.doors)
+    everywhere |= enrolment
+    guarded = {"api": maintenance.guard(api), **over_tls}
     return Dispatcher(everywhere, guarded, metrics, rest=maintenance.guard(create_web(services)))
 
 
@@ -151,6 +161,9 @@ def roster(office: Office) -> Services:
         attention=office.attention,
         backups=office.backups,
         custody=office.custody,
+        credentials=office.doors.credentials,
+        doors=office.doors.service,
+        enrolment=office.doors.desk,
         bundles=office.bundles,
         figures=office.work.figures,
         jobs=office.work.jobs,

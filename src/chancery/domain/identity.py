@@ -50,6 +50,8 @@ class Permission(StrEnum):
     PROFILE_MANAGE = "profile.manage"
     RA_READ = "ra.read"
     RA_MANAGE = "ra.manage"
+    CREDENTIAL_READ = "credential.read"
+    CREDENTIAL_ISSUE = "credential.issue"
     IDENTITY_READ = "identity.read"
     IDENTITY_MANAGE = "identity.manage"
     AUDIT_READ = "audit.read"
@@ -77,6 +79,8 @@ _READ = frozenset(
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMINISTRATOR: _READ
     | {
+        Permission.CREDENTIAL_READ,
+        Permission.CREDENTIAL_ISSUE,
         Permission.PROFILE_MANAGE,
         Permission.RA_MANAGE,
         Permission.IDENTITY_READ,
@@ -91,6 +95,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     },
     Role.CA_OPERATOR: _READ
     | {
+        Permission.CREDENTIAL_READ,
         Permission.AUTHORITY_MANAGE,
         Permission.CRL_ISSUE,
         Permission.CERTIFICATE_REVOKE,
@@ -105,6 +110,8 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     },
     Role.RA_OFFICER: _READ
     | {
+        Permission.CREDENTIAL_READ,
+        Permission.CREDENTIAL_ISSUE,
         Permission.REQUEST_SUBMIT,
         Permission.REQUEST_READ_ALL,
         Permission.REQUEST_DECIDE,
@@ -114,6 +121,7 @@ GRANTS: dict[Role, frozenset[Permission]] = {
     },
     Role.AUDITOR: _READ
     | {
+        Permission.CREDENTIAL_READ,
         Permission.AUDIT_READ,
         Permission.REQUEST_READ_ALL,
         Permission.KEY_READ,

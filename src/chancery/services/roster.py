@@ -11,6 +11,7 @@ from chancery.services.certificates import CertificateService
 from chancery.services.custody import BundleService, CustodyService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
+from chancery.services.enrolment import CredentialService, DoorService, EnrolmentDesk
 from chancery.services.estate import EstateService
 from chancery.services.figures import FigureService
 from chancery.services.history import HistoryService
@@ -63,6 +64,9 @@ class Services:
     attention: AttentionService
     backups: BackupService
     custody: CustodyService
+    credentials: CredentialService
+    doors: DoorService
+    enrolment: EnrolmentDesk
     bundles: BundleService
     figures: FigureService
     jobs: JobService

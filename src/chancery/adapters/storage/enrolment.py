@@ -144,6 +144,9 @@ class SqlEnrolments:
         text = documents.encode(dict(data))
         self._link.run(update(_C).where(_C.c.id == credential_id).values(data=text))
 
+    def delete_credential(self, credential_id: str) -> None:
+        self._link.run(delete(_C).where(_C.c.id == credential_id))
+
     # Transactions
 
     def transaction(self, door: str, transaction_id: str) -> Transaction | None:

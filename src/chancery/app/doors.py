@@ -1,0 +1,84 @@
+"""The enrolment protocols, put together: services, settings, handlers, addresses."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import ASGIApp
+
+from chancery.adapters.clock import SystemClock
+from chancery.adapters.passwords import Argon2Hasher
+from chancery.adapters.sealing import KeyFileSealer
+from chancery.adapters.storage import SqlStore
+from chancery.domain.door import DoorProtocol
+from chancery.ports import KeyVault
+from chancery.server.doors import well_known
+from chancery.services.catalogue import Catalogue
+from chancery.services.enrolment import (
+    CredentialService,
+    DoorService,
+    EnrolmentDesk,
+    KeyRelease,
+    Traffic,
+    Transactions,
+)
+from chancery.services.enrolment.doors import CheckSettings
+from chancery.services.registration import RegistrationService
+from chancery.settings import Settings
+
+SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = dict.fromkeys(DoorProtocol, dict)
+"""What checks the settings of each protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """One of each."""
+
+    service: DoorService
+    credentials: CredentialService
+    desk: EnrolmentDesk
+    traffic: Traffic
+
+
+def doors(
+    settings: Settings,
+    store: SqlStore,
+    vault: KeyVault,
+    catalogue: Catalogue,
+    registration: RegistrationService,
+    clock: SystemClock,
+    crl: Callable[[str], bytes],
+) -> Doors:
+    """Build everything; nothing runs yet."""
+    entropy = secrets.token_bytes
+    hasher = Argon2Hasher(concurrency=settings.login.hashes_at_once)
+    sealer = KeyFileSealer(settings.login.key_file)
+    traffic = Traffic(store, clock, entropy)
+    window_s = int(settings.portal.key_window.total_seconds())
+    return Doors(
+        service=DoorService(store, catalogue, clock, SETTINGS),
+        credentials=CredentialService(store, catalogue, hasher, sealer, clock, entropy),
+        desk=EnrolmentDesk(
+            store,
+            catalogue,
+            registration,
+            Transactions(store, clock, entropy),
+            traffic,
+            crl,
+            KeyRelease(store, vault, clock, entropy, window_s),
+            clock,
+        ),
+        traffic=traffic,
+    )
+
+
+def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
+    """By the first segment of their paths: those for every listener, those for TLS alone."""
+    del found
+    everywhere: dict[str, ASGIApp] = {}
+    secured: dict[str, ASGIApp] = {}
+    known_everywhere: dict[str, ASGIApp] = {}
+    known_secured: dict[str, ASGIApp] = {}
+    everywhere[".well-known"] = well_known(known_everywhere, known_secured)
+    return everywhere, secured

@@ -1,0 +1,179 @@
+"""One attempt to enrol is one transaction: begun once, found again by whoever repeats it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from chancery.domain.audit import Outcome
+from chancery.domain.certificate import CertificateRecord
+from chancery.domain.door import Door
+from chancery.domain.enrolment import Credential, CredentialState, Transaction
+from chancery.domain.errors import AlreadyExists, Conflict, NotAuthenticated, NotPermitted
+from chancery.domain.ids import new_id
+from chancery.domain.names import GeneralName
+from chancery.ports import Clock, Entropy, Session, Store
+from chancery.services.audit import event
+from chancery.services.enrolment.binding import hold
+from chancery.wire.pkcs10 import CertificationRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What a door understood.
+
+    *who* names the device in records, *transaction* is how its client numbers
+    this attempt.  Exactly one of *csr* and *server_key* is given, as in a
+    ``Submission``.  *credential* has been authenticated by the door; what it
+    is bound to is checked here, and its use spent with the transaction.
+    *renews* is a certificate whose holder is at the door.  *data* is kept
+    with the transaction.
+    """
+
+    who: str
+    origin: str
+    transaction: str
+    csr: bytes | None = None
+    server_key: str | None = None
+    subject: tuple[tuple[str, str], ...] = ()
+    names: tuple[GeneralName, ...] = ()
+    profile: str | None = None
+    days: int | None = None
+    credential: Credential | None = None
+    renews: CertificateRecord | None = None
+    data: Mapping[str, object] = field(default_factory=dict)
+
+
+class Transactions:
+    """Begins them, and undoes what came to nothing."""
+
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
+        self._store = store
+        self._clock = clock
+        self._entropy = entropy
+
+    def begin(
+        self, door: Door, asked: Enrolment, csr: CertificationRequest | None, profile: str
+    ) -> Transaction:
+        """Put the attempt on record and spend its credential, in one commit; or find it there.
+
+        Conflict if the client numbered another key or request so before.
+        """
+        now = self._clock.ms()
+        wanted = Transaction(
+            door=door.name,
+            id=asked.transaction,
+            key_sha256=csr.key_sha256 if csr is not None else "",
+            request_sha256=hashlib.sha256(csr.der).hexdigest() if csr is not None else "",
+            request_id=new_id(now, self._entropy(10)),
+            credential_id=asked.credential.id if asked.credential is not None else None,
+            created_at=now // 1000,
+            data=asked.data,
+        )
+        with self._store.read() as session:
+            known = session.enrolments.transaction(door.name, asked.transaction)
+        if known is not None:
+            return _same(known, wanted)
+        if asked.credential is not None:
+            self._hold(door, asked, asked.credential, csr, profile)
+
+        def unit(session: Session) -> Transaction:
+            meanwhile = session.enrolments.transaction(door.name, asked.transaction)
+            if meanwhile is not None:
+                return _same(meanwhile, wanted)
+            if asked.credential is not None:
+                if not session.enrolments.spend(asked.credential.id, now // 1000):
+                    raise _spent()
+                spent = event(
+                    door.principal(asked.who, asked.origin),
+                    "credential.spent",
+                    asked.credential.id,
+                    door=door.name,
+                    request=wanted.request_id,
+                )
+                session.audit.append([spent], now)
+            session.enrolments.add_transaction(wanted)
+            return wanted
+
+        try:
+            return self._store.write(unit)
+        except AlreadyExists:
+            return _same(self.known(door, asked.transaction), wanted)
+
+    def known(self, door: Door, transaction_id: str) -> Transaction:
+        with self._store.read() as session:
+            found = session.enrolments.transaction(door.name, transaction_id)
+        if found is None:
+            raise Conflict("the transaction is gone", field="transaction")
+        return found
+
+    def undo(self, door: Door, transaction: Transaction) -> None:
+        """Nothing came of it, and no request is on record: the credential may be used again."""
+
+        def unit(session: Session) -> None:
+            if session.requests.get(transaction.request_id) is not None:
+                return
+            session.enrolments.drop_transaction(door.name, transaction.id)
+            if transaction.credential_id is not None:
+                session.enrolments.give_back(transaction.credential_id)
+
+        self._store.write(unit)
+
+    def _hold(
+        self,
+        door: Door,
+        asked: Enrolment,
+        credential: Credential,
+        csr: CertificationRequest | None,
+        profile: str,
+    ) -> None:
+        """Hold the request against the binding; whoever asks for more has burnt the credential."""
+        try:
+            hold(credential.binding, csr=csr, names=asked.names, profile=profile)
+        except NotPermitted as error:
+            self._burn(door, asked, credential, error)
+            raise
+
+    def _burn(
+        self, door: Door, asked: Enrolment, credential: Credential, error: NotPermitted
+    ) -> None:
+        """One that may be used many times is not lost by one mistake; a failure counts."""
+        now = self._clock.ms()
+
+        def unit(session: Session) -> None:
+            if credential.uses_left == 1 and credential.state is CredentialState.OPEN:
+                session.enrolments.set_credential_state(credential.id, CredentialState.LOCKED, now)
+            else:
+                session.enrolments.failed(credential.id)
+            misused = event(
+                door.principal(asked.who, asked.origin),
+                "credential.misused",
+                credential.id,
+                Outcome.FAILURE,
+                door=door.name,
+                field=error.field,
+                why=str(error),
+            )
+            session.audit.append([misused], now)
+
+        self._store.write(unit)
+
+
+def _same(known: Transaction, wanted: Transaction) -> Transaction:
+    """*known*, if it is about the same key and request."""
+    if (known.key_sha256, known.request_sha256) != (wanted.key_sha256, wanted.request_sha256):
+        raise Conflict(
+            "this transaction is about another key or request",
+            field="transaction",
+            rule="transaction.same",
+            remedy="begin a new transaction",
+        )
+    return known
+
+
+def _spent() -> NotAuthenticated:
+    return NotAuthenticated(
+        "the credential is unknown, spent, expired or locked, or its secret is wrong",
+        field="credential",
+        rule="credential.valid",
+        remedy="have a new one made",
+    )
