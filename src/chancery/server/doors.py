@@ -55,7 +55,6 @@ def well_known(everywhere: Mapping[str, ASGIApp], secured: Mapping[str, ASGIApp]
 def _exchange(scope: Scope, prefix: str, body: bytes) -> Exchange:
     headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
     chain = peer.client_chain(scope)
-    tls = scope.get("extensions", {}).get("tls", {})
     path: str = scope["path"]
     return Exchange(
         method=scope["method"],
@@ -67,7 +66,7 @@ def _exchange(scope: Scope, prefix: str, body: bytes) -> Exchange:
         origin=peer.origin_of(scope),
         secure=scope["scheme"] == "https",
         certificate=ssl.PEM_cert_to_DER_cert(chain[0]) if chain else None,
-        tls_unique=tls.get("tls_unique"),
+        tls_unique=peer.tls_unique(scope),
         base=f"{scope['scheme']}://{headers.get('host', '')}",
     )
 
