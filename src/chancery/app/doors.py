@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
 from chancery.domain.door import DoorProtocol
+from chancery.domain.errors import Unavailable
 from chancery.ports import KeyVault
 from chancery.server.doors import well_known
 from chancery.services.catalogue import Catalogue
@@ -26,6 +28,7 @@ from chancery.services.enrolment import (
 from chancery.services.enrolment.doors import CheckSettings
 from chancery.services.registration import RegistrationService
 from chancery.settings import Settings
+from chancery.wire import pem
 
 SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = dict.fromkeys(DoorProtocol, dict)
 """What checks the settings of each protocol."""
@@ -71,6 +74,25 @@ def doors(
         ),
         traffic=traffic,
     )
+
+
+class OwnAuthorities:
+    """PEM of our CAs: devices show certificates of theirs, and mostly the leaf alone.
+
+    What is trusted here proves a name to a door, which looks the certificate
+    up; an account is bound to one very certificate.  While the record is away
+    the CAs are those of before.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._last = ""
+
+    def __call__(self) -> str:
+        with suppress(Unavailable):
+            found = self._catalogue.authority_certificates()
+            self._last = "".join(pem.encode("CERTIFICATE", one) for one in found)
+        return self._last
 
 
 def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:

@@ -18,6 +18,7 @@ from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import first_own_certificate
 from chancery.app.signer_process import running_signer
 from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.errors import AlreadyExists, BadRequest
 from chancery.domain.identity import SYSTEM, Role
 from chancery.domain.keys import KeyPurpose
@@ -36,6 +37,7 @@ ROOT: Final = "root-ca"
 ISSUING: Final = "issuing-ca"
 RA: Final = "main"
 SYSTEM_RA: Final = "service"
+DOOR: Final = "main"
 OFFICERS: Final = "officers"
 OPERATORS: Final = "ca-operators"
 CONTAINER: Final = "main"
@@ -184,6 +186,7 @@ def _furnish(office: Office, here: Layout, there: Layout) -> dict[str, Any]:
     users = _people(office, here, there)
     _authorities(office, here)
     _registration(office)
+    _doors(office)
     first_own_certificate(office)
     office.audit.checkpoint()
     listen = office.settings.listen
@@ -195,6 +198,7 @@ def _furnish(office: Office, here: Layout, there: Layout) -> dict[str, Any]:
         "issuing": ISSUING,
         "profiles": [profile.name for profile in PROFILES],
         "ra": RA,
+        **{f"{protocol.value}_label": DOOR for protocol in DoorProtocol},
         "users": users,
     }
 
@@ -253,6 +257,21 @@ def _authorities(office: Office, here: Layout) -> None:
     root = office.authorities.show(SYSTEM, ROOT).certificate
     assert root is not None
     write_public(here.ca_bundle, pem.encode("CERTIFICATE", root).encode())
+
+
+def _doors(office: Office) -> None:
+    """Every enrolment protocol: whoever has a credential, or proves a name, is served at once."""
+    for protocol in DoorProtocol:
+        profile = "tls-server" if protocol is DoorProtocol.ACME else "device"
+        door = Door(
+            protocol,
+            DOOR,
+            ra=RA,
+            profile=profile,
+            profiles=tuple(name for name in _FROM_RA if name != profile),
+            description="Made by quickstart.",
+        )
+        office.doors.service.put(SYSTEM, door)
 
 
 def _registration(office: Office) -> None:

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from chancery.api.application import create_api
 from chancery.app import logs
 from chancery.app.custody import who_is_needed
-from chancery.app.doors import door_apps
+from chancery.app.doors import OwnAuthorities, door_apps
 from chancery.app.fast import fast_lane
 from chancery.app.gateways import admitting_gateways
 from chancery.app.jobs import ORPHAN_S
@@ -85,7 +85,8 @@ def _settle(office: Office, *, joined: bool) -> None:
 
 def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     listen, tls = office.settings.listen, office.settings.tls
-    contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca)
+    own_cas = OwnAuthorities(office.catalogue)
+    contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca, own_cas)
     metrics, memo = Metrics(record=lambda: _gauges(office)), FileMemo()
     app = admitting_gateways(office, application(office, metrics, memo))
     sys.setswitchinterval(_SWITCH_S)

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,15 +15,23 @@ class TlsContexts:
     """The TLS configuration of a listener, in files that may change at any time.
 
     *client_cas* holds the certificates (PEM) that client certificates must
-    chain to; missing or empty, none is asked for.  Every handshake uses the
+    chain to, and *own_cas* gives those of CAs of ours (PEM), whose holders
+    mostly show a leaf alone; without any, none is asked for.  Every handshake uses the
     newest configuration that loaded; sessions are not resumed, because a
     resumed one would not verify its client again.
     """
 
-    def __init__(self, certificate: Path, key: Path, client_cas: Path | None = None) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        client_cas: Path | None = None,
+        own_cas: Callable[[], str] = lambda: "",
+    ) -> None:
         self._certificate = certificate
         self._key = key
         self._client_cas = client_cas
+        self._own_cas = own_cas
         self._stamp = self._stamps()
         self._current = self._load()
         self.listening: Final = self._load()
@@ -61,11 +70,14 @@ class TlsContexts:
         if self._client_cas is not None and _has_content(self._client_cas):
             context.load_verify_locations(self._client_cas)
             context.verify_mode = ssl.CERT_OPTIONAL
+        if own := self._own_cas():
+            context.load_verify_locations(cadata=own)
+            context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
-    def _stamps(self) -> tuple[tuple[int, int], ...]:
+    def _stamps(self) -> tuple[object, ...]:
         paths = (self._certificate, self._key, self._client_cas)
-        return tuple(_stamp(path) for path in paths if path is not None)
+        return (self._own_cas(), *(_stamp(path) for path in paths if path is not None))
 
 
 def _has_content(path: Path) -> bool:

@@ -144,6 +144,12 @@ class Catalogue:
             raise NotFound(f"no authority {name!r}", field="authority", rule="authority.known")
         return found
 
+    def authority_certificates(self) -> list[bytes]:
+        """DER of the current certificate of every CA that has one, by name."""
+        found = self._current().authorities
+        certificates = (found[name].certificate for name in sorted(found))
+        return [one for one in certificates if one is not None]
+
     def door(self, name: str) -> Door:
         """A door that is open; NotFound else."""
         found = self._current().doors.get(name)
