@@ -1,7 +1,7 @@
 """What a door for EST lets its owner choose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 
 from chancery.domain.algorithms import KeyAlgorithm
@@ -83,3 +83,9 @@ def _bad(name: str, why: str, remedy: str) -> BadRequest:
     return BadRequest(
         f"{name[:60]}: {why}", field=f"door.settings.{name[:60]}", rule="est.setting", remedy=remedy
     )
+
+
+def check(given: Mapping[str, object]) -> dict[str, object]:
+    """*given* with what holds where nothing is said.  Raises BadRequest."""
+    found = asdict(EstSettings.of(given))
+    return {**found, "authentication": str(found["authentication"])}
