@@ -1,9 +1,10 @@
 """What answers about status need of the record: read in bulk, and told what changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.status import CertificateKey, OcspPolicy, Standing
 
 
@@ -24,6 +25,25 @@ class StatusChanges:
 
     as_of: int
     changed: Sequence[CertificateKey] | None
+
+
+class StatusLine(Protocol):
+    """Has OCSP answers signed for an event loop, to which it belongs."""
+
+    @property
+    def busy(self) -> int:
+        """Requests under way."""
+        ...
+
+    def sign(
+        self,
+        key_id: str,
+        algorithm: SignatureAlgorithm,
+        tbss: Sequence[bytes],
+        then: Callable[[Sequence[bytes] | None], None],
+    ) -> None:
+        """*then* gets a signature for each, or None if that is not possible now; now or later."""
+        ...
 
 
 class CertificateStatuses(Protocol):

@@ -1,7 +1,6 @@
 """OCSP answers from memory: the same as from the record, and never a second longer than true."""
 
 import queue
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from secrets import token_bytes
@@ -10,24 +9,21 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from ocsp_asking import change, request, wait
 
 from chancery.adapters.changes import SharedChanges
 from chancery.adapters.storage import open_store
 from chancery.domain.algorithms import KeyAlgorithm
-from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
+from chancery.domain.certificate import CertificateStatus
 from chancery.domain.errors import BadRequest, NotAuthenticated, NotFound, NotPermitted
 from chancery.domain.identity import SYSTEM, anonymous
 from chancery.domain.status import OcspPolicy, Unissued
-from chancery.ports import Session
 from chancery.protocols.ocsp import OcspHandler
 from chancery.protocols.ocsp.quick import OcspQuick
-from chancery.services.audit import event
 from chancery.services.authority import Extensions, NewAuthority
 from chancery.services.status import StatusService
-from chancery.services.status.desk import never_moved
-from chancery.wire import ca_certificate
+from chancery.services.status.status_watch import never_moved
 from chancery.wire.lint import compile_lint
 from services.pki import HTTP, House, ocsp_profile, operator, signer
 
@@ -59,34 +55,6 @@ def quick(house: House) -> OcspQuick:
     return OcspQuick(house.status.desk, house.clock)
 
 
-def wait(true: Callable[[], bool], seconds: float = 5) -> float:
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < seconds
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
-def request(
-    house: House, serial: str, *, ca: str = "issuing", nonce: bytes | None = None,
-    digest: hashes.HashAlgorithm | None = None,
-) -> bytes:  # fmt: skip
-    issuer = x509.load_der_x509_certificate(house.status.authority_certificate(ca))
-    digest = digest or hashes.SHA1()
-    name, bits = hashes.Hash(digest), hashes.Hash(digest)
-    name.update(issuer.subject.public_bytes())
-    key = x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest
-    if digest.name != "sha1":
-        bits.update(ca_certificate.decode(issuer.public_bytes(Encoding.DER)).key_bits)
-        key = bits.finalize()
-    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
-        name.finalize(), key, int(serial, 16), digest
-    )
-    if nonce is not None:
-        builder = builder.add_extension(x509.OCSPNonce(nonce), critical=False)
-    return builder.build().public_bytes(Encoding.DER)
-
-
 def ask(quick: OcspQuick, data: bytes, target: bytes = b"/ocsp/issuing") -> ocsp.OCSPResponse:
     told: queue.Queue[bytes | None] = queue.Queue()
     found: Any = quick.answer(target, data, told.put)
@@ -94,21 +62,6 @@ def ask(quick: OcspQuick, data: bytes, target: bytes = b"/ocsp/issuing") -> ocsp
     octets = told.get(timeout=5) if found is True else found
     assert octets is not None
     return ocsp.load_der_ocsp_response(octets.partition(b"\r\n\r\n")[2])
-
-
-def change(house: House, leaf: CertificateRecord, status: CertificateStatus) -> None:
-    """As the services do it: with an audit leaf in the same unit."""
-    gone = status is not CertificateStatus.VALID
-
-    def unit(session: Session) -> None:
-        session.certificates.set_status(
-            leaf.id, list(CertificateStatus), status,
-            revoked_at=house.clock.s() if gone else None,
-            reason=RevocationReason.certificateHold if gone else None,
-        )  # fmt: skip
-        session.audit.append([event(SYSTEM, "test", leaf.id)], house.clock.ms())
-
-    house.store.write(unit)
 
 
 def test_an_answer_is_signed_once_and_verifies(house: House, quick: OcspQuick) -> None:

@@ -150,17 +150,7 @@ class House:
         self.revocations = SharedChanges(self.directory / "run" / "revocations")
         self.store: SqlStore = open_store(url, clock=self.clock, moved=self.revocations.bump)
         self.publisher = DirectoryPublisher(self.directory / "public")
-        self.status = StatusService(
-            self.store,
-            self.vault,
-            self.clock,
-            secrets.token_bytes,
-            self.publisher,
-            http=HTTP,
-            responder_profile=lambda: ocsp_profile(self.responder_s),
-            lint=self.lint,
-            moved=self.revocations.count,
-        )
+        self.status = self.again()
         self.authorities = AuthorityService(
             self.store,
             self.vault,
@@ -172,6 +162,20 @@ class House:
             lint=self.lint,
         )
         self.authorities.create_container(SYSTEM, "lab", None)
+
+    def again(self) -> StatusService:
+        """What another process has: the same record, and nothing in memory."""
+        return StatusService(
+            self.store,
+            self.vault,
+            self.clock,
+            secrets.token_bytes,
+            self.publisher,
+            http=HTTP,
+            responder_profile=lambda: ocsp_profile(self.responder_s),
+            lint=self.lint,
+            moved=self.revocations.count,
+        )
 
     def close(self) -> None:
         self.store.close()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chancery.domain.errors import BadRequest
 from chancery.wire import ocsp
-from chancery.wire.ocsp_usual import take_apart
+from chancery.wire.ocsp_usual import _taken_apart, take_apart
 
 SERIALS = st.integers(1, (1 << 159) - 1) | st.sampled_from([1, 0x7F, 0x80, 0xFF, 0x8000])
 DIGESTS = st.sampled_from([hashes.SHA1(), hashes.SHA256()])
@@ -52,6 +52,18 @@ def test_a_damaged_one_is_never_read_otherwise(
     whole = ocsp.decode_request(bytes(damaged))  # what the quick one takes, the whole one takes
     assert [c.raw for c in whole.cert_ids] == [found.cert_id]
     assert (whole.cert_ids[0].serial, whole.nonce) == (found.serial, found.nonce)
+
+
+@given(SERIALS, SERIALS, DIGESTS, NONCES, st.data())
+def test_a_shape_seen_before_is_read_as_if_it_were_new(
+    first: int, second: int, digest: hashes.HashAlgorithm, nonce: bytes | None, data: st.DataObject
+) -> None:
+    take_apart(request(first, digest, nonce))
+    other = nonce and data.draw(st.binary(min_size=len(nonce), max_size=len(nonce)))
+    octets = bytearray(request(second, digest, other))
+    for _ in range(data.draw(st.integers(0, 2))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    assert take_apart(bytes(octets)) == _taken_apart(bytes(octets))
 
 
 @given(st.binary(max_size=200))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.certificate import RevocationReason, RevokedEntry
 from chancery.domain.errors import BadRequest, TooLarge
-from chancery.wire import der, ocsp
+from chancery.wire import der, ocsp, ocsp_fast
 from chancery.wire.crl import generalized_time
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -199,3 +199,24 @@ def test_pyca_reads_what_was_written(
 def test_failures_are_unsigned(kind: ocsp.Failure) -> None:
     response = pyca.load_der_ocsp_response(ocsp.failure(kind))
     assert response.response_status.value == kind.value
+
+
+@given(
+    st.binary(min_size=70, max_size=120),
+    st.sampled_from([ocsp.GOOD, ocsp.UNKNOWN, b"\xa1\x11" + bytes(17)]),
+    st.sampled_from([b"", ocsp.archive_cutoff(1)]),
+    st.none() | st.binary(min_size=3, max_size=131),
+)
+def test_one_join_is_what_is_built_from_the_inside_out(
+    cert_id: bytes, status: bytes, extensions: bytes, nonce: bytes | None
+) -> None:
+    who = ocsp.responder(b"\x30\x00", SignatureAlgorithm.ECDSA_SHA256, by_key=bytes(20))
+    produced, ends = generalized_time(1_800_000_000), der.tlv(0xA0, generalized_time(1_800_000_900))
+    single = ocsp.single(
+        cert_id, status, this_update=produced, next_update=ends, extensions=extensions
+    )
+    built = ocsp.response_data(who, produced, [single], nonce)
+    joined = ocsp_fast.response_data(
+        who.responder_id + produced, cert_id, status, produced + ends + extensions, nonce
+    )
+    assert joined == built

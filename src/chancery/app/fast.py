@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 from chancery.adapters.clock import SystemClock
 from chancery.protocols.ocsp.quick import OcspQuick
@@ -9,16 +10,21 @@ from chancery.server.lane import Lane, Quick
 from chancery.server.listeners import Fast
 from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
-from chancery.services.status.desk import Desk, Then
+from chancery.services.status.desk import Desk
 from chancery.services.status.kept import KeptAnswer
+from chancery.services.status.window import Loop, Then
+from chancery.signer.channel import SignerChannel
 
 
-def fast_lane(desk: Desk, clock: SystemClock, metrics: Metrics, memo: FileMemo) -> Fast:
-    """The fast lane of one process; *desk* opens with its event loop."""
+def fast_lane(
+    desk: Desk, clock: SystemClock, metrics: Metrics, memo: FileMemo, signer: Path
+) -> Fast:
+    """The fast lane of one process; *desk* opens with its event loop; *signer*: a socket."""
     quick: dict[bytes, Quick] = {b"ocsp": OcspQuick(desk, clock), b"crl": memo, b"ca": memo}
 
     def open_desk(loop: asyncio.AbstractEventLoop) -> None:
-        desk.open(lambda told: _hand(loop, told))
+        turns = Loop(loop.call_soon, SignerChannel(loop, signer))
+        desk.open(lambda told: _hand(loop, told), turns)
 
     return Fast(Lane(quick, metrics.count_quick), open_desk)
 

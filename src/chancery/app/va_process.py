@@ -91,7 +91,7 @@ def _serve(host: ValidationHost, http: socket.socket) -> int:
         app,
         [Listener(host.listen.host, host.listen.http_port, opened=http)],
         ready=lambda urls: print("ready", *urls, flush=True),
-        fast=fast_lane(desk, clock, metrics, FileMemo()),
+        fast=fast_lane(desk, clock, metrics, FileMemo(), socket_path(host.signer.socket)),
     )
     stop.set()
     desk.close()

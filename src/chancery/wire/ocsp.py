@@ -14,6 +14,7 @@ from chancery.domain.certificate import RevokedEntry
 from chancery.domain.errors import BadRequest, TooLarge
 from chancery.wire import algorithms, der
 from chancery.wire.crl import generalized_time
+from chancery.wire.ocsp_fast import response_heads
 
 MAX_REQUEST = 8 * 1024
 """Octets; a request for MAX_CERT_IDS certificates with a nonce fits twice."""
@@ -25,7 +26,6 @@ MAX_NONCE = 128
 """Octets (RFC 9654 §2.1)."""
 
 _NONCE = der.oid("1.3.6.1.5.5.7.48.1.2")
-_BASIC = der.oid("1.3.6.1.5.5.7.48.1.1")
 _ARCHIVE_CUTOFF = der.oid("1.3.6.1.5.5.7.48.1.6")
 _EXTENDED_REVOKE = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.9"), der.octet_string(b"\x05\x00"))
 _HASHES = {
@@ -282,30 +282,5 @@ def response_data(
 
 def response(who: Responder, data: bytes, signature: bytes) -> bytes:
     """Wrap signed ResponseData into a successful OCSPResponse."""
-    # Heads from the inside out, then one join: this runs for every answer there is.
-    bits = der.head(0x03, len(signature) + 1)
-    size = len(data) + len(who.algorithm) + len(bits) + 1 + len(signature) + len(who.certs)
-    heads = [bits, der.head(0x30, size)]
-    size += len(heads[-1])
-    heads.append(_BASIC + der.head(0x04, size))
-    size += len(heads[-1])
-    for tag in (0x30, 0xA0):
-        heads.append(der.head(tag, size))
-        size += len(heads[-1])
-    start = der.head(0x30, size + 3) + b"\x0a\x01\x00"
-    _, sequence, octets, inner, tagged = heads
-    return b"".join(
-        (
-            start,
-            tagged,
-            inner,
-            octets,
-            sequence,
-            data,
-            who.algorithm,
-            bits,
-            b"\0",
-            signature,
-            who.certs,
-        )
-    )
+    heads = response_heads(len(data), len(who.algorithm), len(signature), len(who.certs))
+    return b"".join((heads[0], data, who.algorithm, heads[1], signature, who.certs))

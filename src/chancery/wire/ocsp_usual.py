@@ -43,8 +43,63 @@ class UsualRequest(NamedTuple):
     nonce: bytes | None
 
 
+class _Shape(NamedTuple):
+    """Requests of one length that differ in serial and nonce alone: where these stand."""
+
+    start: bytes  # all before the serial
+    id_at: int
+    serial_end: int
+    middle: bytes  # from there to the nonce's octets
+    nonce_at: int  # of the extension's value
+    issuer: bytes
+
+
+_MARK: Final = 48  # octets by which shapes are told apart at first: before any serial begins
+_MOST: Final = 1_024  # shapes remembered
+_shapes: Final[dict[tuple[int, bytes], _Shape]] = {}
+
+
 def take_apart(data: bytes) -> UsualRequest | None:
     """The parts of a usual request; None for every other."""
+    shape = _shapes.get((len(data), data[:_MARK]))
+    if shape is not None:
+        start, id_at, end, middle, nonce_at, issuer = shape
+        if data.startswith(start) and data.startswith(middle, end):
+            serial = data[len(start) : end]
+            if _positive(serial):
+                text = serial.hex().lstrip("0")
+                return UsualRequest(data[id_at:end], issuer, text, data[nonce_at:] or None)
+    found = _taken_apart(data)
+    if found is not None:
+        _remember(data, found)
+    return found
+
+
+def _remember(data: bytes, found: UsualRequest) -> None:
+    """Keep the shape of what was read whole."""
+    after = b"" if found.nonce is None else _nonce_extension(found.nonce) or b""
+    end = len(data) - len(after)
+    nonce = b"" if found.nonce is None else found.nonce
+    head = 0 if not nonce else 2 if nonce[1] < 0x80 else 3
+    id_at = end - len(found.cert_id)
+    serial = id_at + found.cert_id.index(found.issuer) + len(found.issuer) + 2
+    nonce_at = len(data) - len(nonce)
+    if len(_shapes) >= _MOST:
+        _shapes.clear()
+    _shapes[len(data), data[:_MARK]] = _Shape(
+        data[:serial], id_at, end, data[end : nonce_at + head], nonce_at, found.issuer
+    )
+
+
+def _positive(serial: bytes) -> bool:
+    """Whether these octets of an INTEGER are positive and minimal."""
+    first = serial[0]
+    if first:
+        return first <= 0x7F
+    return len(serial) > 1 and serial[1] >= 0x80
+
+
+def _taken_apart(data: bytes) -> UsualRequest | None:
     found = _USUAL.match(data)
     if found is None:
         return None
@@ -66,8 +121,8 @@ def take_apart(data: bytes) -> UsualRequest | None:
 
 def _fits(cert_id: bytes, issuer: bytes, serial: bytes) -> bool:
     """Whether the lengths in a CertID are right, and its serial positive and minimal."""
-    first, size = serial[0], len(serial)
-    if first > 0x7F or (first == 0 and (size == 1 or serial[1] < 0x80)):
+    size = len(serial)
+    if not _positive(serial):
         return False
     head = _HEADS[0x30][len(issuer) + size + 2]
     return cert_id[-size - 1] == size and cert_id.startswith(head)

@@ -79,6 +79,12 @@ class AppointedResponders:
             )
         return ready
 
+    def at_hand(self, key: CaKey) -> SigningResponder | None:
+        ready = self._ready.get(key.certificate.key_identifier)
+        if ready is None or ready.certificate.not_after <= self._clock.s():
+            return None
+        return ready
+
     def _prepare(self, authority: Authority, key: CaKey) -> SigningResponder:
         found = self._found.get(key.certificate.key_identifier)
         if found is None or not found.signed_by(key.certificate):

@@ -7,7 +7,7 @@ from chancery.domain.certificate import CertificateStatus
 from chancery.domain.status import OcspPolicy, Standing, Unissued
 from chancery.services.status.issuer_index import Issuer
 from chancery.services.status.responder import SigningResponder
-from chancery.wire import der, ocsp
+from chancery.wire import der, ocsp, ocsp_fast
 from chancery.wire.crl import generalized_time
 
 
@@ -30,7 +30,10 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """All that answers of one issuer in one second have in common, encoded.  *now* is Unix time."""
+    """All that answers of one issuer in one second have in common, encoded.
+
+    *now* is Unix time; *front* and *tail*: see ``ocsp_fast``.
+    """
 
     responder: SigningResponder
     now: int
@@ -38,6 +41,8 @@ class Moment:
     produced: bytes
     ends: bytes
     extensions: bytes
+    front: bytes
+    tail: bytes
 
     @classmethod
     def of(
@@ -49,7 +54,9 @@ class Moment:
         if policy.archive_s is not None:
             extensions = ocsp.archive_cutoff(max(now - policy.archive_s, 0))
         ends = der.tlv(0xA0, generalized_time(next_update))
-        return cls(responder, now, next_update, generalized_time(now), ends, extensions)
+        produced = generalized_time(now)
+        front, tail = responder.wire.responder_id + produced, produced + ends + extensions
+        return cls(responder, now, next_update, produced, ends, extensions, front, tail)
 
     def data(self, asked: Sequence[tuple[bytes, bytes]], nonce: bytes | None) -> bytes:
         """ResponseData for (CertID, CertStatus) pairs."""
@@ -67,6 +74,12 @@ class Moment:
         return ocsp.response_data(
             self.responder.wire, self.produced, singles, nonce, extended_revoke=extended
         )
+
+    def single(self, cert_id: bytes, status: bytes, nonce: bytes | None) -> bytes:
+        """ResponseData for one certificate."""
+        if status is ocsp.NOT_ISSUED:
+            return self.data(((cert_id, status),), nonce)
+        return ocsp_fast.response_data(self.front, cert_id, status, self.tail, nonce)
 
     def octets(self, data: bytes, signature: bytes) -> bytes:
         return ocsp.response(self.responder.wire, data, signature)

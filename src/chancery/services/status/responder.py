@@ -34,6 +34,10 @@ class ResponderSource(Protocol):
         """Raise a CAError where there is none."""
         ...
 
+    def at_hand(self, key: CaKey) -> SigningResponder | None:
+        """The same if it is ready and need not be renewed; never waits."""
+        ...
+
 
 def signing_responder(
     key_id: str, decoded: CaCertificate, authority: Authority

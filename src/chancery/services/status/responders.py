@@ -92,6 +92,10 @@ class Responders:
             self._ready[key.certificate.key_identifier] = ready
             return ready
 
+    def at_hand(self, key: CaKey) -> SigningResponder | None:
+        ready = self._ready.get(key.certificate.key_identifier)
+        return ready if ready is not None and not self._ageing(ready) else None
+
     def recover(self) -> None:
         """After a crash: record responder certificates that the vault signed, give up the rest.
 

@@ -18,11 +18,12 @@ from chancery.services.status.composing import Answer, Spans
 from chancery.services.status.crl_files import is_list_name
 from chancery.services.status.crl_schedule import due, next_at
 from chancery.services.status.crls import CrlIssuer
-from chancery.services.status.desk import Desk, never_moved
+from chancery.services.status.desk import Desk
 from chancery.services.status.issuer_index import IssuerIndex
 from chancery.services.status.ocsp import OcspResponder
 from chancery.services.status.ocsp_policy import OcspPolicies
 from chancery.services.status.responders import Lint, Responders
+from chancery.services.status.status_watch import never_moved
 
 _log = logging.getLogger(__name__)
 
