@@ -81,9 +81,9 @@ class KeyHouse:
     def make(self, name: str, template: str = "data-aes-256", **more: Any) -> KeyView:
         return self.keys.making.generate(OPERATOR, Wanted(name, "vault", template, **more))
 
-    def account(self, name: str, role: Role) -> None:
+    def account(self, name: str, role: Role, *, email: str = "") -> None:
         """Put somebody on record who may be given components."""
-        user = User(name, name, "", frozenset({role}), frozenset(), CLASS_OF[role],
+        user = User(name, name, email, frozenset({role}), frozenset(), CLASS_OF[role],
                     disabled=False, password_hash=None, failed_logins=0, locked_until=None,
                     created_at=self.clock.s())  # fmt: skip
         self.store.write(lambda session: session.identities.add_user(user))

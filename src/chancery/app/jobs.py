@@ -71,6 +71,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("outbox", 3600, work.tidy),
         Job("key-rotation", 30, office.keys.rotation.run),
         Job("key-lapse", 300, office.keys.rotation.lapse),
+        Job("key-notices", 600, work.sweeps.keys),
         Job("sessions", 300, office.identity.sessions.sweep),
         Job("directories", 60, office.identity.directories.review),
     ]

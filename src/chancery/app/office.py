@@ -160,6 +160,13 @@ def open_office(settings: Settings) -> Iterator[Office]:
         vaults=VaultChoice(settings.signer.vault_kinds, settings.signer.approved_mode),
         lint=compile_lint,
     )
+    keys = KeyService(
+        store,
+        ManagedClient(vault.ask),
+        clock,
+        entropy,
+        approved_mode=settings.signer.approved_mode,
+    )
     office = Office(
         settings=settings,
         clock=clock,
@@ -176,6 +183,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
             own_certificate=lambda: _end_of(settings.tls.certificate),
             log_waiting_ms=lambda: audit.standing().waiting_ms,
             backups=backups.concerns,
+            keys=keys.notices.due,
         ),
         audit=audit,
         audit_files=audit_files,
@@ -198,13 +206,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         filters=SavedFilterService(store, clock),
         delivery=DeliveryService(store, vault, catalogue, registration, clock, admission),
         key_disposal=KeyDisposal(store, vault, clock, admission.policy.key_window_s),
-        keys=KeyService(
-            store,
-            ManagedClient(vault.ask),
-            clock,
-            entropy,
-            approved_mode=settings.signer.approved_mode,
-        ),
+        keys=keys,
         vaults=VaultService(store, vault, VaultsClient(vault.ask), clock),
         portal=portal_service(
             store, catalogue, preparation, admission, clock, entropy, telling, http=http

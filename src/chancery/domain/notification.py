@@ -19,6 +19,8 @@ class Event(StrEnum):
     CA_EXPIRING = "ca.expiring"
     JOB_FAILED = "job.failed"
     BACKUP_CONCERN = "backup.concern"
+    KEY_ROTATION_DUE = "key.rotation-due"
+    KEY_EXPIRING = "key.expiring"
     TEST = "test"
 
 
@@ -33,6 +35,9 @@ RA_EVENTS: Final = frozenset(
     }
 )
 """Those that belong to a registration authority, which says which of them it wants."""
+
+KEY_EVENTS: Final = frozenset({Event.KEY_ROTATION_DUE, Event.KEY_EXPIRING})
+"""Those that whoever manages the key is told of."""
 
 RA_DEFAULT: Final = RA_EVENTS - {Event.REQUEST_APPROVED}
 """What an RA that says nothing wants: an approval shows by the certificate that follows."""

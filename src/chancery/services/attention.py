@@ -8,6 +8,7 @@ from typing import Final
 from chancery.domain.authority import Authority, AuthorityState
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission, Principal
+from chancery.domain.key_notices import KeyNotice, NoticeKind
 from chancery.domain.publication import Publication, Sight, Sighting
 from chancery.ports import CertificateFilter, Clock, Page, Session, Store
 from chancery.services.access import demand
@@ -42,6 +43,10 @@ class Point:
     at: int  # Unix seconds: when it ends, or since when it is late
 
 
+_SINGLY: Final = 3
+"""Keys named one by one; more of a kind are one line."""
+
+
 class AttentionService:
     """Looks at a few rows of each CA: cheap however many certificates there are."""
 
@@ -52,6 +57,7 @@ class AttentionService:
         own_certificate: Callable[[], int | None],
         log_waiting_ms: Callable[[], int],
         backups: Callable[[], Sequence[Concern]] = tuple,
+        keys: Callable[[Principal], Sequence[KeyNotice]] = lambda _: (),
     ) -> None:
         """*own_certificate* gives the end of the service's own TLS certificate."""
         self._store = store
@@ -59,6 +65,7 @@ class AttentionService:
         self._own = own_certificate
         self._log_waiting_ms = log_waiting_ms
         self._backups = backups
+        self._keys = keys
 
     def points(self, principal: Principal) -> list[Point]:
         """Everything that needs somebody, the most urgent first."""
@@ -88,6 +95,8 @@ class AttentionService:
                 )
                 for one in self._backups()
             ]
+        if Permission.KEY_READ in principal.permissions:
+            found += _of_keys(self._keys(principal))
         return sorted(found, key=lambda point: (point.urgency is Urgency.SOON, point.at))
 
     def _of_service(self, now: int) -> Iterator[Point]:
@@ -118,6 +127,41 @@ class AttentionService:
                 now - waiting_ms // 1000,
             )
 
+
+def _of_keys(found: Sequence[KeyNotice]) -> Iterator[Point]:
+    """What is late one by one; what is to come in one line where it is much."""
+    for kind in NoticeKind:
+        for late in (True, False):
+            some = [one for one in found if one.kind is kind and one.late is late]
+            words, remedy = _KEY_WORDS[kind, late]
+            urgency = Urgency.NOW if late else Urgency.SOON
+            if len(some) > _SINGLY:
+                text = f"{len(some)} keys {words[1]}."
+                yield Point("key", urgency, "", text, remedy, some[0].at)
+                continue
+            for one in some:
+                text = f"Key {one.key.name} {words[0]}."
+                yield Point("key", urgency, one.key.name, text, remedy, one.at)
+
+
+_KEY_WORDS: Final = {
+    (NoticeKind.ROTATION, True): (
+        ("was not renewed when it should have been", "were not renewed when they should have been"),
+        "Somebody stopped it, or its vault is away: resume it, rotate it by hand, or end it.",
+    ),
+    (NoticeKind.ROTATION, False): (
+        ("gets a new version soon", "get new versions soon"),
+        "It happens by itself; whoever keeps a copy of it must get the new one.",
+    ),
+    (NoticeKind.END, True): (
+        ("protects nothing new any more", "protect nothing new any more"),
+        "Rotate it, or deactivate it for good.",
+    ),
+    (NoticeKind.END, False): (
+        ("ends soon, and nothing renews it", "end soon, and nothing renews them"),
+        "Rotate it in time.",
+    ),
+}
 
 _WORDS: Final = {
     Sight.LATE: "is late where it is published",

@@ -9,6 +9,7 @@ from chancery.adapters.storage.key_work import SqlKeyWork
 from chancery.adapters.storage.link import insert_sql
 from chancery.domain.errors import AlreadyExists, Conflict
 from chancery.domain.key_groups import KeyGroup, KeyTemplate
+from chancery.domain.key_notices import looked_at
 from chancery.domain.managed_key import KeyVersion, ManagedKey
 from chancery.ports_keys import KeyFilter
 
@@ -73,6 +74,7 @@ class SqlKeys(SqlKeyWork):
             key.current,
             key.rotates_at,
             documents.encode(key),
+            None,
         )
         self._link.many(insert_sql(_K), [values])
         self.add_version(version)
@@ -95,10 +97,12 @@ class SqlKeys(SqlKeyWork):
                 rule="key.changed",
                 remedy="look at it again",
             )
+        self._tell(key.id)
 
     def add_version(self, version: KeyVersion) -> None:
         values = (version.key, version.number, version.handle, documents.encode(version))
         self._link.many(insert_sql(_V), [values])
+        self._tell(version.key)
 
     def update_version(self, version: KeyVersion) -> None:
         self._link.run(
@@ -106,6 +110,15 @@ class SqlKeys(SqlKeyWork):
             .where(_V.c.key_id == version.key, _V.c.number == version.number)
             .values(document=documents.encode(version))
         )
+        self._tell(version.key)
+
+    def _tell(self, key_id: str) -> None:
+        """Note from when on there is something to tell: key and current version say it together."""
+        key = self.by_id(key_id)
+        current = self.version(key_id, key.current) if key is not None else None
+        if key is not None and current is not None:
+            at = looked_at(key, current.dates)
+            self._link.run(update(_K).where(_K.c.id == key_id).values(tells_at=at))
 
     def get(self, name: str) -> ManagedKey | None:
         row = self._link.first(select(_K.c.document).where(_K.c.name == name))
@@ -148,4 +161,9 @@ class SqlKeys(SqlKeyWork):
     def due(self, now: int, limit: int) -> list[ManagedKey]:
         found = select(_K.c.document).where(_K.c.rotates_at <= now)
         rows = self._link.rows(found.order_by(_K.c.rotates_at).limit(limit))
+        return [documents.decode(ManagedKey, row.document) for row in rows]
+
+    def in_view(self, now: int, limit: int) -> list[ManagedKey]:
+        found = select(_K.c.document).where(_K.c.tells_at <= now)
+        rows = self._link.rows(found.order_by(_K.c.tells_at.desc(), _K.c.id).limit(limit))
         return [documents.decode(ManagedKey, row.document) for row in rows]

@@ -21,9 +21,11 @@ managed_key = Table(
     number("current"),
     number("rotates_at", null=True),
     words("document"),
+    number("tells_at", null=True),
     UniqueConstraint("name"),
     Index(None, "group_name", "name"),
     Index(None, "rotates_at"),
+    Index(None, "tells_at"),
 )
 
 key_version = Table(

@@ -1,19 +1,13 @@
 """What every part of the key services stands on: who may do what, and which key is meant."""
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast
+from typing import Any, Final
 
-from chancery.domain.audit import Outcome as Ending
 from chancery.domain.errors import (
     AlreadyExists,
-    BadRequest,
-    CAError,
     Conflict,
     NotFound,
     NotPermitted,
-    SignerRefused,
     WrongState,
 )
 from chancery.domain.identity import AuthMethod, Permission, Principal
@@ -28,7 +22,6 @@ from chancery.ports_keys import KeyEntry, ManagedVault
 from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.identity.principals import principal_of
-from chancery.services.keys.wanted import Wanted
 from chancery.wire import documents
 
 ORDER_DAYS: Final = 7
@@ -264,46 +257,6 @@ class Desk:
         if order is not None:
             done = replace(order, state=OrderState.DONE, closed_at=self.clock.s())
             session.keys.update_order(done, before=order)
-
-
-class _OfKeys(Protocol):
-    _desk: Desk
-
-
-S = TypeVar("S", bound=_OfKeys)
-A = TypeVar("A", bound=str | Wanted)
-P = ParamSpec("P")
-R = TypeVar("R")
-_Method = Callable[Concatenate[S, Principal, A, P], R]
-FORBIDDEN: Final = (NotPermitted, WrongState, SignerRefused)
-REFUSED: Final = (*FORBIDDEN, BadRequest, Conflict)
-"""Also what did not fit: a wrong check value, half a key block, an agreement to something else."""
-
-
-def watched(
-    action: str, errors: tuple[type[CAError], ...] = FORBIDDEN
-) -> Callable[[_Method[S, A, P, R]], _Method[S, A, P, R]]:
-    """Put on record that somebody was refused something about a key, as *action*."""
-
-    def around(method: _Method[S, A, P, R]) -> _Method[S, A, P, R]:
-        @functools.wraps(method)
-        def inner(self: S, principal: Principal, about: A, *args: P.args, **more: P.kwargs) -> R:
-            try:
-                return method(self, principal, about, *args, **more)
-            except errors as error:
-                desk = self._desk
-                name = about if isinstance(about, str) else about.name
-                told = event(
-                    principal, action, name[:64], Ending.FAILURE, rule=error.rule or "",
-                    reason=str(error)[:500],
-                )  # fmt: skip
-                now = desk.clock.ms()
-                desk.store.write(lambda session: session.audit.append([told], now))
-                raise
-
-        return cast("_Method[S, A, P, R]", inner)
-
-    return around
 
 
 def needed(key: ManagedKey, group: KeyGroup, least: int = 0) -> int:

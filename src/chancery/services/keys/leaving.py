@@ -23,17 +23,10 @@ from chancery.domain.managed_key import (
 from chancery.ports import Session
 from chancery.ports_keys import NewKey
 from chancery.services.audit import event
-from chancery.services.keys.desk import (
-    REFUSED,
-    Desk,
-    KeyView,
-    Outcome,
-    authority,
-    needed,
-    watched,
-)
+from chancery.services.keys.desk import Desk, KeyView, Outcome, authority, needed
 from chancery.services.keys.making import Making
 from chancery.services.keys.wanted import Wanted
+from chancery.services.keys.watching import REFUSED, watched
 from chancery.wire import key_block, key_wrap
 
 AGENT_BITS: Final = 3072

@@ -21,10 +21,10 @@ from chancery.services.keys.desk import (
     authority,
     needed,
     unchanged,
-    watched,
 )
 from chancery.services.keys.making import next_rotation
 from chancery.services.keys.wanted import check_texts
+from chancery.services.keys.watching import watched
 from chancery.services.request_access import bounded
 
 AT_ONCE: Final = frozenset({KeyEvent.SUSPEND, KeyEvent.COMPROMISE})

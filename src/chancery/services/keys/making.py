@@ -22,15 +22,14 @@ from chancery.ports_keys import NewKey
 from chancery.services.audit import event
 from chancery.services.keys.desk import (
     DAY,
-    REFUSED,
     Desk,
     KeyView,
     Outcome,
     authority,
     needed,
-    watched,
 )
 from chancery.services.keys.wanted import Wanted, check_fit, check_texts, narrowed
+from chancery.services.keys.watching import REFUSED, watched
 from chancery.services.request_access import bounded
 from chancery.wire import key_block
 

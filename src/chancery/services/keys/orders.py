@@ -12,11 +12,12 @@ from chancery.domain.key_states import KeyEvent
 from chancery.domain.managed_key import RotationPolicy
 from chancery.ports import Session
 from chancery.services.audit import event
-from chancery.services.keys.desk import REFUSED, Desk, Outcome, not_open, watched
+from chancery.services.keys.desk import Desk, Outcome, not_open
 from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
 from chancery.services.keys.parts import Parts
+from chancery.services.keys.watching import REFUSED, watched
 from chancery.services.request_access import bounded
 
 Do = Callable[[Principal, Mapping[str, Any], KeyOrder, str], Outcome]

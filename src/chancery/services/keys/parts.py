@@ -19,16 +19,15 @@ from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.keys.desk import (
     DAY,
-    REFUSED,
     Desk,
     KeyView,
     Outcome,
     authority,
     needed,
-    watched,
 )
 from chancery.services.keys.making import Making
 from chancery.services.keys.wanted import Wanted
+from chancery.services.keys.watching import REFUSED, watched
 from chancery.wire import documents
 
 DAYS: Final = 7

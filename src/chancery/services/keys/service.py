@@ -6,6 +6,7 @@ from chancery.services.keys.desk import Desk
 from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
+from chancery.services.keys.notices import Notices
 from chancery.services.keys.orders import Orders
 from chancery.services.keys.parts import Parts
 from chancery.services.keys.rooms import KeyGroups, KeyTemplates
@@ -35,3 +36,4 @@ class KeyService:
         self.parts = Parts(desk, self.making)
         self.orders = Orders(desk, self.making, self.life, self.leaving, self.parts)
         self.rotation = Rotation(desk, self.making)
+        self.notices = Notices(desk)

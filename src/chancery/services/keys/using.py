@@ -17,7 +17,8 @@ from chancery.domain.managed_key import KeyUse, KeyVersion, ManagedKey, Origin
 from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit import event
-from chancery.services.keys.desk import Desk, authority, watched
+from chancery.services.keys.desk import Desk, authority
+from chancery.services.keys.watching import watched
 from chancery.services.request_access import bounded
 from chancery.wire import key_envelope
 from chancery.wire.key_envelope import Envelope

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from chancery.domain.errors import NotPermitted
-from chancery.domain.identity import Role, User
-from chancery.domain.notification import MAIL, RA_EVENTS, Event, Notification
+from chancery.domain.identity import AuthMethod, Permission, Role, User
+from chancery.domain.key_groups import KeyGroup, KeyRight
+from chancery.domain.notification import KEY_EVENTS, MAIL, RA_EVENTS, Event, Notification
 from chancery.ports import Session
-from chancery.services.identity.principals import effective_roles, groups_of
+from chancery.services.identity.principals import effective_roles, groups_of, principal_of
 from chancery.services.notifications.plan import Plan, tells, tells_of_automatic
 
 EVERYTHING = "*"
@@ -47,9 +48,29 @@ def _mail(session: Session, plan: Plan, told: Notification) -> Iterator[str]:
         yield from _of_ra(session, told)
         return
     yield from plan.operators
+    if told.event in KEY_EVENTS:
+        yield from _addresses(session, _of_key(session, told), told.event)
+        return
     roles = _ROLES.get(told.event, {Role.CA_OPERATOR})
     users = (user for user in session.identities.users() if _has(session, user, roles))
     yield from _addresses(session, users, told.event)
+
+
+def _of_key(session: Session, told: Notification) -> Iterator[User]:
+    """Whoever may manage it, and the account that its custodian is named after."""
+    group = session.keys.group(told.data["key"]["group"])
+    for user in session.identities.users():
+        custodian = user.name == told.data["key"]["custodian"]
+        if custodian or (group is not None and _manages(session, user, group)):
+            yield user
+
+
+def _manages(session: Session, user: User, group: KeyGroup) -> bool:
+    try:
+        who = principal_of(session, user, AuthMethod.SESSION, "")
+    except NotPermitted:  # roles of two classes: such an account does nothing
+        return False
+    return Permission.KEY_MANAGE in who.permissions and KeyRight.MANAGE in group.rights(who)
 
 
 def _of_ra(session: Session, told: Notification) -> Iterator[str]:

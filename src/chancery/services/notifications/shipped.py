@@ -11,6 +11,13 @@ Names:      {{ request.names | join(", ") }}
 Profile:    {{ request.profile }} of {{ request.ra }}, issued by {{ request.authority }}
 Requester:  {{ request.requester }}
 """
+_WITHIN: Final = " within {% if days == 1 %}a day{% else %}{{ days }} days{% endif %}"
+_KEY: Final = """\
+Key:        {{ key.name }}, version {{ key.version }}, {{ key.kind }}
+Group:      {{ key.group }}
+State:      {{ key.state }}
+{% if key.custodian %}Custodian:  {{ key.custodian }}
+{% endif %}"""
 _FOOT: Final = "\n{{ url }}\n"
 _EXPIRING: Final = (
     "{% if certificates | length == 1 %}{{ certificates[0].subject }} expires"
@@ -92,6 +99,28 @@ _TEXTS: Final[Mapping[Event, tuple[str, str]]] = {
         "Backups: {{ concern.text }}",
         "{{ concern.text }}\n\nSince:  {{ concern.at | when }}\n\n{{ concern.remedy }}\n" + _FOOT,
     ),
+    Event.KEY_ROTATION_DUE: (
+        "Key {{ key.name }}: {% if late %}its rotation is late{% else %}a new version"
+        + _WITHIN
+        + "{% endif %}",
+        "{% if late %}\n"
+        "{{ key.name }} was to get a new version, and did not: it is {{ key.state }}.\n"
+        "{% else %}\n"
+        "{{ key.name }} gets a new version by itself.  What the old one protected is"
+        " {% if overlap < 0 %}readable on, for good{% else %}readable for {{ overlap }} more days"
+        "{% endif %}.\n"
+        "{% endif %}\n\n" + _KEY + "Due:        {{ due | when }}\n\n"
+        "Whoever keeps a copy of the key must get the new one.  Rotate it yourself at a better"
+        " time: `chancery key rotate {{ key.name }}`.\n" + _FOOT,
+    ),
+    Event.KEY_EXPIRING: (
+        "Key {{ key.name }} {% if late %}has ended{% else %}ends" + _WITHIN + "{% endif %}",
+        "{{ key.name }} protects nothing new from {{ due | when }} on, and nothing renews it"
+        " before.\n\n"
+        + _KEY
+        + "\nMake the next version in time: `chancery key rotate {{ key.name }}`.\n"
+        + _FOOT,
+    ),
     Event.TEST: (
         "A test from Chancery",
         "{{ by }} asked for this message, to see whether messages arrive.  They do.\n" + _FOOT,
@@ -128,6 +157,14 @@ _SAMPLE_CERTIFICATE: Final = {
     "not_before": 1_790_000_000,
     "not_after": 1_797_776_000,
     "sha256": "7f83b1657ff1fc53b92dc18148a1d65dfc2d4b1fa3d677284addd200126d9069",
+}
+_SAMPLE_KEY: Final = {
+    "name": "app-data",
+    "version": 3,
+    "kind": "aes-256",
+    "group": "vault",
+    "state": "active",
+    "custodian": "olga",
 }
 _SAMPLES: Final[Mapping[Event, Mapping[str, Any]]] = {
     Event.REQUEST_WAITING: {"request": _SAMPLE_REQUEST},
@@ -182,6 +219,20 @@ _SAMPLES: Final[Mapping[Event, Mapping[str, Any]]] = {
             "remedy": "Bring custodians and device together: chancery backup drill",
             "at": 1_790_000_000,
         }
+    },
+    Event.KEY_ROTATION_DUE: {
+        "key": _SAMPLE_KEY,
+        "due": 1_797_776_000,
+        "days": 14,
+        "late": False,
+        "overlap": -1,
+    },
+    Event.KEY_EXPIRING: {
+        "key": _SAMPLE_KEY,
+        "due": 1_797_776_000,
+        "days": 14,
+        "late": False,
+        "overlap": -1,
     },
     Event.TEST: {"by": "ada"},
 }

@@ -8,9 +8,11 @@ from typing import Any, Final
 from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.certificate import CertificateRecord
 from chancery.domain.estate import PROFILE as IMPORTED
+from chancery.domain.key_notices import KeyNotice, NoticeKind
 from chancery.domain.notification import CA_EXPIRY_DAYS, EXPIRY_DAYS, Event
 from chancery.ports import Clock, Session, Store
 from chancery.services.backup.standing import concerns
+from chancery.services.keys.notices import noticed
 from chancery.services.lateness import crl_late_at
 from chancery.services.notifications.announcer import Announcer, certificate_facts
 
@@ -145,6 +147,52 @@ class Sweeps:
                 self._announcer.tell(session, event, about, data, mark=mark)
 
         self._store.write(unit)
+
+    def keys(self) -> None:
+        """Tell of keys that get a new version soon, or whose time ends."""
+        if self._announcer.silent:
+            return
+        now = self._clock.s()
+        with self._store.read() as session:
+            marks = {_mark(one): one for one in noticed(session, now)}
+            told = session.notifications.marked(list(marks))
+        due = {mark: one for mark, one in marks.items() if mark not in told}
+
+        def unit(session: Session) -> None:
+            for mark, one in due.items():
+                event = _KEY_EVENTS[one.kind]
+                self._announcer.tell(session, event, one.key.name, _key_facts(one, now), mark=mark)
+
+        if due:
+            self._store.write(unit)
+
+
+_KEY_EVENTS: Final = {
+    NoticeKind.ROTATION: Event.KEY_ROTATION_DUE,
+    NoticeKind.END: Event.KEY_EXPIRING,
+}
+
+
+def _mark(one: KeyNotice) -> str:
+    return f"key-{one.kind.value}/{one.key.id}/{one.version}/{one.at}"
+
+
+def _key_facts(one: KeyNotice, now: int) -> dict[str, Any]:
+    key = one.key
+    return {
+        "key": {
+            "name": key.name,
+            "version": one.version,
+            "kind": key.kind.value,
+            "group": key.group,
+            "state": one.state.value,
+            "custodian": key.custodian,
+        },
+        "due": one.at,
+        "days": max(1, -(-(one.at - now) // _DAY_S)),
+        "late": one.late,
+        "overlap": key.rotation.overlap,
+    }
 
 
 def _with_next(days: Sequence[int]) -> list[tuple[int, int]]:

@@ -43,6 +43,8 @@ def _path(told: Notification) -> str:
             return f"/console/certificates/{_part(found['authority'])}/{_part(found['serial'])}"
         case Event.REVOCATION_REQUESTED:
             return f"/console/revocations/{_part(told.data['wish'])}"
+        case Event.KEY_ROTATION_DUE | Event.KEY_EXPIRING:
+            return f"/console/keys/{_part(told.data['key']['name'])}"
         case Event.CRL_LATE | Event.CA_EXPIRING:
             return f"/console/authorities/{_part(told.data['authority'])}"
         case _:

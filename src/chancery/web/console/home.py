@@ -107,10 +107,15 @@ def _waiting(waiting: tuple[Count, ...]) -> Iterator[Item]:
 
 
 def _point(point: Point) -> Item:
-    place = "/console/backups" if point.kind == "backup" else "/console/audit"
-    url = f"/console/authorities/{point.about}" if point.about else place
+    url = _PLACES.get(point.kind, "/console/audit")
+    if point.about:
+        room = "keys" if point.kind == "key" else "authorities"
+        url = f"/console/{room}/{point.about}"
     tone = "bad" if point.urgency is Urgency.NOW else "warn"
     return Item("alert-triangle", point.text, point.remedy, url, tone, at=point.at)
+
+
+_PLACES: Final = {"backup": "/console/backups", "key": "/console/keys/_calendar"}
 
 
 def _proposals(visit: Visit) -> Iterator[Item]:

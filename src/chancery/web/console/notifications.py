@@ -43,6 +43,8 @@ WORDS: Final = {
         "Backup concern",
         "A backup is late or failed, or no restore was tried for long.",
     ),
+    Event.KEY_ROTATION_DUE: ("Key rotation due", "A key gets its next version soon, or is late."),
+    Event.KEY_EXPIRING: ("Key ending", "A key protects nothing new soon, and nothing renews it."),
     Event.TEST: ("Test", "Somebody tried a channel."),
 }
 
