@@ -14,6 +14,7 @@ import pytest
 from listening import Party, party
 
 from chancery.adapters import webhook
+from chancery.adapters.addresses import is_public
 from chancery.adapters.webhook import Endpoint, WebhookSender
 from chancery.domain.errors import BadRequest, Unavailable
 from services.receiver import Receiver
@@ -153,7 +154,7 @@ def test_a_private_address_is_refused_before_anything_is_sent(
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert webhook._is_public(address) is public
+    assert is_public(address) is public
 
 
 def test_an_unknown_certificate_gets_nothing(

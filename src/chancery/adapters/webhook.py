@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -21,6 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from chancery import __version__
+from chancery.adapters.addresses import is_public
 from chancery.domain.errors import BadRequest, Unavailable
 
 _PREFIX: Final = "whsec_"
@@ -187,29 +187,12 @@ def _addresses(endpoint: Endpoint, host: str, port: int) -> list[str]:
     addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
     if not endpoint.private_addresses:
         for address in addresses:
-            if not _is_public(address):
+            if not is_public(address):
                 raise _away(
                     f"{endpoint.name}: {host} is {address}, which is not a public address;"
                     " private_addresses = true allows it"
                 )
     return addresses
-
-
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        # What only wraps an IPv4 address is as public as that one is.
-        for inner in (address.ipv4_mapped, address.sixtofour, (address.teredo or (None, None))[1]):
-            if inner is not None and not _is_public(str(inner)):
-                return False
-        if address.ipv4_mapped is not None:
-            return True
-        if address in _NAT64:
-            return _is_public(str(ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)))
-    return address.is_global and not address.is_multicast
-
-
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052 §2.1
 
 
 def _away(message: str) -> Unavailable:

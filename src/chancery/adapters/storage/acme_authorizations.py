@@ -23,13 +23,11 @@ _O: Final = schema_acme.acme_order
 _Z: Final = schema_acme.acme_authorization
 _L: Final = schema_acme.acme_order_authorization
 _N: Final = schema_acme.acme_nonce
-_S: Final = schema_acme.acme_secret
 _E: Final = schema_acme.acme_early
 ALIVE: Final = (AuthorizationStatus.PENDING.value, AuthorizationStatus.VALID.value)
 _USED: Final = (
     "INSERT INTO acme_nonce (nonce, expires_at) VALUES (?, ?) ON CONFLICT (nonce) DO NOTHING"
 )
-_KEPT: Final = "INSERT INTO acme_secret (name, sealed) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
 _BATCH: Final = 500
 """Rows that one pass of ``forget`` drops of each kind."""
 
@@ -126,7 +124,7 @@ class SqlAuthorizations:
         statement = update(_O).where(_O.c.id.in_(orders), pending)
         self._link.run(statement.values(status=OrderStatus.INVALID.value))
 
-    # Nonces, and the key they are made with
+    # Nonces
 
     def use_nonce(self, nonce: str, expires_at: int) -> bool:
         return self._link.driver(_USED, (nonce, expires_at)).rowcount == 1
@@ -140,16 +138,6 @@ class SqlAuthorizations:
         used = select(_L.c.order_id).where(_L.c.authorization_id == _Z.c.id).exists()
         left = select(_Z.c.id).where(_Z.c.expires_at <= stale, ~used).limit(_BATCH)
         self._link.run(delete(_Z).where(_Z.c.id.in_(left)))
-
-    def keep_secret(self, name: str, sealed: bytes) -> bytes:
-        self._link.driver(_KEPT, (name, sealed))
-        kept = self.secret(name)
-        assert kept is not None  # one was there, or was put there
-        return kept
-
-    def secret(self, name: str) -> bytes | None:
-        row = self._link.first(select(_S.c.sealed).where(_S.c.name == name))
-        return row.sealed if row is not None else None
 
     # Early renewals
 

@@ -110,8 +110,6 @@ acme_nonce = Table(
     sqlite_with_rowid=False,
 )
 
-acme_secret = Table("acme_secret", metadata, words("name", key=True), octets("sealed"))
-
 acme_early = Table(
     "acme_early",
     metadata,

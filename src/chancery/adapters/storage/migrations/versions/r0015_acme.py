@@ -51,12 +51,6 @@ def upgrade() -> None:
     )
     index("acme_nonce", "expires_at")
     op.create_table(
-        "acme_secret",
-        words("name"),
-        octets("sealed"),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_acme_secret")),
-    )
-    op.create_table(
         "acme_early",
         words("id"),
         words("authority", null=True),
