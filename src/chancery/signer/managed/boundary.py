@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from chancery.domain.errors import BadRequest, CAError
 from chancery.domain.key_orders import KeyAuthority
 from chancery.domain.key_states import GONE, KeyDates, state_at
-from chancery.domain.managed_key import Exportability, KeyFacts, KeyKind, KeyRules
+from chancery.domain.managed_key import KeyFacts, KeyKind, KeyRules
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.keeper import refusal
 from chancery.signer.managed import judge
@@ -96,9 +96,6 @@ class Boundary:
             where.destroy(handle)
             raise
         return facts
-
-    def extractable(self, rules: KeyRules) -> bool:
-        return rules.exportability is not Exportability.NONE
 
     def used(self, held: Held, operation: str, who: KeyAuthority, data: bytes = b"") -> None:
         """Put a use on record: a hash of what went in, never the thing itself."""

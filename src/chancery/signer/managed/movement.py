@@ -29,17 +29,15 @@ class Movement:
         self._b = boundary
 
     def generate(self, new: NewKey, who: KeyAuthority) -> KeyFacts:
-        keep = self._b.extractable(new.rules)
         return self._admit(
-            new, who, "generated", lambda v: v.generate(new.handle, new.kind, extractable=keep)
+            new, who, "generated", lambda v: v.generate(new.handle, new.kind, new.rules)
         )
 
     def take_in(self, new: NewKey, who: KeyAuthority, origin: str, octets: bytearray) -> KeyFacts:
         """Add material that is here in clear; it is wiped where the vault keeps a copy."""
         material.check(new.kind, octets)
-        keep = self._b.extractable(new.rules)
         return self._admit(
-            new, who, origin, lambda v: v.insert(new.handle, new.kind, octets, extractable=keep)
+            new, who, origin, lambda v: v.insert(new.handle, new.kind, octets, new.rules)
         )
 
     def unwrap(
@@ -49,22 +47,35 @@ class Movement:
             judge.use(held, KeyUse.UNWRAP, who, self._b.now)
             if len(wrapped) > _MAX_WRAPPED:
                 raise BadRequest("this is too long for a key", field="wrapped", rule="wrap.size")
-            secret = self._b.secret(held)
             if method in key_block.METHODS:
                 block = wrapped.decode("ascii", "replace")
-                kbpk = secret.reveal()
+                kbpk = self._b.secret(held).reveal()
                 octets = key_block.unwrap(bytes(kbpk), block, new.kind)
                 files.wipe(kbpk)
                 key_block.check_inward(
                     key_block.peek(block), new.rules.uses, new.rules.exportability
                 )
+                facts = self.take_in(new, who, "imported", octets)
             else:
-                octets = secret.unwrap(method, wrapped)
-            facts = self.take_in(new, who, "imported", octets)
+                facts = self._admit(
+                    new, who, "imported", lambda v: self._unwrapped(v, held, new, method, wrapped)
+                )
             self._b.used(held, "unwrap", who, wrapped)
             return facts
 
         return self._b.judged(by, wrapped, work)
+
+    def _unwrapped(
+        self, vault: SecretVault, held: Held, new: NewKey, method: str, wrapped: bytes
+    ) -> KeyFacts:
+        """Inside a token where both keys are on one; else by way of this process."""
+        if held.vault == new.vault:
+            facts = vault.unwrap_into(held.handle, method, wrapped, new.handle, new.kind, new.rules)
+            if facts is not None:
+                return facts
+        octets = self._b.secret(held).unwrap(method, wrapped)
+        material.check(new.kind, octets)
+        return vault.insert(new.handle, new.kind, octets, new.rules)
 
     def insert(self, new: NewKey, who: KeyAuthority, packed: bytes, passphrase: str) -> KeyFacts:
         return self.take_in(new, who, "imported", packages.unpack(packed, passphrase))

@@ -6,7 +6,7 @@ asked (use, state, dates, approvals, journal) is decided before, by the keeper.
 
 from typing import Protocol
 
-from chancery.domain.managed_key import KeyFacts, KeyKind
+from chancery.domain.managed_key import KeyFacts, KeyKind, KeyRules
 
 
 class Secret(Protocol):
@@ -47,6 +47,15 @@ class Secret(Protocol):
         """ECDH's shared secret with a peer's public key."""
         ...
 
+    def raw_rsa(self, block: bytes) -> bytes:
+        """The bare private operation on a block as long as the modulus, and verified.
+
+        For formats that are no signature scheme of ours (EMV certificates, ISO
+        9796-2).  It opens as well as it signs, so whoever calls it makes the
+        block: nothing that comes from outside goes in.
+        """
+        ...
+
     def reveal(self) -> bytearray:
         """The raw key or DER PKCS#8, for use inside the boundary; the caller wipes it.
 
@@ -63,14 +72,21 @@ class SecretVault(Protocol):
         """``software`` or ``pkcs11``: what is noted with each key."""
         ...
 
-    def generate(self, handle: str, kind: KeyKind, *, extractable: bool) -> KeyFacts:
+    def generate(self, handle: str, kind: KeyKind, rules: KeyRules) -> KeyFacts:
         """Make a key, durably; AlreadyExists if *handle* is taken."""
         ...
 
-    def insert(
-        self, handle: str, kind: KeyKind, material: bytearray, *, extractable: bool
-    ) -> KeyFacts:
+    def insert(self, handle: str, kind: KeyKind, material: bytearray, rules: KeyRules) -> KeyFacts:
         """Take material in (raw, or DER PKCS#8), durably.  BadKey if it is no key of *kind*."""
+        ...
+
+    def unwrap_into(
+        self, by: str, method: str, wrapped: bytes, handle: str, kind: KeyKind, rules: KeyRules
+    ) -> KeyFacts | None:
+        """Take in what the key *by* of this vault opens, so that it is in clear nowhere else.
+
+        None where this vault cannot: then it is unwrapped and inserted.
+        """
         ...
 
     def get(self, handle: str) -> Secret:

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chancery.domain.algorithms import KeyAlgorithm, SignatureAlgorithm
 from chancery.domain.errors import AlreadyExists, BadKey, BadRequest, NotFound
-from chancery.domain.managed_key import Family, KeyFacts, KeyKind
+from chancery.domain.managed_key import Family, KeyFacts, KeyKind, KeyRules
 from chancery.signer import files, keypair, sealing
-from chancery.signer.managed import material
+from chancery.signer.managed import material, raw_rsa
 from chancery.signer.managed.secrets import Secret
 from chancery.signer.names import check_key_id
 from chancery.signer.vault import Vault, altered, pretty, read_envelope
@@ -100,6 +100,11 @@ class SoftwareSecret:
                 rule="derive.peer",
             ) from None
 
+    def raw_rsa(self, block: bytes) -> bytes:
+        if not isinstance(self._private, rsa.RSAPrivateKey):
+            raise self._cannot("do a bare RSA operation")
+        return raw_rsa.private(self._private, block)
+
     def reveal(self) -> bytearray:
         return bytearray(self._octets)
 
@@ -130,16 +135,15 @@ class SoftwareSecrets:
         directory.mkdir(mode=0o700, exist_ok=True)
         files.check_directory(directory)
 
-    def generate(self, handle: str, kind: KeyKind, *, extractable: bool) -> KeyFacts:
-        return self.insert(handle, kind, material.make(kind), extractable=extractable)
+    def generate(self, handle: str, kind: KeyKind, rules: KeyRules) -> KeyFacts:
+        return self.insert(handle, kind, material.make(kind), rules)
 
     def insert(
         self,
         handle: str,
         kind: KeyKind,
         material: bytearray,
-        *,
-        extractable: bool,  # noqa: ARG002 - files know no other protection than their wrapping
+        rules: KeyRules,  # noqa: ARG002 - files know no other protection than their wrapping
     ) -> KeyFacts:
         path = self._path(handle)
         check_material(kind, material)
@@ -154,6 +158,17 @@ class SoftwareSecrets:
             ) from None
         self._keep(handle, secret)
         return secret.facts
+
+    def unwrap_into(
+        self,
+        by: str,
+        method: str,
+        wrapped: bytes,
+        handle: str,
+        kind: KeyKind,
+        rules: KeyRules,
+    ) -> None:
+        """Here is where it would be in clear anyhow."""
 
     def get(self, handle: str) -> Secret:
         with self._lock:

@@ -73,6 +73,7 @@ CKM_SHA512_HMAC: Final = 0x271
 CKM_GENERIC_SECRET_KEY_GEN: Final = 0x350
 CKM_EC_KEY_PAIR_GEN: Final = 0x1040
 CKM_ECDSA: Final = 0x1041
+CKM_ECDH1_DERIVE: Final = 0x1050
 CKM_EC_EDWARDS_KEY_PAIR_GEN: Final = 0x1055
 CKM_EDDSA: Final = 0x1057
 CKM_AES_KEY_GEN: Final = 0x1080
@@ -87,8 +88,11 @@ CKM_AES_KEY_WRAP_KWP: Final = 0x210B
 CKG_MGF1: Final[dict[int, int]] = {CKM_SHA_1: 1, CKM_SHA256: 2, CKM_SHA384: 3, CKM_SHA512: 4}
 """The mask generation function over each hash."""
 CKZ_DATA_SPECIFIED: Final = 1
+CKD_NULL: Final = 1
 
 CKR_OK: Final = 0x0
+NOT_OFFERED: Final = frozenset({0x7, 0x54, 0x70, 0x71})
+"""Return values for a mechanism, or a parameter of it, that the token does not have."""
 CKR_PIN_INCORRECT: Final = 0xA0
 CKR_PIN_LOCKED: Final = 0xA4
 CKR_USER_ALREADY_LOGGED_IN: Final = 0x100

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_der_public_key,
 )
 
-from chancery.domain.algorithms import KeyAlgorithm
+from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.errors import BadKey
 from chancery.signer import keypair
 from chancery.signer.pkcs11 import constants as c
@@ -26,6 +27,7 @@ from chancery.signer.pkcs11 import mechanisms
 from chancery.signer.pkcs11.attributes import read_public
 from chancery.signer.pkcs11.cryptoki import Mechanism, Template, TokenError, Value
 from chancery.signer.pkcs11.session import Session
+from chancery.wire import der
 
 _KWP: Final = (c.CKM_AES_KEY_WRAP_KWP, c.CKM_AES_KEY_WRAP_PAD)
 """RFC 5649: the number of v3.0, and the one that SoftHSM and others used before."""
@@ -95,6 +97,32 @@ def carried(session: Session, secret: bytes, template: Template) -> int:
     finally:
         for handle in (public, private):
             session.destroy(handle)
+
+
+def publish(session: Session, spki: bytes, template: Template) -> int:
+    """Put the public key in DER *spki* on the token: its handle."""
+    public = load_der_public_key(spki)
+    kind: dict[int, Value] = {c.CKA_CLASS: c.CKO_PUBLIC_KEY}
+    if isinstance(public, rsa.RSAPublicKey):
+        numbers = public.public_numbers()
+        parts = {c.CKA_MODULUS: numbers.n, c.CKA_PUBLIC_EXPONENT: numbers.e}
+        more: dict[int, Value] = {c.CKA_KEY_TYPE: c.CKK_RSA}
+        more |= {part: n.to_bytes((n.bit_length() + 7) // 8) for part, n in parts.items()}
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        more = _curve(KeyAlgorithm(key_family(public)), c.CKK_EC, point)
+    else:
+        point = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+        more = _curve(KeyAlgorithm.ED25519, c.CKK_EC_EDWARDS, point)
+    return session.create(kind | dict(template) | more)
+
+
+def _curve(algorithm: KeyAlgorithm, kind: int, point: bytes) -> dict[int, Value]:
+    return {
+        c.CKA_KEY_TYPE: kind,
+        c.CKA_EC_PARAMS: mechanisms.CURVES[algorithm],
+        c.CKA_EC_POINT: der.tlv(der.OCTET_STRING, point),
+    }
 
 
 def _material(private: keypair.PrivateKey) -> dict[int, Value]:

@@ -36,6 +36,16 @@ class _OaepParams(ctypes.Structure):
     )
 
 
+class _EcdhParams(ctypes.Structure):
+    _fields_ = (
+        ("kdf", c_ulong),
+        ("shared_length", c_ulong),
+        ("shared", c_void_p),
+        ("public_length", c_ulong),
+        ("public", c_void_p),
+    )
+
+
 class GcmParams(ctypes.Structure):
     """CK_GCM_PARAMS of v2.40, which v3.0 kept."""
 
@@ -93,6 +103,15 @@ def oaep(name: str = "sha256") -> Mechanism:
     number = c.CKM_SHA_1 if name == "sha1" else _HASHES[name][0]
     parameter = _OaepParams(number, c.CKG_MGF1[number], c.CKZ_DATA_SPECIFIED, None, 0)
     return Mechanism.of(c.CKM_RSA_PKCS_OAEP, parameter)
+
+
+def ecdh(point: bytes) -> Mechanism:
+    """The bare shared secret with the peer whose public point this is."""
+    buffer = ctypes.create_string_buffer(point, len(point))
+    parameter = _EcdhParams(c.CKD_NULL, 0, None, len(point), ctypes.addressof(buffer))
+    mechanism = Mechanism.of(c.CKM_ECDH1_DERIVE, parameter)
+    mechanism.keep = (parameter, buffer)
+    return mechanism
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,20 @@ class Session:
         self._call("WrapKey", byref(mechanism), *handles, buffer, byref(length))
         return buffer.raw[: length.value]
 
+    def derive(self, mechanism: Mechanism, key: int, template: Template) -> int:
+        wanted, memory = attributes(template)
+        handle = c_ulong()
+        self._call(
+            "DeriveKey",
+            byref(mechanism),
+            c_ulong(key),
+            wanted,
+            c_ulong(len(template)),
+            byref(handle),
+        )
+        del memory
+        return handle.value
+
     def encrypt(self, key: int, mechanism: Mechanism, data: bytes) -> bytes:
         return self._crypt("Encrypt", key, mechanism, data, len(data) + 512)
 

@@ -23,7 +23,7 @@ from chancery.signer.managed.secrets import SecretVault
 from chancery.signer.pkcs11 import constants as c
 from chancery.signer.pkcs11 import importing, inventory
 from chancery.signer.pkcs11.attributes import public_half, read_public, signing_only
-from chancery.signer.pkcs11.cryptoki import TokenError
+from chancery.signer.pkcs11.cryptoki import Template, TokenError
 from chancery.signer.pkcs11.mechanisms import HowToSign, how_to_make, how_to_sign
 from chancery.signer.pkcs11.pins import PinSource, Refused, Sealer
 from chancery.signer.pkcs11.secrets import TokenSecrets
@@ -108,29 +108,15 @@ class TokenHolder:
     def make(self, key_id: str, algorithm: KeyAlgorithm, purpose: KeyPurpose) -> Held:
         if purpose is KeyPurpose.SUBJECT:
             raise _refused(_LEAVES, "vault.subject-key")
-        how = how_to_make(algorithm)
-        if how is None:
-            raise _refused(f"no token makes {algorithm} keys", "vault.mechanism")
-        object_id = secrets.token_bytes(16)
-        with self._making, self.session() as session:
-            self._name_is_free(session, key_id)
-            public, _ = session.generate_pair(
-                how.mechanism,
-                {**public_half(key_id, object_id), **how.public},
-                signing_only(key_id, object_id),
-            )
-            found = read_public(session, public)
-        if found is None:
-            raise Unavailable("the token does not tell the new public key", rule="vault.public-key")
-        return self._held(key_id, object_id, *found)
+        object_id, found = self._made(key_id, algorithm, {})
+        return self.held(key_id, object_id, *found)
+
+    def make_pair(self, label: str, algorithm: KeyAlgorithm, flags: Template) -> None:
+        """A pair for a managed key, with *flags* of its private half."""
+        self._made(label, algorithm, flags)
 
     def take_in(self, key_id: str, pkcs8: bytes) -> Held:
-        private, algorithm = keypair.load(pkcs8)
-        object_id = secrets.token_bytes(16)
-        with self._making, self.session() as session:
-            self._name_is_free(session, key_id)
-            importing.bring(session, private, signing_only(key_id, object_id))
-        held = self._held(key_id, object_id, algorithm, keypair.spki(private))
+        held = self._taken(key_id, pkcs8, {})
         try:
             self._prove(held)
         except BaseException:
@@ -138,6 +124,14 @@ class TokenHolder:
                 self.forget(held)
             raise
         return held
+
+    def take_pair(self, label: str, pkcs8: bytes, flags: Template) -> None:
+        """The same for a managed key; with its public half, by which it is known again."""
+        held = self._taken(label, pkcs8, flags)
+        assert held.kept is not None
+        object_id = bytes.fromhex(json.loads(held.kept)["id"])
+        with self.session() as session:
+            importing.publish(session, held.spki, public_half(label, object_id))
 
     def find(self, label: str, object_id: str) -> Held:
         with self.session() as session:
@@ -150,13 +144,13 @@ class TokenHolder:
             found = read_public(session, public[0] if public else handle)
         if found is None:
             raise _refused("the token does not tell the public key of it", "vault.public-key")
-        held = self._held(label, sought, *found)
+        held = self.held(label, sought, *found)
         self._prove(held)
         return held
 
     def open(self, kept: bytearray, info: KeyInfo) -> Held:
         where = json.loads(kept)
-        return self._held(where["label"], bytes.fromhex(where["id"]), info.algorithm, info.spki)
+        return self.held(where["label"], bytes.fromhex(where["id"]), info.algorithm, info.spki)
 
     def forget(self, held: Held) -> None:
         assert held.kept is not None
@@ -204,6 +198,34 @@ class TokenHolder:
 
     # For what stands on it.
 
+    def _made(
+        self, label: str, algorithm: KeyAlgorithm, flags: Template
+    ) -> tuple[bytes, tuple[KeyAlgorithm, bytes]]:
+        """(id, what the token tells of the public key)."""
+        how = how_to_make(algorithm)
+        if how is None:
+            raise _refused(f"no token makes {algorithm} keys", "vault.mechanism")
+        object_id = secrets.token_bytes(16)
+        with self._making, self.session() as session:
+            self._name_is_free(session, label)
+            public, _ = session.generate_pair(
+                how.mechanism,
+                {**public_half(label, object_id), **how.public},
+                {**signing_only(label, object_id), **flags},
+            )
+            found = read_public(session, public)
+        if found is None:
+            raise Unavailable("the token does not tell the new public key", rule="vault.public-key")
+        return object_id, found
+
+    def _taken(self, label: str, pkcs8: bytes, flags: Template) -> Held:
+        private, algorithm = keypair.load(pkcs8)
+        object_id = secrets.token_bytes(16)
+        with self._making, self.session() as session:
+            self._name_is_free(session, label)
+            importing.bring(session, private, {**signing_only(label, object_id), **flags})
+        return self.held(label, object_id, algorithm, keypair.spki(private))
+
     @contextmanager
     def session(self) -> "Iterator[Session]":
         """A session whose errors come out in our words."""
@@ -231,7 +253,7 @@ class TokenHolder:
                 remedy="choose another name, or remove the object by the token's own tools",
             )
 
-    def _held(self, label: str, object_id: bytes, algorithm: KeyAlgorithm, spki: bytes) -> Held:
+    def held(self, label: str, object_id: bytes, algorithm: KeyAlgorithm, spki: bytes) -> Held:
         kept = json.dumps({"format": _KEPT, "label": label, "id": object_id.hex()}).encode()
         public, always = load_der_public_key(spki), self._settings.verify
         ways: dict[SignatureAlgorithm, keypair.Way] = {}
