@@ -15,7 +15,9 @@ from chancery.adapters.storage import SqlStore
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
 from chancery.ports import KeyVault
-from chancery.server.doors import well_known
+from chancery.protocols.est import settings as est_settings
+from chancery.protocols.est.handler import EstHandler
+from chancery.server.doors import door_app, well_known
 from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment import (
     CredentialService,
@@ -30,7 +32,10 @@ from chancery.services.registration import RegistrationService
 from chancery.settings import Settings
 from chancery.wire import pem
 
-SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = dict.fromkeys(DoorProtocol, dict)
+SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = {
+    **dict.fromkeys(DoorProtocol, dict),
+    DoorProtocol.EST: est_settings.check,
+}
 """What checks the settings of each protocol."""
 
 
@@ -42,6 +47,7 @@ class Doors:
     credentials: CredentialService
     desk: EnrolmentDesk
     traffic: Traffic
+    est: EstHandler
 
 
 def doors(
@@ -59,20 +65,23 @@ def doors(
     sealer = KeyFileSealer(settings.login.key_file)
     traffic = Traffic(store, clock, entropy)
     window_s = int(settings.portal.key_window.total_seconds())
+    credentials = CredentialService(store, catalogue, hasher, sealer, clock, entropy)
+    desk = EnrolmentDesk(
+        store,
+        catalogue,
+        registration,
+        Transactions(store, clock, entropy),
+        traffic,
+        crl,
+        KeyRelease(store, vault, clock, entropy, window_s),
+        clock,
+    )
     return Doors(
         service=DoorService(store, catalogue, clock, SETTINGS),
-        credentials=CredentialService(store, catalogue, hasher, sealer, clock, entropy),
-        desk=EnrolmentDesk(
-            store,
-            catalogue,
-            registration,
-            Transactions(store, clock, entropy),
-            traffic,
-            crl,
-            KeyRelease(store, vault, clock, entropy, window_s),
-            clock,
-        ),
+        credentials=credentials,
+        desk=desk,
         traffic=traffic,
+        est=EstHandler(desk, credentials, catalogue, sealer, clock),
     )
 
 
@@ -97,10 +106,9 @@ class OwnAuthorities:
 
 def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
     """By the first segment of their paths: those for every listener, those for TLS alone."""
-    del found
     everywhere: dict[str, ASGIApp] = {}
     secured: dict[str, ASGIApp] = {}
     known_everywhere: dict[str, ASGIApp] = {}
-    known_secured: dict[str, ASGIApp] = {}
+    known_secured: dict[str, ASGIApp] = {"est": door_app(found.est, "/.well-known/est/")}
     everywhere[".well-known"] = well_known(known_everywhere, known_secured)
     return everywhere, secured
