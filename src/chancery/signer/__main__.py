@@ -117,7 +117,9 @@ def _hold(vault: Vault, text: str) -> None:
 def _approve(signer: Signer, vault: Vault) -> None:
     from chancery.signer.approved import ApprovedMode  # noqa: PLC0415 - as above
 
-    signer.desk.self_test = ApprovedMode(vault).test
+    mode = ApprovedMode(vault)
+    signer.managed.boundary.approve = mode.judge_managed
+    signer.desk.self_test = mode.test
     signer.desk.approved_mode = True
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.errors import SignerRefused, Unavailable
 from chancery.domain.keys import KeyInfo, KeyPurpose
+from chancery.domain.managed_key import Family, KeyKind, KeyUse
 from chancery.domain.vaults import SOFTWARE, Probe
 from chancery.signer import self_test
 from chancery.signer.vault import Vault
@@ -20,6 +21,9 @@ APPROVED: Final = frozenset(KeyAlgorithm)
 SP 800-131A r2 table 2 admits no smaller ones; we make none.  What a later
 revision takes away is taken out here.
 """
+LEGACY: Final = frozenset({Family.TDES})
+"""Managed keys that protect nothing any more (SP 800-131A r2 §2: TDES, since 2024)."""
+_READING: Final = frozenset({KeyUse.DECRYPT, KeyUse.VERIFY, KeyUse.UNWRAP})
 
 
 class ApprovedMode:
@@ -43,6 +47,19 @@ class ApprovedMode:
             self._failed = ", ".join(failed)
             self._vault.forget_opened()
         return probes
+
+    def judge_managed(self, kind: KeyKind, use: KeyUse | None) -> None:
+        """Managed keys.  *use* None: the key is to be made; what is there already may be read."""
+        if self._failed is not None:
+            raise self._stopped()
+        if kind.family in LEGACY and use not in _READING:
+            raise SignerRefused(
+                f"approved mode does not {'make' if use is None else use.value + ' with'} keys of"
+                f" kind {kind.value}",
+                field="kind",
+                rule="approved.algorithm",
+                remedy="use an AES key; what an old one protects may still be read, to move it",
+            )
 
     def _judge(self, info: KeyInfo) -> None:
         if self._failed is not None:

@@ -4,8 +4,12 @@ import pytest
 
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.errors import BadRequest, SignerRefused, Unavailable
+from chancery.domain.key_orders import KeyAuthority
+from chancery.domain.key_states import KeyDates
 from chancery.domain.keys import KeyPurpose
+from chancery.domain.managed_key import USES_OF, KeyKind, KeyRules
 from chancery.domain.vaults import SOFTWARE, Probe, VaultChoice, VaultKind
+from chancery.ports_keys import NewKey
 from chancery.signer import self_test
 from chancery.signer.approved import ApprovedMode
 from chancery.signer.service import Signer
@@ -71,3 +75,31 @@ def test_which_vaults_may_be_chosen() -> None:
         with pytest.raises(BadRequest) as caught:
             strict.kind(name)
         assert caught.value.rule == rule
+
+
+def test_managed_keys_are_judged_too(signer: Signer) -> None:
+    """TDES is made no more and protects nothing; what it protects is read, to be moved."""
+    keys, who = signer.managed.operations, KeyAuthority("alice")
+    for kind in (KeyKind.TDES_168, KeyKind.AES_256):
+        rules = KeyRules(USES_OF[kind.family])
+        new = NewKey(f"old-{kind}", SOFTWARE, kind, rules, KeyDates(1, 1))
+        signer.managed.movement.generate(new, who)
+    mac = keys.mac("old-tdes-168", b"data", who)
+    passed = [True]
+    mode = ApprovedMode(signer._vault, tests=lambda: [Probe("SHA-2", passed[0], "", 1)])
+    signer.managed.boundary.approve = mode.judge_managed
+    new = NewKey("new", SOFTWARE, KeyKind.TDES_112, KeyRules(frozenset()), KeyDates(1))
+    for refused in (
+        lambda: signer.managed.movement.generate(new, who),
+        lambda: keys.mac("old-tdes-168", b"data", who),
+    ):
+        with pytest.raises(SignerRefused) as caught:
+            refused()
+        assert caught.value.rule == "approved.algorithm"
+    assert keys.check_mac("old-tdes-168", b"data", mac, who)
+    seal = keys.encrypt("old-aes-256", b"plain", b"", who)
+    passed[0] = False
+    mode.test()
+    with pytest.raises(Unavailable) as stopped:
+        keys.decrypt("old-aes-256", seal, b"", who)
+    assert stopped.value.rule == "approved.self-test"

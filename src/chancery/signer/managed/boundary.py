@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 from chancery.domain.errors import BadRequest, CAError
 from chancery.domain.key_orders import KeyAuthority
 from chancery.domain.key_states import GONE, KeyDates, state_at
-from chancery.domain.managed_key import KeyFacts, KeyKind, KeyRules
+from chancery.domain.managed_key import KeyFacts, KeyKind, KeyRules, KeyUse
 from chancery.signer.journal import Draft, Journal, Operation
 from chancery.signer.keeper import refusal
 from chancery.signer.managed import judge
@@ -35,6 +35,8 @@ class Boundary:
         self._vaults = vaults
         self._journal = journal
         self._clock = clock
+        self.approve: Callable[[KeyKind, KeyUse | None], None] = lambda _kind, _use: None
+        """Refuses kinds and uses: approved mode.  Use None: the key is to be made."""
 
     @property
     def now(self) -> int:
@@ -53,6 +55,19 @@ class Boundary:
 
     def secret(self, held: Held) -> Secret:
         return self.vault(held.vault).get(held.handle)
+
+    def demand(self, held: Held, wanted: KeyUse, who: KeyAuthority) -> None:
+        """Raise unless the key may be used so now.  VERIFY of a secret key: checking a MAC."""
+        self.approve(held.kind, wanted)
+        if wanted is KeyUse.VERIFY and held.kind.secret:
+            judge.check_mac(held, who, self.now)
+        else:
+            judge.use(held, wanted, who, self.now)
+
+    def release(self, held: Held, who: KeyAuthority, *, least: int = 0) -> None:
+        """Raise unless the key may be handed out: which protects nothing new."""
+        self.approve(held.kind, KeyUse.UNWRAP)
+        judge.leave(held, who, self.now, least=least)
 
     def judged(self, handle: str, data: bytes, work: Callable[[Held], T]) -> T:
         """Run *work* on the key; a refusal goes on record before it is answered."""
@@ -75,6 +90,7 @@ class Boundary:
     ) -> KeyFacts:
         """Add a key whose material *put* makes in the vault."""
         rules.check(kind)
+        self.approve(kind, None)
         where = self.vault(vault)
         if self.book.has(handle):
             raise taken(handle)

@@ -20,7 +20,6 @@ from chancery.domain.key_orders import KeyAuthority
 from chancery.domain.managed_key import KeyFacts, KeyKind, KeyRules
 from chancery.ports_keys import NewKey
 from chancery.signer import files
-from chancery.signer.managed import judge
 from chancery.signer.managed.boundary import Boundary
 from chancery.signer.managed.movement import Movement
 from chancery.signer.managed.rulebook import Held
@@ -43,7 +42,7 @@ class Escrow:
         from shamir_mnemonic import generate_mnemonics  # noqa: PLC0415 - few need it
 
         def work(held: Held) -> tuple[bytes, tuple[bytes, ...]]:
-            judge.leave(held, who, self._b.now, least=1)
+            self._b.release(held, who, least=1)
             keys = [key_wrap.rsa_public(agent) for agent in agents]
             if not 2 <= threshold <= len(keys) <= MAX_AGENTS or len(set(agents)) < len(keys):
                 raise BadRequest(

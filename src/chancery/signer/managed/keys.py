@@ -34,6 +34,7 @@ class ManagedKeys:
         software = SoftwareSecrets(vault, place)
         vaults: dict[str, SecretVault] = {software.kind: software, **(others or {})}
         boundary = Boundary(RuleBook(vault, place), vaults, journal, clock=clock)
+        self.boundary: Final = boundary
         self.operations: Final = Operations(boundary)
         self.movement: Final = Movement(boundary)
         self.parts: Final = Parts(boundary, self.movement, vault, place)

@@ -44,7 +44,7 @@ class Movement:
         self, new: NewKey, who: KeyAuthority, by: str, method: str, wrapped: bytes
     ) -> KeyFacts:
         def work(held: Held) -> KeyFacts:
-            judge.use(held, KeyUse.UNWRAP, who, self._b.now)
+            self._b.demand(held, KeyUse.UNWRAP, who)
             if len(wrapped) > _MAX_WRAPPED:
                 raise BadRequest("this is too long for a key", field="wrapped", rule="wrap.size")
             if method in key_block.METHODS:
@@ -86,7 +86,7 @@ class Movement:
         """Make a key from another; *context* is HKDF's info, the label, or the peer's SPKI."""
 
         def work(held: Held) -> KeyFacts:
-            judge.use(held, KeyUse.DERIVE, who, self._b.now)
+            self._b.demand(held, KeyUse.DERIVE, who)
             judge.derived(held, new.kind, new.rules)
             secret = self._b.secret(held)
             length = new.kind.octets
@@ -133,7 +133,7 @@ class Movement:
         """Under another managed key, or under somebody's public key: then one other must agree."""
 
         def work(held: Held) -> bytes:
-            judge.leave(held, who, self._b.now, least=0 if by else 1)
+            self._b.release(held, who, least=0 if by else 1)
             if not by:
                 judge.stranger(held)
                 return self._under_public(held, who, method, public)
@@ -142,7 +142,7 @@ class Movement:
             if method in key_block.METHODS:
                 key_block.check_outward(header[:2], header[2:], held.rules.uses)
             wrapping = self._b.book.get(by)
-            judge.use(wrapping, KeyUse.WRAP, who, self._b.now)
+            self._b.demand(wrapping, KeyUse.WRAP, who)
             judge.strong_enough(wrapping, held)
             secret = self._b.secret(wrapping)
             octets = self._b.secret(held).reveal()
@@ -173,7 +173,7 @@ class Movement:
         """PKCS#8 or PKCS#12: where the rules say so, and somebody else has agreed."""
 
         def work(held: Held) -> bytes:
-            judge.leave(held, who, self._b.now, least=1)
+            self._b.release(held, who, least=1)
             if not held.rules.pkcs or held.kind.secret:
                 raise NotPermitted(
                     "this key does not leave as PKCS#8 or PKCS#12",

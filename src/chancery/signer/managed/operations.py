@@ -8,7 +8,6 @@ from typing import Final
 from chancery.domain.errors import BadRequest
 from chancery.domain.key_orders import KeyAuthority, KeySeal
 from chancery.domain.managed_key import KeyUse
-from chancery.signer.managed import judge
 from chancery.signer.managed.boundary import Boundary, bounded
 from chancery.signer.managed.rulebook import Held
 
@@ -26,7 +25,7 @@ class Operations:
         """The nonce is random: 96 bits, good for 2^32 messages a key (SP 800-38D §8.3)."""
 
         def work(held: Held) -> KeySeal:
-            judge.use(held, KeyUse.ENCRYPT, who, self._b.now)
+            self._b.demand(held, KeyUse.ENCRYPT, who)
             nonce = secrets.token_bytes(_NONCE)
             sealed = self._b.secret(held).encrypt(nonce, bounded(plain), aad)
             self._b.used(held, "encrypt", who, sealed)
@@ -36,7 +35,7 @@ class Operations:
 
     def decrypt(self, handle: str, seal: KeySeal, aad: bytes, who: KeyAuthority) -> bytes:
         def work(held: Held) -> bytes:
-            judge.use(held, KeyUse.DECRYPT, who, self._b.now)
+            self._b.demand(held, KeyUse.DECRYPT, who)
             plain = self._b.secret(held).decrypt(seal.nonce, bounded(seal.sealed), aad)
             self._b.used(held, "decrypt", who, seal.sealed)
             return plain
@@ -51,7 +50,7 @@ class Operations:
 
     def sign(self, handle: str, algorithm: str, data: bytes, who: KeyAuthority) -> bytes:
         def work(held: Held) -> bytes:
-            judge.use(held, KeyUse.SIGN, who, self._b.now)
+            self._b.demand(held, KeyUse.SIGN, who)
             made = self._b.secret(held).sign(algorithm, bounded(data))
             self._b.used(held, "sign", who, data)
             return made
@@ -60,7 +59,7 @@ class Operations:
 
     def mac(self, handle: str, data: bytes, who: KeyAuthority) -> bytes:
         def work(held: Held) -> bytes:
-            judge.use(held, KeyUse.MAC, who, self._b.now)
+            self._b.demand(held, KeyUse.MAC, who)
             made = self._b.secret(held).mac(bounded(data))
             self._b.used(held, "mac", who, data)
             return made
@@ -71,7 +70,7 @@ class Operations:
         """Whether *mac* (8 octets or more of it) is the one over *data*."""
 
         def work(held: Held) -> bool:
-            judge.check_mac(held, who, self._b.now)
+            self._b.demand(held, KeyUse.VERIFY, who)
             made = self._b.secret(held).mac(bounded(data))
             self._b.used(held, "check-mac", who, data)
             least = min(8, len(made))

@@ -15,7 +15,7 @@ from chancery.domain.key_orders import KeyAuthority, Part
 from chancery.domain.managed_key import KeyFacts, KeyKind
 from chancery.ports_keys import NewKey
 from chancery.signer import files, sealing
-from chancery.signer.managed import judge, material
+from chancery.signer.managed import material
 from chancery.signer.managed.boundary import Boundary
 from chancery.signer.managed.movement import Movement
 from chancery.signer.managed.rulebook import Held
@@ -43,7 +43,7 @@ class Parts:
 
         def work(held: Held) -> KeyFacts:
             _people(holders)
-            judge.leave(held, who, self._b.now, least=1)
+            self._b.release(held, who, least=1)
             if not held.kind.secret:
                 raise NotPermitted(
                     "only secret keys have components", field="key", rule="parts.kind"
