@@ -34,7 +34,8 @@ class AcmeSettings:
     alone.  *resolvers* are ``ADDRESS`` or ``ADDRESS:PORT``; none: the system's.
 
     *caa*: whether CAA records are asked for (RFC 8659, 8657), which must then
-    name one of *caa_identities*.  *quorum* of the *vantages* must see what we
+    name one of *caa_identities*; *caa_profiles* asks for orders of these alone.
+    *quorum* of the *vantages* must see what we
     see; None: all but one.
 
     Rates are per hour; *order_rate* counts per account, *account_rate* per
@@ -56,6 +57,7 @@ class AcmeSettings:
     tls_port: int = 443
     timeout_s: int = 10
     caa: bool = False
+    caa_profiles: tuple[str, ...] = ()
     caa_identities: tuple[str, ...] = ()
     vantages: tuple[Vantage, ...] = ()
     quorum: int | None = None
@@ -73,7 +75,7 @@ def check_settings(settings: AcmeSettings) -> None:
     _check_numbers(settings)
     if not settings.challenges and not settings.trusted:
         raise _bad("challenges", "without a challenge nothing can be proved", "name at least one")
-    if settings.caa and not settings.caa_identities:
+    if (settings.caa or settings.caa_profiles) and not settings.caa_identities:
         raise _bad("caa_identities", "CAA records name a CA", "give the names that stand for us")
     for url in (settings.terms_of_service, settings.website, settings.explanation_url):
         if url is not None and not url.startswith(("https://", "http://")):
