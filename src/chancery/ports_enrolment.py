@@ -1,8 +1,10 @@
-"""What doors need from the record."""
+"""What doors need from the record, and from a device manager."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from chancery.domain.certificate import CertificateRecord
 from chancery.domain.door import Door, Seen
 from chancery.domain.enrolment import Credential, CredentialState, Transaction
 
@@ -75,3 +77,31 @@ class Enrolments(Protocol):
         ...
 
     def forget_seen(self, before: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedRequest:
+    """What a device manager is asked about: *transaction* as the client numbers it, *csr* DER."""
+
+    transaction: str
+    csr: bytes
+
+
+class DeviceManager(Protocol):
+    """A service that made the challenge of a SCEP client and understands it.
+
+    Shaped like Intune's for third-party CAs.  *manager* is the name of a
+    webhook.  Safe for concurrent use.
+    """
+
+    def validate(self, manager: str, asked: ManagedRequest) -> None:
+        """Return if it agrees; NotAuthenticated if not, Unavailable if it does not answer."""
+        ...
+
+    def succeeded(self, manager: str, asked: ManagedRequest, issued: CertificateRecord) -> None:
+        """Tell it what was issued.  Never raises: the device has its certificate anyway."""
+        ...
+
+    def failed(self, manager: str, asked: ManagedRequest, why: str) -> None:
+        """Tell it that nothing was issued.  Never raises."""
+        ...

@@ -26,7 +26,7 @@ from chancery.domain.errors import BadRequest, Unavailable
 _PREFIX: Final = "whsec_"
 _MIN_SECRET: Final = 24  # octets; the specification asks for 24 to 64
 _MAX_SECRET: Final = 64
-_MAX_ANSWER: Final = 64 * 1024  # octets of an answer that are read; nobody looks at them
+_MAX_ANSWER: Final = 64 * 1024  # octets of an answer that are read
 _GONE: Final = 410
 
 
@@ -60,16 +60,7 @@ class WebhookSender:
                 rule="webhook.known",
                 remedy="discard the message, or put the webhook back into chancery.toml",
             )
-        headers = {
-            "content-type": "application/json",
-            "user-agent": f"Chancery/{__version__}",
-            "webhook-id": delivery_id,
-            "webhook-timestamp": str(now),
-            "webhook-signature": " ".join(
-                signature(secret, delivery_id, now, body) for secret in _secrets(endpoint)
-            ),
-        }
-        status = _post(endpoint, headers, body)
+        status, _ = post(endpoint, delivery_id, body, now)
         if 200 <= status < 300:
             return
         if status == _GONE:  # the specification: it wants to hear no more
@@ -77,6 +68,20 @@ class WebhookSender:
                 f"{name} answered 410: it is gone", field="channel", rule="webhook.gone"
             )
         raise _away(f"{name} answered {status}")
+
+
+def post(endpoint: Endpoint, delivery_id: str, body: bytes, now: int) -> tuple[int, bytes]:
+    """Send it, signed; return the status and the beginning of the answer."""
+    headers = {
+        "content-type": "application/json",
+        "user-agent": f"Chancery/{__version__}",
+        "webhook-id": delivery_id,
+        "webhook-timestamp": str(now),
+        "webhook-signature": " ".join(
+            signature(secret, delivery_id, now, body) for secret in _secrets(endpoint)
+        ),
+    }
+    return _post(endpoint, headers, body)
 
 
 def signature(secret: bytes, delivery_id: str, timestamp: int, body: bytes) -> str:
@@ -142,8 +147,8 @@ class _Pinned(http.client.HTTPSConnection):
         return socket.create_connection((last, self.port), self.timeout)
 
 
-def _post(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> int:
-    """Send it and return the status; redirects are not followed, a proxy is not asked."""
+def _post(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    """Send it and return status and answer; redirects are not followed, a proxy is not asked."""
     parts = urlsplit(endpoint.url)
     host, port = parts.hostname or "", parts.port or 443
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -155,8 +160,7 @@ def _post(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> int:
     try:
         connection.request("POST", target, body=body, headers=headers)
         answer = connection.getresponse()
-        answer.read(_MAX_ANSWER)
-        return answer.status
+        return answer.status, answer.read(_MAX_ANSWER)
     except ssl.SSLCertVerificationError as error:
         raise _away(
             f"the certificate of {endpoint.name} is not to be trusted: {error.verify_message}"

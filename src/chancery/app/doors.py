@@ -9,14 +9,19 @@ from typing import Final
 from starlette.types import ASGIApp
 
 from chancery.adapters.clock import SystemClock
+from chancery.adapters.mdm import ManagerHooks
 from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
+from chancery.app.work import endpoint
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
+from chancery.domain.ids import new_id
 from chancery.ports import KeyVault
 from chancery.protocols.est import settings as est_settings
 from chancery.protocols.est.handler import EstHandler
+from chancery.protocols.scep import ScepHandler
+from chancery.protocols.scep import settings as scep_settings
 from chancery.server.doors import door_app, well_known
 from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment import (
@@ -28,13 +33,16 @@ from chancery.services.enrolment import (
     Transactions,
 )
 from chancery.services.enrolment.doors import CheckSettings
+from chancery.services.enrolment.keys import DoorKeys
 from chancery.services.registration import RegistrationService
 from chancery.settings import Settings
 from chancery.wire import pem
+from chancery.wire.lint import compile_lint
 
 SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = {
     **dict.fromkeys(DoorProtocol, dict),
     DoorProtocol.EST: est_settings.check,
+    DoorProtocol.SCEP: scep_settings.check,
 }
 """What checks the settings of each protocol."""
 
@@ -48,6 +56,8 @@ class Doors:
     desk: EnrolmentDesk
     traffic: Traffic
     est: EstHandler
+    keys: DoorKeys
+    scep: ScepHandler
 
 
 def doors(
@@ -76,12 +86,26 @@ def doors(
         KeyRelease(store, vault, clock, entropy, window_s),
         clock,
     )
+    keys = DoorKeys(
+        store,
+        vault,
+        clock,
+        entropy,
+        authority=desk.authority,
+        profile=lambda: catalogue.profile("door-ra"),
+        lint=compile_lint,
+        http=settings.listen.http_url,
+    )
+    hooks = [endpoint(webhook) for webhook in settings.webhooks]
+    manager = ManagerHooks(hooks, lambda: new_id(clock.ms(), entropy(10)))
     return Doors(
         service=DoorService(store, catalogue, clock, SETTINGS),
         credentials=credentials,
         desk=desk,
         traffic=traffic,
         est=EstHandler(desk, credentials, catalogue, sealer, clock),
+        keys=keys,
+        scep=ScepHandler(desk, credentials, keys, vault, manager, entropy),
     )
 
 
@@ -106,7 +130,7 @@ class OwnAuthorities:
 
 def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
     """By the first segment of their paths: those for every listener, those for TLS alone."""
-    everywhere: dict[str, ASGIApp] = {}
+    everywhere: dict[str, ASGIApp] = {"scep": door_app(found.scep, "/scep/")}
     secured: dict[str, ASGIApp] = {}
     known_everywhere: dict[str, ASGIApp] = {}
     known_secured: dict[str, ASGIApp] = {"est": door_app(found.est, "/.well-known/est/")}

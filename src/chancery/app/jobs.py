@@ -53,6 +53,7 @@ def jobs_of(office: Office) -> list[Job]:
         Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
         Job("responders", 60, office.status.rotate_responders),
+        Job("door-keys", 60, office.doors.keys.run_due),
         Job("custody-events", 5, lambda: take_up_events(office)),
         Job("own-certificate", 3600, lambda: renew_own_certificate(office)),
     ]

@@ -75,7 +75,7 @@ def background(
     plan, renderer, entropy = _plan(settings), JinjaRenderer(), secrets.token_bytes
     mail = settings.mail
     mailer = _mailer(mail) if mail is not None else None
-    hooks = WebhookSender([_endpoint(one) for one in settings.webhooks])
+    hooks = WebhookSender([endpoint(one) for one in settings.webhooks])
     handlers: list[Handler] = [
         OperationHandler(store, decisions, clock),
         backups,
@@ -158,7 +158,8 @@ def _mailer(mail: Mail) -> SmtpMailer:
     )
 
 
-def _endpoint(webhook: WebhookSettings) -> Endpoint:
+def endpoint(webhook: WebhookSettings) -> Endpoint:
+    """What a webhook's adapter needs of its settings."""
     return Endpoint(
         name=webhook.name,
         url=webhook.url,

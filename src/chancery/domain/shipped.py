@@ -124,6 +124,17 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         renewal_window_s=10 * DAY_S,
     ),
     ExtensionProfile(
+        name="door-ra",
+        description="The key of an enrolment door (SCEP, CMP): clients encrypt to it",
+        key_algorithms=("rsa",),
+        validity_s=_YEAR_S,
+        max_validity_s=3 * _YEAR_S,
+        after_issuer=LeafAfterIssuer.TRUNCATE,
+        key_usage=(KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT),
+        overrides=(Override.VALIDITY,),
+        dn_profile="authority",
+    ),
+    ExtensionProfile(
         name="timestamping",
         description="A time-stamping authority (RFC 3161)",
         key_algorithms=_ANY_KEY,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chancery.domain.authority import Authority
+from chancery.domain.authority import Authority, AuthorityCertificateKind
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.enrolment import Transaction
@@ -106,6 +106,21 @@ class EnrolmentDesk:
         with self._store.read() as session:
             above = chain_of(session, authority.parent, authority.certificate)
         return (authority.certificate, *(link.der for link in above))
+
+    def next_issuer(self, door: Door) -> bytes | None:
+        """The certificate of its CA that will take over from the present one, if it is there."""
+        authority = self.authority(door)
+        now = self._clock.s()
+        with self._store.read() as session:
+            certificates = session.authorities.certificates(authority.name)
+        coming = [
+            one
+            for one in certificates
+            if one.kind is not AuthorityCertificateKind.CROSS
+            and one.not_before > now
+            and one.der != authority.certificate
+        ]
+        return max(coming, key=lambda one: one.created_at).der if coming else None
 
     def crl(self, door: Door) -> bytes:
         """The current full CRL of its CA, DER."""
