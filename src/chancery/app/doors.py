@@ -18,6 +18,10 @@ from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
 from chancery.domain.ids import new_id
 from chancery.ports import KeyVault
+from chancery.protocols.cmp import CmpHandler
+from chancery.protocols.cmp import settings as cmp_settings
+from chancery.protocols.cmp.protection import Guard
+from chancery.protocols.cmp.replies import Replies
 from chancery.protocols.est import settings as est_settings
 from chancery.protocols.est.handler import EstHandler
 from chancery.protocols.scep import ScepHandler
@@ -32,6 +36,7 @@ from chancery.services.enrolment import (
     Traffic,
     Transactions,
 )
+from chancery.services.enrolment.confirmation import Confirmations
 from chancery.services.enrolment.doors import CheckSettings
 from chancery.services.enrolment.keys import DoorKeys
 from chancery.services.registration import RegistrationService
@@ -42,6 +47,7 @@ from chancery.wire.lint import compile_lint
 SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = {
     **dict.fromkeys(DoorProtocol, dict),
     DoorProtocol.EST: est_settings.check,
+    DoorProtocol.CMP: cmp_settings.check,
     DoorProtocol.SCEP: scep_settings.check,
 }
 """What checks the settings of each protocol."""
@@ -58,6 +64,8 @@ class Doors:
     est: EstHandler
     keys: DoorKeys
     scep: ScepHandler
+    cmp: CmpHandler
+    confirmations: Confirmations
 
 
 def doors(
@@ -96,6 +104,7 @@ def doors(
         lint=compile_lint,
         http=settings.listen.http_url,
     )
+    confirmations = Confirmations(store, desk, clock, entropy)
     hooks = [endpoint(webhook) for webhook in settings.webhooks]
     manager = ManagerHooks(hooks, lambda: new_id(clock.ms(), entropy(10)))
     return Doors(
@@ -106,6 +115,16 @@ def doors(
         est=EstHandler(desk, credentials, catalogue, sealer, clock),
         keys=keys,
         scep=ScepHandler(desk, credentials, keys, vault, manager, entropy),
+        cmp=CmpHandler(
+            desk,
+            Guard(desk, credentials),
+            Replies(desk, keys, vault, entropy),
+            catalogue,
+            confirmations,
+            clock,
+            entropy,
+        ),
+        confirmations=confirmations,
     )
 
 
@@ -130,9 +149,12 @@ class OwnAuthorities:
 
 def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
     """By the first segment of their paths: those for every listener, those for TLS alone."""
-    everywhere: dict[str, ASGIApp] = {"scep": door_app(found.scep, "/scep/")}
+    everywhere: dict[str, ASGIApp] = {
+        "scep": door_app(found.scep, "/scep/"),
+        "pkix": door_app(found.cmp, "/pkix/"),
+    }
     secured: dict[str, ASGIApp] = {}
-    known_everywhere: dict[str, ASGIApp] = {}
+    known_everywhere: dict[str, ASGIApp] = {"cmp": door_app(found.cmp, "/.well-known/cmp/")}
     known_secured: dict[str, ASGIApp] = {"est": door_app(found.est, "/.well-known/est/")}
     everywhere[".well-known"] = well_known(known_everywhere, known_secured)
     return everywhere, secured

@@ -167,6 +167,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         entropy,
         approved_mode=settings.signer.approved_mode,
     )
+    opened = doors(settings, store, vault, catalogue, registration, clock, status.latest_crl)
     office = Office(
         settings=settings,
         clock=clock,
@@ -213,9 +214,11 @@ def open_office(settings: Settings) -> Iterator[Office]:
         ),
         reconciliation=Reconciliation(store, vault, catalogue, issuance, clock, entropy, telling),
         announcer=telling,
-        work=background(settings, store, clock, telling, decisions, making),
+        work=background(
+            settings, store, clock, telling, decisions, making, (opened.confirmations,)
+        ),
         publishing=publishing(settings, store, clock, public, telling),
-        doors=doors(settings, store, vault, catalogue, registration, clock, status.latest_crl),
+        doors=opened,
     )
     issuance.start()
     office.doors.traffic.start()

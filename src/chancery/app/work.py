@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,6 +70,7 @@ def background(
     telling: Announcer,
     decisions: DecisionService,
     backups: BackupMaking,
+    more: Sequence[Handler] = (),
 ) -> Background:
     """Build everything; nothing runs yet."""
     plan, renderer, entropy = _plan(settings), JinjaRenderer(), secrets.token_bytes
@@ -79,6 +80,7 @@ def background(
     handlers: list[Handler] = [
         OperationHandler(store, decisions, clock),
         backups,
+        *more,
         *(Sending(kind, store, mailer, hooks, clock) for kind in KINDS),
     ]
     return Background(

@@ -1,0 +1,89 @@
+"""What goes out: protected in the way of what came in (RFC 9810 §5.1.3).
+
+With the same secret and parameters, so that nothing is stretched twice, or by
+a signature of the door's own key: that is also how whoever did not prove
+anything is told no.
+"""
+
+from dataclasses import replace
+from typing import Final, Protocol
+
+from chancery.domain.algorithms import SignatureAlgorithm
+from chancery.domain.door import Door
+from chancery.ports import Entropy
+from chancery.protocols.cmp.talk import Answer, Caller
+from chancery.services.enrolment import EnrolmentDesk
+from chancery.services.enrolment.keys import DoorKey
+from chancery.wire import algorithms, ca_certificate, cmp, der
+from chancery.wire.cmp import Header
+
+ALGORITHM: Final = SignatureAlgorithm.RSA_PKCS1_SHA256
+"""Keys of doors are RSA keys."""
+_NONCE: Final = 16
+
+
+class Keys(Protocol):
+    """Where the door's key is: ``services.enrolment.keys.DoorKeys``."""
+
+    def of(self, door: Door) -> DoorKey: ...
+
+
+class Signs(Protocol):
+    """What is needed of a ``KeyVault`` here."""
+
+    def sign_message(self, key_id: str, algorithm: SignatureAlgorithm, data: bytes) -> bytes: ...
+
+
+class Replies:
+    """See the module."""
+
+    def __init__(self, desk: EnrolmentDesk, keys: Keys, vault: Signs, entropy: Entropy) -> None:
+        self._desk = desk
+        self._keys = keys
+        self._vault = vault
+        self._entropy = entropy
+
+    def write(
+        self, door: Door, caller: Caller | None, asked: Header, answer: Answer, now: int
+    ) -> bytes:
+        """DER PKIMessage with *answer*, protected as the caller did, or signed."""
+        chance = self._entropy(_NONCE)
+        secret = caller.secret if caller is not None else None
+        header = Header(
+            version=max(2, min(3, asked.version), answer.version),
+            recipient=asked.sender,
+            time=now,
+            transaction=asked.transaction or chance[:16],
+            sender_nonce=answer.nonce or chance,
+            recipient_nonce=answer.recipient_nonce or asked.sender_nonce,
+            info=answer.info,
+        )
+        if secret is None:
+            return self._signed(door, header, answer)
+        issuer = ca_certificate.decode(self._desk.issuers(door)[0])
+        protected = cmp.message(
+            replace(
+                header,
+                sender=der.explicit(4, issuer.subject_der),
+                protection=asked.protection,
+                sender_key=asked.sender_key,
+            ),
+            answer.kind,
+            answer.content,
+        )
+        value = secret.method.over(secret.key, protected.protected)
+        return cmp.encode(cmp.with_protection(protected, value, answer.certificates))
+
+    def _signed(self, door: Door, header: Header, answer: Answer) -> bytes:
+        key = self._keys.of(door)
+        own = ca_certificate.decode(key.certificate)
+        header = replace(
+            header,
+            sender=der.explicit(4, own.subject_der),
+            protection=algorithms.algorithm_identifier(ALGORITHM),
+            sender_key=own.key_identifier,
+        )
+        unsigned = cmp.message(header, answer.kind, answer.content)
+        signature = self._vault.sign_message(key.key_id, ALGORITHM, unsigned.protected)
+        chain = (key.certificate, *self._desk.issuers(door)[:-1], *answer.certificates)
+        return cmp.encode(cmp.with_protection(unsigned, signature, tuple(dict.fromkeys(chain))))
