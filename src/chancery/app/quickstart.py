@@ -51,7 +51,8 @@ USERS: Final = {
     "requester": Role.REQUESTER,
 }
 _TOKEN_DAYS: Final = 90
-_FROM_RA: Final = tuple(p.name for p in PROFILES if p.name != "subordinate-ca")
+_INTERNAL: Final = frozenset({"subordinate-ca", "door-ra"})
+_FROM_RA: Final = tuple(p.name for p in PROFILES if p.name not in _INTERNAL)
 
 
 def quickstart(
