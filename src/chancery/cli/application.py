@@ -47,6 +47,7 @@ GROUPS: Final = (
     ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
     ("door", "door", "Doors by which devices and servers enrol by themselves.", _OFFICE),
+    ("est", "est", "Who enrols by EST.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
     ("bundle", "bundle", "What an offline CA is to sign: out to it, and back.", _OFFICE),
     ("custodian", "custodian", "Custodians: who holds which share of what.", _OFFICE),
