@@ -48,6 +48,7 @@ GROUPS: Final = (
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
     ("door", "door", "Doors by which devices and servers enrol by themselves.", _OFFICE),
     ("est", "est", "Who enrols by EST.", _OFFICE),
+    ("cmp", "cmp", "Who enrols by CMP.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
     ("bundle", "bundle", "What an offline CA is to sign: out to it, and back.", _OFFICE),
     ("custodian", "custodian", "Custodians: who holds which share of what.", _OFFICE),
