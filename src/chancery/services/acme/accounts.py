@@ -59,13 +59,17 @@ class AccountService:
         self._clock = clock
         self._entropy = entropy
 
-    def by_id(self, door: Door, account_id: str) -> Account:
-        """A valid account of that door; BadRequest if there is none, else NotAuthenticated."""
+    def any_by_id(self, door: Door, account_id: str) -> Account:
+        """An account of that door, valid or not; BadRequest if there is none."""
         with self._store.read() as session:
             found = session.acme.account(account_id)
         if found is None or found.door != door.name:
             raise _unknown()
-        return _valid(found)
+        return found
+
+    def valid(self, account: Account) -> Account:
+        """NotAuthenticated for one that was ended."""
+        return _valid(account)
 
     def by_key(self, door: Door, key: SigningKey) -> Account | None:
         """The valid account of that key, if there is one; NotAuthenticated for an ended one."""

@@ -29,6 +29,7 @@ from chancery.services.acme import caa, requests
 from chancery.services.acme.accounts import AccountService
 from chancery.services.acme.admission import admit, chosen_profile
 from chancery.services.acme.authorizations import AuthorizationService, given
+from chancery.services.acme.chains import chains
 from chancery.services.acme.limits import Limits
 from chancery.services.acme.renewal import RenewalService
 from chancery.services.audit import event
@@ -37,7 +38,8 @@ from chancery.services.enrolment import Enrolment, EnrolmentDesk, Standing
 
 _CAA_S: Final = 8 * 3_600
 """How long a look at CAA records counts (Baseline Requirements §3.2.2.8)."""
-_PAGE: Final = 100
+PAGE: Final = 100
+"""Orders that a client is shown at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +148,19 @@ class OrderService:
     def of(self, account: Account, cursor: str | None) -> list[Order]:
         """The account's orders, newest first, a page of them."""
         with self._store.read() as session:
-            return session.acme.orders(None, account.id, None, cursor, _PAGE)
+            return session.acme.orders(None, account.id, None, cursor, PAGE)
 
-    def certificate(self, door: Door, account: Account, certificate_id: str) -> CertificateRecord:
-        """The certificate of one of the account's own orders; NotFound else."""
+    def certificate(
+        self, door: Door, account: Account, certificate_id: str
+    ) -> tuple[CertificateRecord, list[tuple[bytes, ...]]]:
+        """The certificate of one of the account's own orders, with its chains; NotFound else."""
         with self._store.read() as session:
             order = session.acme.order_of_certificate(certificate_id)
             record = session.certificates.get(certificate_id)
-        if (
-            order is None
-            or record is None
-            or order.account != account.id
-            or (order.door != door.name)
-        ):
-            raise NotFound("no such certificate", field="certificate", rule="certificate.known")
-        return record
+            own = order is not None and (order.account, order.door) == (account.id, door.name)
+            if record is None or not own:
+                raise NotFound("no such certificate", field="certificate", rule="certificate.known")
+            return record, chains(session, record, self._clock.s())
 
     def finalize(
         self,

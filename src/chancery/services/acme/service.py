@@ -1,5 +1,6 @@
 """One of each, put together."""
 
+from chancery.domain.door import Door
 from chancery.ports import Clock, Entropy, Store
 from chancery.ports_acme import CaaLookup, Validator
 from chancery.ports_sign_in import Sealer
@@ -31,6 +32,7 @@ class AcmeService:
         entropy: Entropy,
     ) -> None:
         limits = Limits(clock)
+        self.clock = clock
         self.nonces = Nonces(store, sealer, clock, entropy)
         self.accounts = AccountService(store, limits, clock, entropy)
         self.authorizations = AuthorizationService(
@@ -52,6 +54,14 @@ class AcmeService:
         )
         self.revocation = AcmeRevocation(store, desk, clock)
         self.overview = AcmeOverview(store, clock)
+        self._catalogue = catalogue
+
+    def profiles(self, door: Door) -> dict[str, str]:
+        """What an order may ask for, each with its description."""
+        return {
+            name: self._catalogue.profile(name).profile.description or name
+            for name in sorted(door.offered)
+        }
 
     def close(self) -> None:
         self.challenges.close()
