@@ -13,20 +13,25 @@ from chancery.adapters.mdm import ManagerHooks
 from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
+from chancery.adapters.validation import DnsCaa, LocalValidator
 from chancery.app.work import endpoint
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
 from chancery.domain.ids import new_id
 from chancery.ports import KeyVault
+from chancery.protocols.acme import settings as acme_settings
+from chancery.protocols.acme.handler import AcmeHandler
 from chancery.protocols.cmp import CmpHandler
 from chancery.protocols.cmp import settings as cmp_settings
 from chancery.protocols.cmp.protection import Guard
 from chancery.protocols.cmp.replies import Replies
 from chancery.protocols.est import settings as est_settings
 from chancery.protocols.est.handler import EstHandler
+from chancery.protocols.est.signing import Signing
 from chancery.protocols.scep import ScepHandler
 from chancery.protocols.scep import settings as scep_settings
 from chancery.server.doors import door_app, well_known
+from chancery.services.acme import AcmeService
 from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment import (
     CredentialService,
@@ -46,6 +51,7 @@ from chancery.wire.lint import compile_lint
 
 SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = {
     **dict.fromkeys(DoorProtocol, dict),
+    DoorProtocol.ACME: acme_settings.check,
     DoorProtocol.EST: est_settings.check,
     DoorProtocol.CMP: cmp_settings.check,
     DoorProtocol.SCEP: scep_settings.check,
@@ -61,6 +67,8 @@ class Doors:
     credentials: CredentialService
     desk: EnrolmentDesk
     traffic: Traffic
+    acme: AcmeService
+    acme_door: AcmeHandler
     est: EstHandler
     keys: DoorKeys
     scep: ScepHandler
@@ -104,6 +112,7 @@ def doors(
         lint=compile_lint,
         http=settings.listen.http_url,
     )
+    acme = AcmeService(store, catalogue, desk, sealer, LocalValidator(), DnsCaa(), clock, entropy)
     confirmations = Confirmations(store, desk, clock, entropy)
     hooks = [endpoint(webhook) for webhook in settings.webhooks]
     manager = ManagerHooks(hooks, lambda: new_id(clock.ms(), entropy(10)))
@@ -112,7 +121,11 @@ def doors(
         credentials=credentials,
         desk=desk,
         traffic=traffic,
-        est=EstHandler(desk, credentials, catalogue, sealer, clock),
+        acme=acme,
+        acme_door=AcmeHandler(desk, credentials, acme),
+        est=EstHandler(
+            desk, credentials, catalogue, sealer, Signing(desk, keys, vault), clock, entropy
+        ),
         keys=keys,
         scep=ScepHandler(desk, credentials, keys, vault, manager, entropy),
         cmp=CmpHandler(
@@ -153,7 +166,7 @@ def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
         "scep": door_app(found.scep, "/scep/"),
         "pkix": door_app(found.cmp, "/pkix/"),
     }
-    secured: dict[str, ASGIApp] = {}
+    secured: dict[str, ASGIApp] = {"acme": door_app(found.acme_door, "/acme/")}
     known_everywhere: dict[str, ASGIApp] = {"cmp": door_app(found.cmp, "/.well-known/cmp/")}
     known_secured: dict[str, ASGIApp] = {"est": door_app(found.est, "/.well-known/est/")}
     everywhere[".well-known"] = well_known(known_everywhere, known_secured)

@@ -225,6 +225,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
     try:
         yield office
     finally:
+        office.doors.acme.close()
         office.doors.traffic.close()
         issuance.close()
         store.close()

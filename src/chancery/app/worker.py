@@ -163,6 +163,7 @@ def roster(office: Office) -> Services:
         backups=office.backups,
         custody=office.custody,
         credentials=office.doors.credentials,
+        acme=office.doors.acme,
         doors=office.doors.service,
         enrolment=office.doors.desk,
         bundles=office.bundles,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from chancery.ports import Clock, Publisher, Store
+from chancery.services.acme import AcmeService
 from chancery.services.attention import AttentionService
 from chancery.services.audit import AuditService
 from chancery.services.authority import AuthorityService
@@ -65,6 +66,7 @@ class Services:
     backups: BackupService
     custody: CustodyService
     credentials: CredentialService
+    acme: AcmeService
     doors: DoorService
     enrolment: EnrolmentDesk
     bundles: BundleService
