@@ -59,7 +59,7 @@ def signed(
     inner = b"" if content is None else der.explicit(0, der.octet_string(content))
     along = b"".join(sorted(certificates))
     signed_data = der.sequence(
-        der.integer(1),
+        der.integer(1 if content_type == cms.DATA else 3),  # RFC 5652 §5.1
         der.set_of(identifier),
         der.sequence(der.oid(content_type), inner),
         der.implicit(0, along, constructed=True) if along else b"",

@@ -79,10 +79,9 @@ def for_certificate(
     BadKey unless its key, and its usage, can take it (RFC 7030 §4.4.1.2).
     """
     recipient = cms.read_certificate(certificate)
-    public = recipient.public_key()
+    public = check_recipient(certificate)
     content_key = entropy(alg.key_size(cipher))
     if isinstance(public, rsa.RSAPublicKey):
-        _check_usage(certificate, "key_encipherment")
         transport = KeyTransport.OAEP_SHA256
         info = der.sequence(
             der.integer(0),
@@ -91,10 +90,19 @@ def for_certificate(
             der.octet_string(alg.seal_key(transport, public, content_key)),
         )
         return _enveloped(signed, 0, info, content_key, cipher, entropy)
+    info = _agreed(recipient, public, content_key)
+    return _enveloped(signed, 2, info, content_key, cipher, entropy)
+
+
+def check_recipient(certificate: bytes) -> rsa.RSAPublicKey | ec.EllipticCurvePublicKey:
+    """The key of a certificate that a key can be encrypted for; BadKey for any other."""
+    public = cms.read_certificate(certificate).public_key()
+    if isinstance(public, rsa.RSAPublicKey):
+        _check_usage(certificate, "key_encipherment")
+        return public
     if isinstance(public, ec.EllipticCurvePublicKey):
         _check_usage(certificate, "key_agreement")
-        info = _agreed(recipient, public, content_key)
-        return _enveloped(signed, 2, info, content_key, cipher, entropy)
+        return public
     raise _unfit("its key can neither decrypt nor agree")
 
 

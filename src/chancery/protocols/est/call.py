@@ -35,10 +35,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A reply, and what the record says of it: ``ok`` or ``pending``."""
+    """A reply, and what the record says of it: ``ok``, ``pending``, or the rule that was broken."""
 
     reply: Reply
     outcome: str = "ok"
+    detail: str = ""
 
 
 def waiting(seconds: int) -> Answered:

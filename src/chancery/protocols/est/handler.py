@@ -8,13 +8,16 @@ import structlog
 
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import BadRequest, CAError, NotAuthenticated, NotFound, TooLarge
-from chancery.ports import Clock
+from chancery.ports import Clock, Entropy
 from chancery.ports_sign_in import Sealer
 from chancery.protocols.est import errors
 from chancery.protocols.est.call import CERTS_ONLY, Answered, Call, refusal
 from chancery.protocols.est.enrolling import Enrolling
+from chancery.protocols.est.full_cmc import FullCmc
 from chancery.protocols.est.gate import Gate
+from chancery.protocols.est.server_keys import ServerKeys
 from chancery.protocols.est.settings import EstSettings
+from chancery.protocols.est.signing import Signing
 from chancery.protocols.est.wanted import wanted
 from chancery.protocols.exchange import Exchange, Reply
 from chancery.services.catalogue import Catalogue
@@ -48,17 +51,23 @@ class EstHandler:
         credentials: CredentialService,
         catalogue: Catalogue,
         sealer: Sealer,
+        signing: Signing,
         clock: Clock,
+        entropy: Entropy,
     ) -> None:
         self._desk = desk
         self._catalogue = catalogue
-        self._gate = Gate(desk, credentials, sealer, clock)
-        enrolling = Enrolling(desk, self._gate, clock)
+        self._gate = gate = Gate(desk, credentials, sealer, clock)
+        enrolling = Enrolling(desk, gate, clock)
+        keys = ServerKeys(desk, credentials, gate, enrolling, signing, entropy)
+        full = FullCmc(desk, gate, enrolling, signing, clock, entropy)
         self._operations: Final = {
             "cacerts": Operation(self._cacerts, "GET"),
             "csrattrs": Operation(self._csrattrs, "GET"),
             "simpleenroll": Operation(enrolling.enroll, "POST", "application/pkcs10"),
             "simplereenroll": Operation(enrolling.reenroll, "POST", "application/pkcs10"),
+            "serverkeygen": Operation(keys.run, "POST", "application/pkcs10"),
+            "fullcmc": Operation(full.run, "POST", "application/pkcs7-mime"),
         }
 
     def handle(self, exchange: Exchange) -> Reply:
@@ -78,7 +87,7 @@ class EstHandler:
             _log.exception("est failed", operation=call.operation)
             self._seen(call, "internal", "")
             return refusal(500, "internal error")
-        self._seen(call, answered.outcome, "")
+        self._seen(call, answered.outcome, answered.detail)
         return answered.reply
 
     def _run(self, call: Call) -> Answered:

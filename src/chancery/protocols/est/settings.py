@@ -26,7 +26,7 @@ class EstSettings:
     *change_subject* a renewal may ask for another name (RFC 6402 §2.8).
     *trust_ra*: a certificate of ours with the purpose id-kp-cmcRA may enrol
     for others.  *server_keys* switches serverkeygen, *server_key* is what it
-    makes where a request does not say.  *retry_after_s* is what a client that
+    makes, *full_cmc* switches fullcmc.  *retry_after_s* is what a client that
     must wait is told.
     """
 
