@@ -16,6 +16,7 @@ from chancery.web.console import (
     directories,
     dn_profile_editor,
     dn_profiles,
+    doors,
     home,
     imports,
     joint,
@@ -76,6 +77,7 @@ PAGES: Final[tuple[Pages, ...]] = (
     authority_making.pages,  # before authorities: no authority is called _new
     authority_succession.pages,
     authorities.pages,
+    doors.pages,
     directories.pages,
     operations.pages,
     message_templates.pages,
