@@ -64,8 +64,9 @@ class Submission:
     Exactly one of *csr* (PEM or DER, as received) and *server_key* (a
     ``KeyAlgorithm`` value: we generate the key) is given.  *subject* maps
     attribute short names or OIDs to values; *extensions* dotted OIDs to DER.
-    *days*, when given, shortens the validity.  *door* is set by doors alone: it
-    decides how many approve.
+    *days*, when given, shortens the validity.  *door* and *vouched* are set by
+    doors alone: the one decides how many approve, the other is the SHA-256 of
+    the CSR for whose key an authority that the door trusts has vouched.
     """
 
     profile: str
@@ -81,6 +82,7 @@ class Submission:
     kind: RequestKind = RequestKind.NEW
     renews: str | None = None  # id of the certificate being renewed
     door: str | None = None  # name of the door it came in by
+    vouched: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,9 @@ class Examination:
         """Verify that the requester holds the key, where the profile asks for it."""
         reading = self._reading
         assert reading is not None  # read() comes first
-        if reading.csr is not None and reading.version.profile.require_proof_of_possession:
+        if reading.csr is None or vouched(self._submission, reading.csr):
+            return
+        if reading.version.profile.require_proof_of_possession:
             pkcs10.check_signature(reading.csr)
 
     def settle(self, request_id: str | None = None) -> CertificateRequest:
@@ -257,7 +259,12 @@ class Preparation:
         door = self._catalogue.door(submission.door)
         return door.needed(ra.approvals, renewal=submission.renews is not None)
 
-    def key_faults(self, csr: CertificationRequest, profile: ExtensionProfile) -> Iterator[CAError]:
+    def key_faults(
+        self,
+        csr: CertificationRequest,
+        profile: ExtensionProfile,
+        submission: Submission | None = None,
+    ) -> Iterator[CAError]:
         """Everything that ``prepare`` would hold against the key, where it stops at the first."""
         sound = True
         checks: tuple[Callable[[], None], ...] = (
@@ -270,6 +277,8 @@ class Preparation:
             except CAError as error:
                 sound = False
                 yield error
+        if submission is not None and vouched(submission, csr):
+            return
         if sound and profile.require_proof_of_possession:
             try:
                 pkcs10.check_signature(csr)
@@ -300,6 +309,11 @@ class Preparation:
         key_id = "subject-" + new_id(self._clock.ms(), self._entropy(10))
         info = self._vault.generate(key_id, algorithm, KeyPurpose.SUBJECT)
         return _Key(info.spki, load_der_public_key(info.spki), key_id)
+
+
+def vouched(submission: Submission, csr: CertificationRequest) -> bool:
+    """Whether an authority that a door trusts has seen the key of this very CSR used."""
+    return submission.vouched == hashlib.sha256(csr.der).hexdigest()
 
 
 def submission_of(request: CertificateRequest) -> Submission:

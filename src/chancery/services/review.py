@@ -228,7 +228,8 @@ class ReviewService:
             refuse_blocked(session, [request.key_sha256])
         if request.csr is not None:
             csr = pkcs10.decode(request.csr)
-            yield from map(fault, self._preparation.key_faults(csr, version.profile))
+            sent = submission_of(request)
+            yield from map(fault, self._preparation.key_faults(csr, version.profile, sent))
             yield from remarks(csr)
 
     def _content(self, request: CertificateRequest) -> Iterator[Finding]:

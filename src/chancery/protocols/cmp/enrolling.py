@@ -137,6 +137,7 @@ class Enrolling:
             days=wish.days,
             credential=caller.credential,
             renews=renews,
+            vouched=wish.vouched,
             data={
                 talk.SEED: self.entropy(16).hex(),
                 KIND: asked.message.kind.value,

@@ -198,6 +198,7 @@ class EnrolmentDesk:
             names=asked.names,
             days=asked.days,
             door=door.name,
+            vouched=_vouched(asked, csr),
         )
 
     def _renewal(
@@ -236,6 +237,7 @@ class EnrolmentDesk:
             kind=RequestKind.RENEW_SAME_KEY if same_key else RequestKind.RENEW_NEW_KEY,
             renews=record.id,
             door=door.name,
+            vouched=_vouched(asked, csr),
         )
 
     def _found(self, transaction: Transaction) -> Standing | None:
@@ -336,3 +338,10 @@ class EnrolmentDesk:
     ) -> None:
         """Note one message: *outcome* is ``ok``, ``pending``, or the rule that it broke."""
         self._traffic.note(door, operation, outcome, who=who, origin=origin, detail=detail)
+
+
+def _vouched(asked: Enrolment, csr: CertificationRequest | None) -> str | None:
+    """The CSR, as ``Submission.vouched`` names it, where somebody vouches for its key."""
+    if not asked.vouched or csr is None:
+        return None
+    return hashlib.sha256(csr.der).hexdigest()

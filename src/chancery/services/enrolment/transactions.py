@@ -25,8 +25,9 @@ class Enrolment:
     this attempt.  Exactly one of *csr* and *server_key* is given, as in a
     ``Submission``.  *credential* has been authenticated by the door; what it
     is bound to is checked here, and its use spent with the transaction.
-    *renews* is a certificate whose holder is at the door.  *data* is kept
-    with the transaction.
+    *renews* is a certificate whose holder is at the door.  *vouched*: an
+    authority that the door trusts saw the CSR's key used.  *data* is kept with
+    the transaction.
     """
 
     who: str
@@ -40,6 +41,7 @@ class Enrolment:
     days: int | None = None
     credential: Credential | None = None
     renews: CertificateRecord | None = None
+    vouched: bool = False
     data: Mapping[str, object] = field(default_factory=dict)
 
 
