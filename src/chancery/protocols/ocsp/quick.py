@@ -4,6 +4,7 @@ What comes out is the rest of an HTTP answer, after status line and date.
 Whatever is not usual is left to ``handler``, which knows a word for everything.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from email.utils import formatdate
 from hashlib import sha1
@@ -41,7 +42,7 @@ class OcspQuick:
         self._desk = desk
         self._clock = clock
         self._max_age_s = max_age_s
-        self._ready: dict[bytes, _Ready] = {}
+        self._ready: OrderedDict[bytes, _Ready] = OrderedDict()
         self.from_memory = 0
         """Answers that were ready since the start."""
 
@@ -82,7 +83,7 @@ class OcspQuick:
             octets = self._cacheable(kept)
         if request.nonce is None and kept.live:
             if len(self._ready) >= _MOST:
-                del self._ready[next(iter(self._ready))]
+                self._ready.popitem(last=False)
             self._ready[key] = _Ready(octets, kept, self._clock.s() + _FRESH_S)
         return octets
 
