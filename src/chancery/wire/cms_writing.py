@@ -25,7 +25,7 @@ def content_info(content_type: str, content: bytes) -> bytes:
 
 
 def signed(
-    content: bytes | None,
+    content: bytes,
     attributes: Sequence[Attribute],
     signer: cms.Certificate,
     digest: alg.Digest,
@@ -34,11 +34,11 @@ def signed(
     certificates: Sequence[bytes] = (),
     content_type: str = cms.DATA,
 ) -> bytes:
-    """ContentInfo with SignedData over *content*; None: there is none, and its hash is of nothing.
+    """ContentInfo with SignedData over *content*.
 
     *certificates* go along; readers that look for the signer's must find it among them.
     """
-    hashed = alg.digest_of(digest, content or b"")
+    hashed = alg.digest_of(digest, content)
     every = [
         (cms.CONTENT_TYPE, der.oid(content_type)),
         (cms.MESSAGE_DIGEST, der.octet_string(hashed)),
@@ -56,7 +56,7 @@ def signed(
         der.sequence(der.oid(alg.RSA), der.NULL),
         der.octet_string(sign(signed_attributes)),
     )
-    inner = b"" if content is None else der.explicit(0, der.octet_string(content))
+    inner = der.explicit(0, der.octet_string(content))
     along = b"".join(sorted(certificates))
     signed_data = der.sequence(
         der.integer(1 if content_type == cms.DATA else 3),  # RFC 5652 §5.1

@@ -147,7 +147,11 @@ def cert_rep(
     if answer.fail_text is not None:
         text = answer.fail_text[:_MAX_FAIL_TEXT].encode()
         fields.append((_FAIL_TEXT, der.tlv(der.UTF8_STRING, text)))
-    return writing.signed(answer.content, fields, signer, digest, sign, certificates=certificates)
+    # RFC 8894 §3.2 would leave an absent content out; OpenSSL then cannot verify the answer, so
+    # certmonger would never learn why it was refused.  Everybody reads an empty one.
+    return writing.signed(
+        answer.content or b"", fields, signer, digest, sign, certificates=certificates
+    )
 
 
 def _printable(text: str) -> bytes:

@@ -16,6 +16,7 @@ from chancery.domain.errors import (
     Unavailable,
 )
 from chancery.ports_enrolment import DeviceManager, ManagedRequest
+from chancery.protocols.scep import transactions
 from chancery.protocols.scep.errors import unopened
 from chancery.protocols.scep.opening import Opened
 from chancery.protocols.scep.settings import ScepSettings
@@ -72,7 +73,7 @@ class Requests:
         enrolment = Enrolment(
             who=csr.subject.text or csr.key_sha256[:16],
             origin=origin,
-            transaction=opened.transaction,
+            transaction=transactions.begin(self._desk, door, opened.transaction, csr, renewed),
             csr=csr.der,
             credential=credential,
             renews=renewed,
@@ -137,11 +138,15 @@ class Requests:
 
     def _poll(self, door: Door, opened: Opened) -> Outcome:
         """By transaction and key; what is in the envelope only repeats names (RFC 8894 §3.3.3)."""
-        standing = self._desk.standing(door, opened.transaction)
+        try:
+            holds = self._desk.holder(door, opened.signer.der)
+        except NotAuthenticated:  # it signs by itself until it has a certificate
+            holds = None
+        known = transactions.find(self._desk, door, opened.transaction, holds)
         signer = _hash(opened.signer.spki)
-        known = standing.transaction
-        if signer not in (known.key_sha256, known.data.get(_SIGNER)):
+        if known is None or signer not in (known.key_sha256, known.data.get(_SIGNER)):
             raise NotFound("no such transaction", field="transactionID", rule="transaction.known")
+        standing = self._desk.standing(door, known.id)
         return _outcome(standing, standing.request.subject)
 
     def _certificate(self, door: Door, opened: Opened) -> Outcome:

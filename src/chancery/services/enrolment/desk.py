@@ -164,6 +164,11 @@ class EnrolmentDesk:
             raise
         return self._certain(transaction)
 
+    def transaction(self, door: Door, transaction_id: str) -> Transaction | None:
+        """What is on record of one, without waiting for what comes of it."""
+        with self._store.read() as session:
+            return session.enrolments.transaction(door.name, transaction_id)
+
     def standing(
         self, door: Door, transaction_id: str, *, key_sha256: str | None = None
     ) -> Standing:
