@@ -131,6 +131,9 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         max_validity_s=3 * _YEAR_S,
         after_issuer=LeafAfterIssuer.TRUNCATE,
         key_usage=(KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT),
+        # id-kp-cmcRA (RFC 6402 §2.10); OpenSSL's PKCS7_verify, which certmonger calls,
+        # believes signers of messages only with emailProtection.
+        extended_key_usage=("1.3.6.1.5.5.7.3.28", *_ekus("emailProtection")),
         overrides=(Override.VALIDITY,),
         dn_profile="authority",
     ),
