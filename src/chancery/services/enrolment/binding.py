@@ -7,8 +7,9 @@ from typing import Final
 from chancery.domain import key_quality
 from chancery.domain.enrolment import Binding
 from chancery.domain.errors import BadKey, BadName, BadRequest, NotPermitted
-from chancery.domain.names import DistinguishedName, GeneralName, NameKind
+from chancery.domain.names import Attribute, DistinguishedName, GeneralName, NameKind, Syntax
 from chancery.domain.patterns import is_regex
+from chancery.domain.subject import resolve
 from chancery.wire.names import parse_text
 from chancery.wire.pkcs10 import CertificationRequest
 
@@ -53,19 +54,24 @@ def hold(
     binding: Binding,
     *,
     csr: CertificationRequest | None,
+    subject: tuple[tuple[str, str], ...] = (),
     names: tuple[GeneralName, ...] = (),
+    server_key: str | None = None,
     profile: str,
 ) -> None:
     """Raise NotPermitted unless what is asked for is what the credential allows, and no more.
 
-    *names* were given beside the CSR.  Without a CSR the key is made here, and
-    there is nothing to compare but the names.
+    *subject* and *names* were given beside the CSR.  Without one, they are all
+    that is asked for, and *server_key* is made here.
     """
     if binding.profile not in (None, profile):
         raise _beyond("profile", f"it is for profile {binding.profile}")
     asked = (*(csr.names if csr is not None else ()), *names)
     _hold_names(binding, asked)
     if csr is None:
+        _hold_subject(binding, _given(subject))
+        if binding.key_algorithms and not _made(server_key or "", binding.key_algorithms):
+            raise _beyond("server_key", f"it is not for a key of kind {server_key}")
         return
     _hold_subject(binding, csr.subject)
     if binding.key_algorithms:
@@ -95,6 +101,17 @@ def _hold_names(binding: Binding, asked: tuple[GeneralName, ...]) -> None:
         for name in asked:
             if not any(_fits(name, pattern) for pattern in binding.name_patterns):
                 raise _beyond("names", f"it does not cover {name.text[:200]}")
+
+
+def _given(subject: tuple[tuple[str, str], ...]) -> DistinguishedName:
+    """What is given beside a CSR, as if it stood in one; an unknown attribute fits nothing."""
+    parts = ((resolve(name) or name, value) for name, value in subject)
+    return DistinguishedName(tuple((Attribute(o, v, Syntax.UTF8),) for o, v in parts))
+
+
+def _made(algorithm: str, allowed: tuple[str, ...]) -> bool:
+    family = "rsa" if algorithm.startswith("rsa-") else algorithm
+    return bool({algorithm, family} & set(allowed))
 
 
 def _fits(name: GeneralName, pattern: str) -> bool:

@@ -130,7 +130,14 @@ class Transactions:
     ) -> None:
         """Hold the request against the binding; whoever asks for more has burnt the credential."""
         try:
-            hold(credential.binding, csr=csr, names=asked.names, profile=profile)
+            hold(
+                credential.binding,
+                csr=csr,
+                subject=asked.subject,
+                names=asked.names,
+                server_key=asked.server_key,
+                profile=profile,
+            )
         except NotPermitted as error:
             self._burn(door, asked, credential, error)
             raise
