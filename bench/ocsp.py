@@ -75,13 +75,16 @@ class Asker:
 
 def script(to: Path, rows: list[bytes], post: str | None = None) -> Path:
     """Have wrk send these in turn: paths to get, or bodies to *post* there."""
-    listed = ",\n".join('"' + "".join(f"\\{octet:03d}" for octet in row) + '"' for row in rows)
+    listed = to.with_suffix(".rows")
+    listed.write_text("".join(f"{row.hex()}\n" for row in rows))
     ask = "wrk.format(nil, nil, nil, row)" if post else 'wrk.format("GET", row)'
     method = f'wrk.method = "POST"\nwrk.path = "{post}"\n' if post else ""
     kind = f'wrk.headers["Content-Type"] = "{KIND}"\n' if post else ""
     to.write_text(
-        f"{method}{kind}local rows = {{{listed}}}\nlocal ready, turn = {{}}, 0\n"
-        f"init = function()\n for n, row in ipairs(rows) do ready[n] = {ask} end\nend\n"
+        f"{method}{kind}local ready, turn = {{}}, 0\n"
+        "local octet = function(pair) return string.char(tonumber(pair, 16)) end\n"
+        f'init = function()\n for line in io.lines("{listed}") do\n'
+        f'  local row = line:gsub("..", octet)\n  ready[#ready + 1] = {ask}\n end\nend\n'
         "request = function()\n turn = turn % #ready + 1\n return ready[turn]\nend\n"
     )
     return to

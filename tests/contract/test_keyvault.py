@@ -25,9 +25,11 @@ from chancery.domain.errors import AlreadyExists, BadKey, NotFound, SignerRefuse
 from chancery.domain.keys import KeyPurpose, KeyTransport
 from chancery.ports import KeyVault
 from chancery.signer.journal import Journal
+from chancery.signer.protocol import MAX_FRAME
 from chancery.signer.service import Signer
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import open_vault
+from chancery.wire import crl as wire_crl
 from chancery.wire import der
 from chancery.wire.algorithms import verify
 
@@ -202,6 +204,34 @@ def test_crls_of_its_own_only(keys: KeyVault, key_id: str) -> None:
     with pytest.raises(SignerRefused) as caught:
         keys.sign_crl(key_id, ECDSA, crl("Other"))
     assert caught.value.rule == "signer.issuer"
+
+
+def test_a_crl_longer_than_any_frame(keys: KeyVault, key_id: str) -> None:
+    """Two million entries.  What the head says is judged as in a short one."""
+    _, root = s.make_root(keys, key_id, key_id)
+    entry = der.sequence(der.integer(1 << 126), b"\x17\x0d270101000000Z")
+
+    def long_crl(issuer: str) -> bytes:
+        return wire_crl.tbs(
+            issuer=s.name(issuer).public_bytes(),
+            key_identifier=b"k" * 20,
+            algorithm=ECDSA,
+            number=7,
+            this_update=int(s.now().timestamp()),
+            next_update=int(s.now().timestamp()) + 86_400,
+            entries=[entry * 2_000_000],
+        )
+
+    tbs = long_crl(key_id)
+    assert len(tbs) > MAX_FRAME
+    made = keys.sign_crl(key_id, ECDSA, tbs)
+    public = x509.load_der_x509_certificate(root).public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(made, tbs, ec.ECDSA(hashes.SHA256()))
+    with pytest.raises(SignerRefused) as caught:
+        keys.sign_crl(key_id, ECDSA, long_crl("Other"))
+    assert caught.value.rule == "signer.issuer"
+    assert keys.sign_crl(key_id, ECDSA, crl(key_id))  # and the connection serves on
 
 
 def response_data() -> bytes:

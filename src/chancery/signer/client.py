@@ -4,7 +4,8 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -20,6 +21,7 @@ from chancery.domain.keys import (
 )
 from chancery.domain.vaults import SOFTWARE
 from chancery.signer import door_messages, protocol, vault_messages
+from chancery.signer.long_messages import WHOLE, BeginCrl, CrlPart, parts
 from chancery.signer.managed.messages import SLOW
 
 A = TypeVar("A", bound=protocol.Answer)
@@ -34,6 +36,7 @@ _SLOW: Final = (
     protocol.ImportKey,
     protocol.ExportPkcs12,
     protocol.SignCrl,
+    CrlPart,
     vault_messages.ProbeVault,
     vault_messages.UnlockVault,
     *SLOW,
@@ -132,7 +135,10 @@ class SignerClient:
         return self.ask(protocol.SignCsr(key_id, algorithm, info), protocol.Signed).data
 
     def sign_crl(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
-        return self.ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
+        if len(tbs) <= WHOLE:
+            return self.ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
+        steps = chain([BeginCrl(key_id, algorithm, len(tbs))], parts(tbs))
+        return self._ask_all(steps, protocol.Signed).data
 
     def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
         return self.ask(protocol.SignOcsp(key_id, algorithm, tbs), protocol.Signed).data
@@ -183,14 +189,22 @@ class SignerClient:
 
     def ask(self, request: protocol.Request, expected: type[A]) -> A:
         """Send *request*, return its answer; what ``ManagedClient`` stands on."""
-        payload = protocol.encode(request)
+        return self._ask_all((request,), expected)
+
+    def _ask_all(self, requests: Iterable[protocol.Request], expected: type[A]) -> A:
+        """Send one after another on one connection; the answer to the last."""
         connection = self._connection()
-        slow = isinstance(request, _SLOW)
-        connection.settimeout(self._slow_timeout_s if slow else self._timeout_s)
+        answer: protocol.Answer | None = protocol.Done()
         try:
-            protocol.send(connection, payload)
-            received = protocol.receive(connection)
-            answer = None if received is None else protocol.decode_answer(received)
+            for request in requests:
+                payload = protocol.encode(request)
+                slow = isinstance(request, _SLOW)
+                connection.settimeout(self._slow_timeout_s if slow else self._timeout_s)
+                protocol.send(connection, payload)
+                received = protocol.receive(connection)
+                answer = None if received is None else protocol.decode_answer(received)
+                if not isinstance(answer, protocol.Done):
+                    break
         except (OSError, protocol.Garbled, Unavailable) as error:
             connection.close()
             raise _away(str(error)) from error

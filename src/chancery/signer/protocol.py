@@ -23,12 +23,13 @@ from chancery.domain.keys import (
 )
 from chancery.domain.vaults import SOFTWARE
 from chancery.signer.door_messages import DoorRequest
+from chancery.signer.long_messages import LongRequest
 from chancery.signer.managed.messages import ManagedAnswer, ManagedRequest
 from chancery.signer.message import Message
 from chancery.signer.vault_messages import VaultAnswer, VaultRequest
 
 MAX_FRAME: Final = 64 * 1024 * 1024
-"""Octets of one frame: a CRL of some 1.4 million entries.
+"""Octets of one frame: a CRL that is longer comes in parts (``long_messages``).
 
 Only processes of the signer's own account are heard, and a frame's buffer
 grows with what has arrived: a length alone costs nothing.
@@ -187,6 +188,7 @@ Request = (
     | DoorRequest
     | ManagedRequest
     | VaultRequest
+    | LongRequest
 )
 Answer = Described | Signed | Batch | Found | Done | Failure | ManagedAnswer | VaultAnswer
 

@@ -14,7 +14,8 @@ from typing import Final
 from chancery.domain.errors import CAError, Unavailable
 from chancery.signer import protocol
 from chancery.signer.dispatch import perform
-from chancery.signer.protocol import Batch, Failure, Request
+from chancery.signer.long_messages import BeginCrl, CrlPart, LongCrl
+from chancery.signer.protocol import Batch, Done, Failure, Request, Signed
 from chancery.signer.service import Signer
 
 MAX_CONNECTIONS: Final = 128
@@ -89,11 +90,13 @@ class Server:
         connection.settimeout(SLOW_PEER_S)
         begun = select.poll()
         begun.register(connection, select.POLLIN)
+        long_crl = LongCrl(self._signer.sign_crl)
         try:
             # Between frames a peer may be silent as long as it likes.
             while begun.poll() and (frame := protocol.receive(connection)) is not None:
                 request = protocol.decode_request(frame)
-                protocol.send(connection, self._answer(request))
+                del frame  # of a long part there are enough copies
+                protocol.send(connection, self._answer(request, long_crl))
         except protocol.Garbled as garbled:
             self._log("garbled", error=str(garbled)[:200])
         except (OSError, Unavailable) as error:
@@ -103,8 +106,11 @@ class Server:
                 self._connections.pop(connection, None)
             connection.close()
 
-    def _answer(self, request: Request) -> bytes:
+    def _answer(self, request: Request, long_crl: LongCrl) -> bytes:
         try:
+            if isinstance(request, BeginCrl | CrlPart):
+                signature = long_crl.perform(request)
+                return protocol.encode(Done() if signature is None else Signed(signature))
             answer = perform(self._signer, request)
             if isinstance(answer, Batch):
                 for one in answer.results:
