@@ -195,7 +195,7 @@ def test_a_key_that_is_stopped_does_not_leave(house: KeyHouse, what: KeyEvent) -
     with refused(WrongState, rule):
         house.keys.leaving.wrap(OPERATOR, name, "aes-kw", by="kek")
     with refused(WrongState, rule):
-        house.keys.leaving.escrow(OPERATOR, name, [spki(one) for one in AGENTS], 2)
+        house.keys.escrow.seal(OPERATOR, name, [spki(one) for one in AGENTS], 2)
     kek = house.keys.life.show(OPERATOR, "kek").current.handle
     with refused(WrongState, rule):
         house.managed.movement.wrap(made.current.handle, KeyAuthority("operator"), "aes-kw", by=kek)
@@ -280,7 +280,7 @@ def test_weak_des_keys_are_refused(house: KeyHouse) -> None:
 
 def escrowed(house: KeyHouse, name: str) -> list[str]:
     """The agents' shares of a key that is in escrow from now on."""
-    done = house.keys.leaving.escrow(OPERATOR, name, [spki(one) for one in AGENTS], 2)
+    done = house.keys.escrow.seal(OPERATOR, name, [spki(one) for one in AGENTS], 2)
     record = json.loads(house.agreed(done).data)
     return [
         key_wrap.unwrap_private(key_wrap.OAEP, agent, base64.b64decode(one["share"])).decode()
@@ -294,7 +294,7 @@ def test_a_recovered_key_reads_what_the_lost_one_protected(house: KeyHouse) -> N
     shares = escrowed(house, "lost")
     house.keys.life.change(OPERATOR, "lost", KeyEvent.DEACTIVATE, "over")
     house.keys.life.change(OPERATOR, "lost", KeyEvent.DESTROY, "over")
-    house.keys.leaving.recover(OPERATOR, "lost", shares, to="found")
+    house.keys.escrow.recover(OPERATOR, "lost", shares, to="found")
     assert house.keys.using.decrypt(OPERATOR, "found", sealed, b"aad") == (b"letters", 1)
     with refused(BadRequest, "ciphertext.key"):
         house.keys.using.decrypt(OPERATOR, "kek", sealed, b"aad")
@@ -310,7 +310,7 @@ def test_escrow_does_not_launder_a_compromise(house: KeyHouse) -> None:
     sealed = house.keys.using.encrypt(OPERATOR, "known", b"x")
     shares = escrowed(house, "known")
     house.keys.life.change(OPERATOR, "known", KeyEvent.COMPROMISE, "on a paste site")
-    back = house.keys.leaving.recover(OPERATOR, "known", shares, to="known-again")
+    back = house.keys.escrow.recover(OPERATOR, "known", shares, to="known-again")
     assert state_at(back.current.dates, house.clock.s()) is KeyState.COMPROMISED
     with refused(WrongState, "key.compromised"):
         house.keys.using.encrypt(OPERATOR, "known-again", b"y")
@@ -321,7 +321,7 @@ def test_short_agents_keys_are_refused_before_anybody_agrees(house: KeyHouse) ->
     house.make("for-agents", "both")
     short = [spki(rsa.generate_private_key(65537, 2048)) for _ in range(2)]
     with refused(BadKey, "escrow.agent-key"):
-        house.keys.leaving.escrow(OPERATOR, "for-agents", short, 2)
+        house.keys.escrow.seal(OPERATOR, "for-agents", short, 2)
 
 
 # States and agreement

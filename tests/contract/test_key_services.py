@@ -380,8 +380,8 @@ def test_recovery_needs_its_agents(house: KeyHouse) -> None:
         ).decode()
         for agent in agents
     ]
-    record = house.agreed(keys.leaving.escrow(OPERATOR, "precious", public, 2)).data
-    assert keys.leaving.escrowed(OPERATOR, "precious") == record
+    record = house.agreed(keys.escrow.seal(OPERATOR, "precious", public, 2)).data
+    assert keys.escrow.record(OPERATOR, "precious") == record
     found = json.loads(record)
     shares = [
         key_wrap.unwrap_private(key_wrap.OAEP, agent, base64.b64decode(one["share"])).decode()
@@ -389,8 +389,8 @@ def test_recovery_needs_its_agents(house: KeyHouse) -> None:
     ]
     for bad in ([], shares[:1], [shares[0], shares[0]], [shares[0], "word " * 33]):
         with pytest.raises(CAError):
-            keys.leaving.recover(OPERATOR, "precious", bad, to="back")
-    back = keys.leaving.recover(OPERATOR, "precious", [shares[2], shares[0]], to="back")
+            keys.escrow.recover(OPERATOR, "precious", bad, to="back")
+    back = keys.escrow.recover(OPERATOR, "precious", [shares[2], shares[0]], to="back")
     assert back.current.facts == made.current.facts
     assert back.key.rules == made.key.rules
 

@@ -25,7 +25,7 @@ from chancery.api.routing import Door, Who
 from chancery.domain.identity import Permission
 from chancery.domain.key_orders import OrderState
 from chancery.domain.managed_key import KeyKind
-from chancery.services.keys.parts import EntryView
+from chancery.services.keys.entries import EntryView
 
 door = Door("/keys", "keys")
 orders = Door("/key-orders", "keys")
@@ -179,7 +179,7 @@ def split_key(who: Who, using: Using, name: str, body: SplitIn) -> KeyOutcomeOut
 @door.route("POST", "/{name}/escrow", Permission.KEY_MANAGE)
 def escrow_key(who: Who, using: Using, name: str, body: EscrowIn) -> KeyOutcomeOut:
     """Ask for a key to be sealed for recovery agents."""
-    done = using.keys.leaving.escrow(who, name, body.agents, body.threshold, version=body.version)
+    done = using.keys.escrow.seal(who, name, body.agents, body.threshold, version=body.version)
     return outcome_out(done, using.clock.s())
 
 
@@ -188,13 +188,13 @@ def show_escrow(
     who: Who, using: Using, name: str, version: Annotated[int | None, Query(ge=1)] = None
 ) -> EscrowOut:
     """Give the record of a key's escrow to its agents."""
-    return EscrowOut(escrow=text_of(using.keys.leaving.escrowed(who, name, version)))
+    return EscrowOut(escrow=text_of(using.keys.escrow.record(who, name, version)))
 
 
 @door.route("POST", "/{name}/recover", Permission.KEY_MANAGE, status=201)
 def recover_key(who: Who, using: Using, name: str, body: RecoverIn) -> KeyOut:
     """Bring a key back from escrow as a new one, with its agents' shares."""
-    made = using.keys.leaving.recover(who, name, body.shares, to=body.to, version=body.version)
+    made = using.keys.escrow.recover(who, name, body.shares, to=body.to, version=body.version)
     return key_out(made, using.clock.s())
 
 

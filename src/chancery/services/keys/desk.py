@@ -8,7 +8,6 @@ from chancery.domain.errors import (
     Conflict,
     NotFound,
     NotPermitted,
-    WrongState,
 )
 from chancery.domain.identity import AuthMethod, Permission, Principal
 from chancery.domain.ids import new_id
@@ -69,6 +68,11 @@ class Desk:
         if {Permission.AUDIT_READ, Permission.KEY_POLICY} & principal.permissions:
             found |= {KeyRight.VIEW}
         return found
+
+    def effective(self, principal: Principal, group: KeyGroup) -> frozenset[KeyRight]:
+        """Rights in *group* that *principal* also has the permission for."""
+        rights = self.rights(principal, group)
+        return frozenset(one for one in rights if _PERMISSION[one] in principal.permissions)
 
     def visible(self, session: Session, principal: Principal) -> frozenset[str] | None:
         """Names of the groups whose keys *principal* may see."""
@@ -280,15 +284,6 @@ def unchanged(session: Session, version: KeyVersion) -> None:
             rule="key.changed",
             remedy="look at it again",
         )
-
-
-def not_open(order: KeyOrder) -> WrongState:
-    return WrongState(
-        f"this is {order.state.value}",
-        field="id",
-        rule="key-order.state",
-        remedy="`chancery key-order list` shows what waits",
-    )
 
 
 _PERMISSION: Final = {

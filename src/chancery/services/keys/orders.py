@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted
+from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight
 from chancery.domain.key_orders import KeyAction, KeyOrder, OrderState, people_in
@@ -12,7 +12,8 @@ from chancery.domain.key_states import KeyEvent
 from chancery.domain.managed_key import RotationPolicy
 from chancery.ports import Session
 from chancery.services.audit import event
-from chancery.services.keys.desk import Desk, Outcome, not_open
+from chancery.services.keys.desk import Desk, Outcome
+from chancery.services.keys.escrow import Escrow
 from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
@@ -27,7 +28,13 @@ class Orders:
     """See the module."""
 
     def __init__(
-        self, desk: Desk, making: Making, life: Life, leaving: Leaving, parts: Parts
+        self,
+        desk: Desk,
+        making: Making,
+        life: Life,
+        leaving: Leaving,
+        escrow: Escrow,
+        parts: Parts,
     ) -> None:
         self._desk = desk
         self._do: Final[Mapping[KeyAction, Do]] = {
@@ -50,7 +57,7 @@ class Orders:
             KeyAction.PACKAGE: lambda who, p, order, secret: leaving.package(
                 who, p["name"], p["form"], secret, version=p["version"], order=order
             ),
-            KeyAction.ESCROW: lambda who, p, order, _: leaving.escrow(
+            KeyAction.ESCROW: lambda who, p, order, _: escrow.seal(
                 who, p["name"], p["agents"], p["threshold"], version=p["version"], order=order
             ),
             KeyAction.SPLIT: lambda who, p, order, _: parts.split(
@@ -144,7 +151,7 @@ class Orders:
                     rule="key.approvals",
                     remedy="`chancery key-order approve`, by somebody else",
                 )
-            raise not_open(order)
+            raise _not_open(order)
         self._in_time(order)
         if principal.people != set(order.requested_by):
             raise NotPermitted(
@@ -161,13 +168,13 @@ class Orders:
         if not own:
             self._desk.group(session, principal, order.group, KeyRight.APPROVE)
         if order.state is not OrderState.OPEN and not (own and order.state is OrderState.APPROVED):
-            raise not_open(order)
+            raise _not_open(order)
         self._in_time(order)
         return order
 
     def _in_time(self, order: KeyOrder) -> None:
         if self._desk.clock.s() >= order.expires_at:
-            raise not_open(replace(order, state=OrderState.EXPIRED))
+            raise _not_open(replace(order, state=OrderState.EXPIRED))
 
     def _seen(self, session: Session, principal: Principal, order_id: str) -> KeyOrder:
         order = session.keys.order(order_id)
@@ -191,3 +198,12 @@ class Orders:
         )  # fmt: skip
         session.audit.append([details], self._desk.clock.ms())
         return after
+
+
+def _not_open(order: KeyOrder) -> WrongState:
+    return WrongState(
+        f"this is {order.state.value}",
+        field="id",
+        rule="key-order.state",
+        remedy="`chancery key-order list` shows what waits",
+    )

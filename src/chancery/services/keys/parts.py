@@ -1,22 +1,20 @@
 """Components: keys that come in, or go out, in pieces that different people hold."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
-
-from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, CAError, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_groups import KeyRight
-from chancery.domain.key_leaving import STOPPED, not_handed_out
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part
-from chancery.domain.key_states import shown, state_at
-from chancery.domain.managed_key import Exportability, KeyFacts, KeyKind, Origin
+from chancery.domain.key_states import shown
+from chancery.domain.managed_key import KeyFacts, Origin
 from chancery.ports import Session
 from chancery.ports_keys import KeyEntry, NewKey
 from chancery.services.access import demand
 from chancery.services.audit import event
+from chancery.services.keys.departure import leaves
 from chancery.services.keys.desk import (
     DAY,
     Desk,
@@ -25,6 +23,7 @@ from chancery.services.keys.desk import (
     authority,
     needed,
 )
+from chancery.services.keys.entries import Content, EntryView, view_of
 from chancery.services.keys.making import Making
 from chancery.services.keys.wanted import Wanted
 from chancery.services.keys.watching import REFUSED, watched
@@ -32,27 +31,6 @@ from chancery.wire import documents
 
 DAYS: Final = 7
 """How long components may wait for one another."""
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What an entry's document holds: *parts* maps a number to who holds or brought it.
-
-    *seen* are the numbers that are in, or were taken; *values* their check values.
-    """
-
-    kind: KeyKind
-    wanted: Wanted | None = None
-    parts: dict[str, str] = field(default_factory=dict)
-    seen: tuple[int, ...] = ()
-    values: dict[str, str] = field(default_factory=dict)
-    combined: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class EntryView:
-    entry: KeyEntry
-    content: Content
 
 
 class Parts:
@@ -120,6 +98,19 @@ class Parts:
 
     # Out
 
+    def holders(self, principal: Principal, name: str) -> list[str]:
+        """Accounts that may be given a component of this key."""
+        found = []
+        with self._desk.store.read() as session:
+            _, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
+            for user in session.identities.users():
+                try:
+                    self._desk.holder(session, group, user.name)
+                except CAError:
+                    continue
+                found.append(user.name)
+        return found
+
     @watched("key.export-refused", REFUSED)
     def split(
         self,
@@ -140,13 +131,9 @@ class Parts:
             found = self._desk.version(session, key, version)
             for holder in holders:
                 self._desk.holder(session, group, holder)
-        now = self._desk.clock.s()
-        if key.rules.exportability is Exportability.NONE or not key.kind.secret:
-            raise NotPermitted(
-                f"{name} does not leave in components", field="key", rule="key.exportability"
-            )
-        if state_at(found.dates, now) in STOPPED:
-            raise not_handed_out(f"{name} version {found.number}", found.dates, now)
+        leaves(self._desk, key, found)
+        if not key.kind.secret:
+            raise NotPermitted("a pair of keys has no components", field="key", rule="parts.kind")
         if order is None:
             asked: dict[str, Any] = {
                 "name": name, "holders": list(holders), "version": found.number,
@@ -172,7 +159,7 @@ class Parts:
             entry = session.keys.entry(entry_id)
         if entry is None or not entry.outward:
             raise _no_entry(entry_id)
-        view = _view(entry)
+        view = view_of(entry)
         if view.content.parts.get(str(number)) not in principal.people:
             raise NotPermitted(
                 "this component is for somebody else", field="number", rule="parts.holder"
@@ -189,7 +176,7 @@ class Parts:
         demand(principal, Permission.KEY_READ)
         with self._desk.store.read() as session:
             seen = self._desk.visible(session, principal) or frozenset()
-            found = [_view(entry) for entry in session.keys.entries(cursor, limit)]
+            found = [view_of(entry) for entry in session.keys.entries(cursor, limit)]
         return [
             view
             for view in found
@@ -202,7 +189,7 @@ class Parts:
         with self._desk.store.read() as session:
             seen = self._desk.visible(session, principal) or frozenset()
             entry = session.keys.entry(entry_id)
-        view = _view(entry) if entry is not None else None
+        view = view_of(entry) if entry is not None else None
         if view is None or not (
             view.entry.group in seen or principal.people & set(view.content.parts.values())
         ):
@@ -230,7 +217,7 @@ class Parts:
                 rule="parts.closed",
                 remedy="begin a new one",
             )  # fmt: skip
-        return _view(entry)
+        return view_of(entry)
 
     def _open(
         self, principal: Principal, key: str, group: str, total: int, content: Content, *,
@@ -265,7 +252,7 @@ class Parts:
         def unit(session: Session) -> None:
             entry = session.keys.entry(view.entry.id)
             assert entry is not None
-            content = _view(entry).content
+            content = view_of(entry).content
             seen = tuple(sorted({*content.seen, number}))
             noted = replace(
                 content,
@@ -283,10 +270,6 @@ class Parts:
             session.audit.append([told], now)
 
         self._desk.store.write(unit)
-
-
-def _view(entry: KeyEntry) -> EntryView:
-    return EntryView(entry, msgspec.json.decode(entry.document.encode(), type=Content))
 
 
 def _no_entry(entry_id: str) -> NotFound:

@@ -2,7 +2,7 @@
 
 from chancery.domain.errors import AlreadyExists, BadRequest, Conflict, NotFound
 from chancery.domain.identity import Permission, Principal
-from chancery.domain.key_groups import KeyGroup, KeyTemplate, check_grants
+from chancery.domain.key_groups import KeyGroup, KeyRight, KeyTemplate, check_grants
 from chancery.domain.managed_key import MAX_APPROVALS, check_key_name
 from chancery.domain.shipped_keys import TEMPLATES
 from chancery.ports import Session
@@ -30,6 +30,12 @@ class KeyGroups:
         if found is None:
             raise _unknown("key group", name, "key-group")
         return found
+
+    def rights(self, principal: Principal, name: str) -> frozenset[KeyRight]:
+        """What *principal* can do in a group: rights that its roles have a permission for."""
+        with self._desk.store.read() as session:
+            group = session.keys.group(name)
+            return frozenset() if group is None else self._desk.effective(principal, group)
 
     def put(self, principal: Principal, group: KeyGroup, *, fresh: bool = False) -> KeyGroup:
         """Make or change a group; its owner, and those it grants rights to, must exist."""

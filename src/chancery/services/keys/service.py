@@ -3,6 +3,8 @@
 from chancery.ports import Clock, Entropy, Store
 from chancery.ports_keys import ManagedVault
 from chancery.services.keys.desk import Desk
+from chancery.services.keys.errands import Errands
+from chancery.services.keys.escrow import Escrow
 from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
@@ -32,8 +34,10 @@ class KeyService:
         self.making = Making(desk)
         self.life = Life(desk)
         self.using = Using(desk)
-        self.leaving = Leaving(desk, self.making)
+        self.leaving = Leaving(desk)
+        self.escrow = Escrow(desk, self.making)
         self.parts = Parts(desk, self.making)
-        self.orders = Orders(desk, self.making, self.life, self.leaving, self.parts)
+        self.orders = Orders(desk, self.making, self.life, self.leaving, self.escrow, self.parts)
         self.rotation = Rotation(desk, self.making)
         self.notices = Notices(desk)
+        self.errands = Errands(desk)
