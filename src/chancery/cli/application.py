@@ -47,6 +47,7 @@ GROUPS: Final = (
     ("dn-profile", "dn_profile", "Subject rules: how a distinguished name is built.", _OFFICE),
     ("ra", "ra", "Registration authorities: who may ask for what, and who decides.", _OFFICE),
     ("door", "door", "Doors by which devices and servers enrol by themselves.", _OFFICE),
+    ("scep", "scep", "Who enrols by SCEP.", _OFFICE),
     ("est", "est", "Who enrols by EST.", _OFFICE),
     ("cmp", "cmp", "Who enrols by CMP.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
