@@ -13,7 +13,8 @@ from chancery.wire import otp_csv
 
 app = group("scep")
 otp = group("otp")
-app.command(otp, name="otp", help="Challenge passwords, each for one device and one request.")
+otp.help = "Challenge passwords, each for one device and one request."
+app.command(otp)
 
 _COLUMNS = ("id", "otp", "subject", "names", "profile", "expires_at")
 
