@@ -9,7 +9,7 @@ from typing import Protocol
 class Exchange:
     """*path* is percent-decoded; *tail* what follows the protocol's prefix, without a slash before it.
 
-    *headers* have lower-case names; of a repeated one the last counts.
+    *headers* have lower-case names; a repeated one is joined by commas (RFC 9110 §5.3).
     *certificate* is the DER of the client's, its chain verified by TLS against
     the CAs the listener trusts.  *base* is ``https://host[:port]`` as the
     client wrote it.

@@ -53,7 +53,9 @@ def well_known(everywhere: Mapping[str, ASGIApp], secured: Mapping[str, ASGIApp]
 
 
 def _exchange(scope: Scope, prefix: str, body: bytes) -> Exchange:
-    headers = {name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]}
+    headers: dict[str, str] = {}
+    for name, text in ((n.decode("latin-1"), t.decode("latin-1")) for n, t in scope["headers"]):
+        headers[name] = f"{headers[name]}, {text}" if name in headers else text
     chain = peer.client_chain(scope)
     path: str = scope["path"]
     return Exchange(
