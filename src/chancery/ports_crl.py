@@ -22,6 +22,14 @@ class CrlLists(Protocol):
         """The same by shard, for each partition (its number of shards)."""
         ...
 
+    def shard(self, authority: str, unexpired_at: int, shards: int, index: int) -> Entries:
+        """One of them."""
+        ...
+
+    def changed_serials(self, authority: str, seq: int, most: int) -> list[tuple[str, int]]:
+        """Whose status changed since the audit log had *seq* leaves, and how many it had then."""
+        ...
+
     def changed(self, authority: str, unexpired_at: int, seq: int) -> Entries:
         """What changed since the audit log had *seq* leaves, lifted holds as removals."""
         ...

@@ -34,6 +34,7 @@ from chancery.domain.profile import DAY_S, EKU_NAMES, ExtensionProfile, ProfileV
 from chancery.domain.shipped import PROFILES
 from chancery.domain.vaults import SOFTWARE, VaultChoice, VaultKind
 from chancery.ports import KeyVault, Session
+from chancery.services.audit import event
 from chancery.services.authority import AuthorityService
 from chancery.services.issuers import find, issuer_context
 from chancery.services.status import StatusService
@@ -242,7 +243,7 @@ class House:
         return record
 
     def revoke(self, record: CertificateRecord, reason: RevocationReason) -> None:
-        """Revoke, and wish for a CRL in the same unit, as the revocation service does."""
+        """Revoke, and wish for a CRL in the same unit with an audit leaf, as the revocation service does."""
 
         def unit(session: Session) -> None:
             session.certificates.set_status(
@@ -253,6 +254,7 @@ class House:
                 reason=reason,
             )
             session.crls.mark_due(record.authority, self.clock.s())
+            session.audit.append([event(SYSTEM, "certificate.revoked", record.id)], self.clock.ms())
 
         self.store.write(unit)
 

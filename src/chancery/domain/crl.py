@@ -16,10 +16,21 @@ SPREAD: Final = 1 << 16  # the last digits of a serial are random, the first may
 
 
 class CrlTrigger(StrEnum):
-    """What a revocation brings about at once; everything else comes by its schedule."""
+    """What a revocation brings about at once beside the shards it falls into.
+
+    Everything else comes by its schedule.
+    """
 
     ALL = "all"
     DELTA = "delta"
+
+
+class Due(StrEnum):
+    """Why CRLs are made now."""
+
+    ALL = "all"  # their day has come, or every one was asked for
+    REVOKED = "revoked"  # somebody's status changed
+    DELTA = "delta"  # the delta's day has come
 
 
 @dataclass(frozen=True, slots=True)

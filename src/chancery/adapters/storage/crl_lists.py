@@ -20,18 +20,33 @@ _JOINED: Final = {
     False: "CAST(group_concat(entry, '') AS BLOB)",
     True: "string_agg(entry, ''::bytea ORDER BY serial)",
 }
+# ``domain.crl.shard_of``: a serial's last four digits as a number.
+_SPREAD_SQL: Final = {
+    False: "({})".format(
+        " + ".join(
+            f"{16**n} * max(instr('0123456789abcdef', substr('000' || serial, -{n + 1}, 1)) - 1, 0)"
+            for n in range(4)
+        )
+    ),
+    True: "('x' || right('000' || serial, 4))::bit(16)::int",
+}
 _CHUNK_SQL: Final = (
     "SELECT max(serial), count(*), count(entry), {joined} FROM (SELECT serial, entry"
-    " FROM revocation WHERE authority = ? AND serial > ? AND not_after >= ?"
+    " FROM revocation WHERE authority = ? AND serial > ? AND not_after >= ?{which}"
     " ORDER BY serial LIMIT ?) AS chunk"
 )
 _ROWS_SQL: Final = (
     "SELECT serial, revoked_at, reason, invalidity_date, entry FROM revocation"
-    " WHERE authority = ? AND serial > ? AND not_after >= ? ORDER BY serial LIMIT ?"
+    " WHERE authority = ? AND serial > ? AND not_after >= ?{which} ORDER BY serial LIMIT ?"
 )
 _CHANGED_SQL: Final = (
     "SELECT serial, revoked_at, reason, invalidity_date, entry FROM revocation"
     " WHERE authority = ? AND changed >= ? AND not_after >= ? ORDER BY serial"
+)
+_SERIALS_SQL: Final = (
+    "SELECT serial, changed FROM revocation WHERE authority = ? AND changed >= ?"
+    " UNION ALL SELECT serial, changed FROM crl_removed WHERE authority = ? AND changed >= ?"
+    " LIMIT ?"
 )
 _REMOVED_SQL: Final = (
     "SELECT entry FROM crl_removed WHERE authority = ? AND changed >= ? AND not_after >= ?"
@@ -76,14 +91,24 @@ class SqlCrlLists:
         self._link = link
 
     def entries(self, authority: str, unexpired_at: int) -> Entries:
-        sql = _CHUNK_SQL.format(joined=_JOINED[self._link.postgres])
+        return self._joined(authority, unexpired_at, "", ())
+
+    def shard(self, authority: str, unexpired_at: int, shards: int, index: int) -> Entries:
+        mine = f" AND {_SPREAD_SQL[self._link.postgres]} % ? = ?"
+        return self._joined(authority, unexpired_at, mine, (shards, index))
+
+    def _joined(
+        self, authority: str, unexpired_at: int, which: str, values: tuple[int, ...]
+    ) -> Entries:
+        postgres = self._link.postgres
+        sql = _CHUNK_SQL.format(joined=_JOINED[postgres], which=which)
         parts: list[bytes] = []
         total, after = 0, ""
         while True:
-            wanted = (authority, after, unexpired_at, _CHUNK)
+            wanted = (authority, after, unexpired_at, *values, _CHUNK)
             last, count, encoded, joined = self._link.driver(sql, wanted).one()
             if count != encoded:
-                rows = self._link.driver(_ROWS_SQL, wanted).fetchall()
+                rows = self._link.driver(_ROWS_SQL.format(which=which), wanted).fetchall()
                 joined = b"".join(map(_octets, rows))
             if count:
                 parts.append(bytes(joined))
@@ -101,6 +126,10 @@ class SqlCrlLists:
             for sorter in sorters:
                 sorter.add(row[0], encoded)
         return [sorter.sorted() for sorter in sorters]
+
+    def changed_serials(self, authority: str, seq: int, most: int) -> list[tuple[str, int]]:
+        values = (authority, seq, authority, seq, most)
+        return [(row[0], row[1]) for row in self._link.driver(_SERIALS_SQL, values)]
 
     def changed(self, authority: str, unexpired_at: int, seq: int) -> Entries:
         wanted = (authority, seq, unexpired_at)
@@ -163,7 +192,8 @@ class SqlCrlLists:
     def _rows(self, authority: str, unexpired_at: int) -> Iterator[Any]:
         after = ""
         while True:
-            rows = self._link.driver(_ROWS_SQL, (authority, after, unexpired_at, _CHUNK)).fetchall()
+            wanted = (authority, after, unexpired_at, _CHUNK)
+            rows = self._link.driver(_ROWS_SQL.format(which=""), wanted).fetchall()
             yield from rows
             if len(rows) < _CHUNK:
                 return

@@ -76,13 +76,6 @@ def _check_deltas(authority: Authority) -> None:
             rule="crl.delta",
             remedy="say how often there are to be deltas: crl_delta_every_s",
         )
-    if authority.crl_shards[-1:] > (0,):
-        raise BadRequest(
-            "whoever reads only a shard would hear of a revocation late",
-            field="crl_on_revocation",
-            rule="crl.delta",
-            remedy="all, or no shards",
-        )
 
 
 def _check_indirect(session: Session, authority: Authority) -> None:

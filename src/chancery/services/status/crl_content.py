@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.crl import CAS, DELTA, INDIRECT, Entries, partitions, shard_part
@@ -9,6 +10,8 @@ from chancery.ports import Session
 from chancery.services.issuers import ca_keys
 from chancery.wire import der
 from chancery.wire.crl_entries import issued_by
+
+_FEW: Final = 4  # shards picked out one by one: each walks over all entries inside the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,28 @@ def contents(
         yield Content(CAS, lists.of_cas(name, span.since))
     if INDIRECT in parts:
         yield Content(INDIRECT, _indirect(session, authority, span.since))
-    cut = [(generation, count) for generation, count in partitions(authority.crl_shards)]
-    if cut and shard_part(cut[0][0], 0) in parts:
-        sharded = lists.sharded(name, span.since, [count for _, count in cut])
-        for (generation, _), shards in zip(cut, sharded, strict=True):
-            for index, entries in enumerate(shards):
-                yield Content(shard_part(generation, index), entries)
+    yield from _shards(session, authority, span, parts)
+
+
+def _shards(
+    session: Session, authority: Authority, span: Span, parts: Sequence[str]
+) -> Iterator[Content]:
+    """Those of *parts* that are shards: a few are picked out, many are sorted in one walk."""
+    lists, name = session.crl_lists, authority.name
+    wanted = [
+        (shard_part(generation, index), index, count, at)
+        for at, (generation, count) in enumerate(partitions(authority.crl_shards))
+        for index in range(count)
+        if shard_part(generation, index) in parts
+    ]
+    if len(wanted) <= _FEW:
+        for part, index, count, _ in wanted:
+            yield Content(part, lists.shard(name, span.since, count, index))
+        return
+    counts = [count for _, count in partitions(authority.crl_shards)]
+    sharded = lists.sharded(name, span.since, counts)
+    for part, index, _, at in wanted:
+        yield Content(part, sharded[at][index])
 
 
 def _delta(session: Session, authority: Authority, span: Span) -> Content:

@@ -23,7 +23,7 @@ from chancery.domain.authority import Authority, CrlRecord
 from chancery.domain.crl import (
     DELTA,
     CrlList,
-    CrlTrigger,
+    Due,
     list_name,
     partitions,
     shard_part,
@@ -36,6 +36,7 @@ from chancery.services.issuers import CaKey, algorithm_of, ca_keys, find
 from chancery.services.status.crl_checks import Wanted, adds_up, from_key, made_here, refused
 from chancery.services.status.crl_content import Content, Span, contents
 from chancery.services.status.crl_files import CrlFiles
+from chancery.services.status.crl_schedule import living, parts_due
 from chancery.services.status.crl_scope import is_for, parts_of, scope_of, urls_of
 from chancery.wire import crl
 
@@ -88,9 +89,7 @@ class CrlIssuer:
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
-    def issue(
-        self, principal: Principal, name: str, trigger: CrlTrigger = CrlTrigger.ALL
-    ) -> CrlRecord:
+    def issue(self, principal: Principal, name: str, why: Due = Due.ALL) -> CrlRecord:
         """Issue the CRLs of each living key of the authority, the current key's last.
 
         Return the current key's full CRL, or its delta where only that was made.
@@ -107,7 +106,7 @@ class CrlIssuer:
                     remedy="sign the CRL in its ceremony directory and upload it",
                 )
             for key in keys:
-                record = self._insist(principal, authority, key, trigger)
+                record = self._insist(principal, authority, key, why)
             return record
 
     def _lock(self, name: str) -> threading.Lock:
@@ -115,35 +114,27 @@ class CrlIssuer:
             return self._locks.setdefault(name, threading.Lock())
 
     def _insist(
-        self, principal: Principal, authority: Authority, key: CaKey, trigger: CrlTrigger
+        self, principal: Principal, authority: Authority, key: CaKey, why: Due
     ) -> CrlRecord:
         """Issue; again with a new number if another process took and recorded a higher one."""
         for _ in range(_TRIES - 1):
             try:
-                return self._issue(principal, authority, key, trigger)
+                return self._issue(principal, authority, key, why)
             except Conflict as conflict:
                 if conflict.rule != "crl.number":
                     raise
-        return self._issue(principal, authority, key, trigger)
+        return self._issue(principal, authority, key, why)
 
-    def _issue(
-        self, principal: Principal, authority: Authority, key: CaKey, trigger: CrlTrigger
-    ) -> CrlRecord:
+    def _issue(self, principal: Principal, authority: Authority, key: CaKey, why: Due) -> CrlRecord:
         begun = self._begin(authority, key)
-        parts = parts_of(authority)
-        if trigger is CrlTrigger.DELTA and begun.base is not None and DELTA in parts:
-            parts = (DELTA,)
         span = Span(begun.since, begun.number, begun.base)
         with self._store.read() as session:
             seq = session.audit.size()
+            parts = parts_due(session, authority, key, Due.ALL if begun.base is None else why)
             found = list(contents(session, authority, span, parts))
         # The full one last: it is the one that is looked at.
         made = [self._make(begun, key, found.pop(), seq) for _ in range(len(found))]
-        by_part = {one.item.part: one.item.entries for one in made}
-        if "" in by_part:
-            for generation, count in partitions(authority.crl_shards):
-                shards = [by_part[shard_part(generation, index)] for index in range(count)]
-                adds_up(by_part[""], shards)
+        self._add_up(authority, key, made)
         self._record(principal, key, begun, made)
         for one in made:
             self._publish_newest(one)
@@ -151,6 +142,19 @@ class CrlIssuer:
         self._finish(begun)
         last = made[-1]
         return _record_of(last.item, last.der)
+
+    def _add_up(self, authority: Authority, key: CaKey, made: Sequence[_Made]) -> None:
+        """Hold the shards against the full CRL, those that were left alone among them."""
+        now = {one.item.part: one.item.entries for one in made}
+        if "" not in now or not authority.crl_shards:
+            return
+        with self._store.read() as session:
+            lists = session.crl_lists.of(authority.name)
+        before = {one.part: one.entries for one in lists if one.label == key.label}
+        for generation, count in partitions(authority.crl_shards):
+            parts = [shard_part(generation, index) for index in range(count)]
+            entries = [now.get(part, before.get(part, 0)) for part in parts]
+            adds_up(now[""], entries, whole=all(part in now for part in parts))
 
     def _make(self, begun: _Begun, key: CaKey, content: Content, seq: int) -> _Made:
         """Sign one, and look at it as a stranger would."""
@@ -233,6 +237,8 @@ class CrlIssuer:
             since = now - authority.crl_every_s
             if latest is not None:
                 since = min(since, latest.this_update)
+            lists = session.crl_lists.of(authority.name)
+            since = min([since, *(one.this_update for one in lists if one.label == key.label)])
             if authority.crl_keep_expired:
                 since = 0
             base = session.crl_lists.issued_before(
@@ -353,14 +359,6 @@ class CrlIssuer:
         self._store.write(unit)
         self.files.publish(item.name, der, item.number)
         return _record_of(item, der)
-
-
-def living(session: Session, authority: Authority, now: int) -> list[CaKey]:
-    """Keys of ours whose certificates have not expired, the current one last."""
-    if authority.certificate is None or authority.offline:
-        return []
-    keys = ca_keys(session.authorities.certificates(authority.name))
-    return [key for key in keys if key.key_id is not None and key.certificate.not_after >= now]
 
 
 def _record_of(item: CrlList, der: bytes = b"") -> CrlRecord:

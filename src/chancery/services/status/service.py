@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from chancery.domain.authority import Authority, AuthorityState, CrlRecord
-from chancery.domain.crl import CrlList, CrlTrigger
+from chancery.domain.crl import CrlList, Due
 from chancery.domain.errors import CAError, NotFound
 from chancery.domain.identity import SYSTEM, Permission, Principal
 from chancery.domain.profile import ProfileVersion
@@ -151,7 +151,7 @@ class StatusService:
         if not self._running.acquire(blocking=False):
             return []
         try:
-            made = (self._attempt(name, trigger) for name, trigger in self._due())
+            made = (self._attempt(name, why) for name, why in self._due())
             return [record for record in made if record is not None]
         finally:
             self._running.release()
@@ -166,25 +166,26 @@ class StatusService:
             ]
             return self._crls.files.catch_up(found, session.crl_lists.der)
 
-    def _due(self) -> list[tuple[str, CrlTrigger]]:
+    def _due(self) -> list[tuple[str, Due]]:
         now = self._clock.s()
         found = []
         with self._store.read() as session:
             wished = set(session.crls.due(now))
             for authority in filter(_signs, session.authorities.all()):
                 name = authority.name
-                if name not in wished and self._next.get(name, 0) > now:
+                told = not wished.isdisjoint({name, *authority.crl_indirect})
+                if not told and self._next.get(name, 0) > now:
                     continue
                 # Another node may have been first: look before believing our own date.
-                trigger = due(session, authority, now)
-                if trigger is not None and (name in wished or self._again.get(name, 0) <= now):
-                    found.append((name, trigger))
-                self._next[name] = next_at(session, authority)
+                why = due(session, authority, now) or (Due.REVOKED if told else None)
+                if why is not None and (told or self._again.get(name, 0) <= now):
+                    found.append((name, why))
+                self._next[name] = next_at(session, authority, now)
         return found
 
-    def _attempt(self, name: str, trigger: CrlTrigger) -> CrlRecord | None:
+    def _attempt(self, name: str, why: Due) -> CrlRecord | None:
         try:
-            record = self._crls.issue(SYSTEM, name, trigger)
+            record = self._crls.issue(SYSTEM, name, why)
         except CAError as error:
             _log.warning("no CRL for %s, it is tried again: %s", name, error)
             soon = self._clock.s() + _AGAIN_S
