@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from listening import Wire, echo, serving
 
-from chancery.server.lane import Lane, Then
+from chancery.server.lane import Lane, Tell, Then
 from chancery.server.listeners import Fast, Listener
 from chancery.server.protocol import Connection
 
@@ -31,10 +31,19 @@ class Quick:
         return True
 
 
+class Submissions:
+    """Must not be asked: these connections are not encrypted."""
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> None: ...
+
+    def take(self, token: bytes, origin: str, body: bytes, tell: Tell) -> bool:
+        raise AssertionError(token)
+
+
 @pytest.fixture(scope="module")
 def lane() -> Lane:
     counted: list[tuple[str, str, int]] = []
-    lane = Lane({b"ocsp": Quick()}, lambda *one: counted.append(one))
+    lane = Lane({b"ocsp": Quick()}, lambda *one: counted.append(one), Submissions())
     lane.counted = counted  # type: ignore[attr-defined]
     return lane
 
@@ -127,3 +136,10 @@ def test_many_at_once(port: int) -> None:
     for thread in threads:
         thread.join()
     assert len(found) == 160
+
+
+def test_submissions_in_clear_are_the_parsers(port: int) -> None:
+    with Wire(port) as wire:
+        fields = "Authorization: Bearer x\r\nContent-Length: 2\r\n\r\n{}"
+        wire.send(f"POST /api/v1/requests HTTP/1.1\r\nHost: h\r\n{fields}".encode())
+        assert b"POST /api/v1/requests {}" in wire.until(b"!")

@@ -1,5 +1,7 @@
 """Which requests take the fast lane: whole, plain, and read by nobody otherwise."""
 
+import hashlib
+
 import pytest
 
 from chancery.server.lane import Lane
@@ -66,3 +68,44 @@ def test_get_and_post() -> None:
 )  # fmt: skip
 def test_everything_else_goes_to_the_parser(data: bytes) -> None:
     assert asked(data) is None
+
+
+class Takes:
+    """Stands for what takes submissions."""
+
+
+SUBMITTING = Lane({b"ocsp": object()}, print, Takes())  # type: ignore[dict-item, arg-type]
+SUBMIT = b"POST /api/v1/requests HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer chy_x\r\n"
+
+
+def test_a_submission_with_a_token() -> None:
+    for fields in (b"", b"Content-Type: application/json\r\n", b"Accept: */*\r\n"):
+        for _ in range(2):
+            head, body = SUBMITTING.read(SUBMIT + fields + b"Content-Length: 2\r\n\r\n{}")
+            assert (head.target, body, head.keep) == (b"/api/v1/requests", b"{}", True)
+            assert head.token == hashlib.sha256(b"chy_x").digest()
+    closing = SUBMIT + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
+    assert not SUBMITTING.read(closing)[0].keep
+    assert b"chy_x" not in repr(SUBMITTING._heads).encode(), "tokens do not stay"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SUBMIT.replace(b"Bearer", b"Basic") + b"Content-Length: 2\r\n\r\n{}",
+        SUBMIT.replace(b"Authorization: Bearer chy_x\r\n", b"") + b"Content-Length: 2\r\n\r\n{}",
+        SUBMIT + b"Authorization: Bearer chy_y\r\nContent-Length: 2\r\n\r\n{}",
+        SUBMIT + b"Idempotency-Key: a\r\nContent-Length: 2\r\n\r\n{}",
+        SUBMIT + b"Proof-Of-Work: a\r\nContent-Length: 2\r\n\r\n{}",
+        SUBMIT + b"Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        SUBMIT + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        SUBMIT + b"Content-Length: 2\r\n\r\n{",
+        SUBMIT + b"Content-Length: 2\r\n\r\n{}{",
+        SUBMIT + b"\r\n{}",
+        SUBMIT.replace(b"requests", b"requests/bulk") + b"Content-Length: 2\r\n\r\n{}",
+        SUBMIT.replace(b"POST", b"GET") + b"\r\n",
+    ],
+)
+def test_unusual_submissions_go_to_the_parser(data: bytes) -> None:
+    assert SUBMITTING.read(data) is None
+    assert LANE.read(data) is None

@@ -61,6 +61,11 @@ def answer_of(submitted: Submitted) -> Answer:
     )
 
 
+def created(submitted: Submitted) -> tuple[str, bytes]:
+    """The id of the request that *submitted* made, and the answer in JSON."""
+    return submitted.request.id, _ENCODE(answer_of(submitted))
+
+
 class SubmitEndpoint:
     """Decodes, enqueues, awaits, answers."""
 
@@ -113,10 +118,9 @@ class SubmitEndpoint:
             received = await asyncio.to_thread(
                 self._registration.receive, principal, submission, receipt, stamp=proof
             )
-            return received.request.id, _ENCODE(answer_of(received))
+            return created(received)
         under_way = self._enqueue(principal, submission, stamp=proof)
-        submitted = await asyncio.wrap_future(under_way)
-        return submitted.request.id, _ENCODE(answer_of(submitted))
+        return created(await asyncio.wrap_future(under_way))
 
     async def _answer(
         self,

@@ -1,4 +1,4 @@
-"""What a worker answers without a framework: usual OCSP requests, small public files."""
+"""What is answered without a framework: usual OCSP requests, small public files, submissions."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chancery.adapters.clock import SystemClock
 from chancery.protocols.ocsp.quick import OcspQuick
-from chancery.server.lane import Lane, Quick
+from chancery.server.lane import Lane, Quick, Submissions
 from chancery.server.listeners import Fast
 from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
@@ -17,16 +17,26 @@ from chancery.signer.channel import SignerChannel
 
 
 def fast_lane(
-    desk: Desk, clock: SystemClock, metrics: Metrics, memo: FileMemo, signer: Path
+    desk: Desk,
+    clock: SystemClock,
+    metrics: Metrics,
+    memo: FileMemo,
+    signer: Path,
+    intake: Submissions | None = None,
 ) -> Fast:
-    """The fast lane of one process; *desk* opens with its event loop; *signer*: a socket."""
+    """The fast lane of one process; *desk* and *intake* open with its event loop.
+
+    *signer*: a socket.
+    """
     quick: dict[bytes, Quick] = {b"ocsp": OcspQuick(desk, clock), b"crl": memo, b"ca": memo}
 
     def open_desk(loop: asyncio.AbstractEventLoop) -> None:
         turns = Loop(loop.call_soon, SignerChannel(loop, signer))
         desk.open(lambda told: _hand(loop, told), turns)
+        if intake is not None:
+            intake.open(loop)
 
-    return Fast(Lane(quick, metrics.count_quick), open_desk)
+    return Fast(Lane(quick, metrics.count_quick, intake), open_desk)
 
 
 def _tell(told: list[tuple[Then, KeptAnswer | None]]) -> None:

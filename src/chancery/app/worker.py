@@ -14,6 +14,7 @@ import structlog
 from starlette.types import ASGIApp
 
 from chancery.api.application import create_api
+from chancery.api.intake import QuickIntake
 from chancery.app import logs
 from chancery.app.custody import who_is_needed
 from chancery.app.doors import OwnAuthorities, door_apps
@@ -88,7 +89,8 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
     own_cas = OwnAuthorities(office.catalogue)
     contexts = TlsContexts(tls.certificate, tls.key, tls.client_ca, own_cas)
     metrics, memo = Metrics(record=lambda: _gauges(office)), FileMemo()
-    app = admitting_gateways(office, application(office, metrics, memo))
+    maintenance = Maintenance(lambda: own_certificate_trouble(office))
+    app = admitting_gateways(office, application(office, metrics, memo, maintenance))
     sys.setswitchinterval(_SWITCH_S)
     gc.set_threshold(20_000, 20, 50)  # a request leaves hundreds of objects and hardly a cycle
     gc.freeze()  # what start-up made stays: no collection needs to look at it again
@@ -105,20 +107,36 @@ def _serve(office: Office, http: socket.socket, https: socket.socket) -> int:
             metrics,
             memo,
             socket_path(office.settings.signer.socket),
+            _intake(office, metrics, maintenance),
         ),
     )
     office.status.desk.close()
     return 0
 
 
+def _intake(office: Office, metrics: Metrics, maintenance: Maintenance) -> QuickIntake | None:
+    """The quick way in; none where gateways relay, whose connections must be told from others."""
+    if office.settings.gateways:
+        return None
+    return QuickIntake(
+        office.identity,
+        office.registration,
+        metrics.count,
+        lambda: maintenance.now() is not None,
+    )
+
+
 def application(
-    office: Office, metrics: Metrics | None = None, memo: FileMemo | None = None
+    office: Office,
+    metrics: Metrics | None = None,
+    memo: FileMemo | None = None,
+    maintenance: Maintenance | None = None,
 ) -> Dispatcher:
     """Everything this machine answers, by the first segment of the path."""
     metrics = metrics or Metrics(record=lambda: _gauges(office))
     services = roster(office)
     api = create_api(services)
-    maintenance = Maintenance(lambda: own_certificate_trouble(office))
+    maintenance = maintenance or Maintenance(lambda: own_certificate_trouble(office))
     everywhere: dict[str, ASGIApp] = {
         **status_apps(
             OcspHandler(office.status, office.clock), FileHandler(office.status, office.clock), memo

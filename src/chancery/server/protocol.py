@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from chancery.server import tls
-from chancery.server.lane import Head, Lane
+from chancery.server.lane import OK, Head, Lane
 
 HEADER_TIMEOUT_S: Final = (
     10.0  # from the connection, or a request's first octet, to its last header
@@ -105,20 +105,26 @@ class Connection(HttpToolsProtocol):
             return False
         head, body = asked
 
-        def come(octets: bytes | None) -> None:
+        def come(octets: bytes | None, status: bytes = OK) -> None:
             self._waiting = None
             if self.transport.is_closing():
                 return
             if octets is None:
                 self._parsed(data)
             else:
-                self._tell(lane, head, octets)
+                self._tell(lane, head, octets, status)
             if self._held and not self.transport.is_closing():
                 held, self._held = bytes(self._held), bytearray()
                 self.flow.resume_reading()
                 self.data_received(held)
 
-        found = lane.quick[head.segment].answer(head.target, body, come)
+        if head.token is None:
+            found = lane.quick[head.segment].answer(head.target, body, come)
+        elif self._tls is None:
+            return False
+        else:
+            client = self.client[0] if self.client else ""
+            found = lane.submitted(head, body or b"", client, come)
         if isinstance(found, bytes):
             self._tell(lane, head, found)
         elif found:
@@ -127,14 +133,14 @@ class Connection(HttpToolsProtocol):
             self._unset_keepalive_if_required()
         return bool(found)
 
-    def _tell(self, lane: Lane, asked: Head, octets: bytes) -> None:
+    def _tell(self, lane: Lane, asked: Head, octets: bytes, status: bytes = OK) -> None:
         """Write an answer of the fast lane, and wait for the next request."""
         if self._deadline is not None:
             self._clear_deadline()
         if self.timeout_keep_alive_task is not None:
             self._unset_keepalive_if_required()
         lane.given(asked)
-        head = lane.head(self.server_state.default_headers)
+        head = lane.head(status, self.server_state.default_headers)
         if asked.keep and not self._ending:
             self.transport.write(head + octets)
         else:

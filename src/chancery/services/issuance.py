@@ -1,9 +1,11 @@
 """From approved content to a recorded certificate: lint, intent, signature, record, in that order.
 
-Work that waits at the same moment travels together, so that intent, signing
-and record cost one durable commit a batch.  Work that arrives alone starts at
-once.  Two threads make a pipeline: while the signer works on one batch, the
-next is prepared.
+Work that waits at the same moment travels together, and one thread takes it
+along: it prepares a batch, puts its intents on record, has it signed, and puts
+its certificates on record in the commit that holds the intents of the next.
+So a batch costs one durable commit under load, and work that arrives alone
+starts at once.  More threads would only take turns: each of them needs the
+interpreter, and the other workers keep the machine busy while one waits.
 """
 
 import hashlib
@@ -36,6 +38,8 @@ from chancery.wire.tbs import certificate
 
 _BATCH = 64
 
+Signed = list[tuple[Piece, CertificateRecord]]
+
 
 class Issuance:
     """The pipeline.  ``start`` before use; ``close`` finishes what is under way."""
@@ -57,37 +61,34 @@ class Issuance:
         self._entropy = entropy
         self._rehearsal = Rehearsal(catalogue, clock, entropy, self._give_up)
         self._intake: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._signing: queue.SimpleQueue[list[Piece] | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._prepare_forever, name="issuance-prepare", daemon=True),
-            threading.Thread(target=self._sign_forever, name="issuance-sign", daemon=True),
-        ]
+        self._thread = threading.Thread(target=self._run, name="issuance", daemon=True)
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
 
     def close(self) -> None:
         self._intake.put(None)
-        for thread in self._threads:
-            thread.join(timeout=30)
+        self._thread.join(timeout=30)
 
     def enqueue(self, work: Work) -> "Future[Submitted]":
         self._intake.put(work)
         return work.done
 
-    # First thread: prepare, lint, put on record.
+    def _run(self) -> None:
+        signed: Signed = []
+        more = True
+        while more or signed:
+            batch, more = _drain(self._intake, wait=not signed) if more else ([], False)
+            pieces = self._rehearsal.prepare(batch)
+            # Both wait for the disk at once: units that come together share a commit.
+            recording = self._record(signed)
+            intending = self._put_on_record(pieces)
+            self._recorded(recording, signed)
+            signed = self._sign(self._intended(intending, pieces))
 
-    def _prepare_forever(self) -> None:
-        while (first := self._intake.get()) is not None:
-            batch, stop = _drain(self._intake, first)
-            if pieces := self._rehearsal.prepare(batch):
-                self._put_on_record(pieces)
-            if stop:
-                break
-        self._signing.put(None)
+    # Prepared: on record, before the signer sees it
 
-    def _put_on_record(self, pieces: list[Piece]) -> None:
+    def _put_on_record(self, pieces: list[Piece]) -> "Future[None] | None":
         """One durable commit: requests, intents and their audit leaves."""
         fresh = [piece for piece in pieces if piece.work.fresh]
         approved = [piece for piece in pieces if piece.intended]
@@ -102,17 +103,18 @@ class Issuance:
                 taken.take(piece.request, piece.certain.uniqueness)
             session.certificates.intend([piece.certain.intent for piece in approved])
 
-        def committed(future: "Future[None]") -> None:
-            if error := future.exception():
-                self._one_by_one(pieces, error)
-                return
-            if approved:
-                self._signing.put(approved)
-            for piece in pieces:
-                if not piece.intended:
-                    piece.work.done.set_result(Submitted(piece.request, piece.work.code, None))
+        return self._store.submit(unit) if pieces else None
 
-        self._store.submit(unit).add_done_callback(committed)
+    def _intended(self, under_way: "Future[None] | None", pieces: list[Piece]) -> list[Piece]:
+        """What may be signed, now that its intent is durable."""
+        if under_way is None:
+            return []
+        if error := under_way.exception():
+            return self._one_by_one(pieces, error)
+        for piece in pieces:
+            if not piece.intended:
+                piece.work.done.set_result(Submitted(piece.request, piece.work.code, None))
+        return [piece for piece in pieces if piece.intended]
 
     def _record_fresh(self, session: Session, fresh: list[Piece]) -> None:
         refuse_duplicates(session, [piece.request for piece in fresh])
@@ -127,16 +129,16 @@ class Issuance:
                 note = Note(request.requester, request.created_at, piece.work.note)
                 session.requests.add_note(request.id, note)
 
-    def _one_by_one(self, pieces: list[Piece], error: BaseException) -> None:
+    def _one_by_one(self, pieces: list[Piece], error: BaseException) -> list[Piece]:
         """One bad piece must not fail the rest: give each a commit of its own."""
         if len(pieces) == 1 or isinstance(error, Unavailable):
             for piece in pieces:
                 if piece.work.fresh and not isinstance(error, Unavailable):
                     forget_key(self._vault, piece.request)
                 self._give_up(piece.work, error)
-            return
-        for piece in pieces:
-            self._put_on_record([piece])
+            return []
+        alone = [([piece], self._put_on_record([piece])) for piece in pieces]
+        return [good for one, under_way in alone for good in self._intended(under_way, one)]
 
     def _give_up(self, work: Work, error: BaseException) -> None:
         """Tell the caller; and where people had approved it, the request failed for good.
@@ -157,30 +159,19 @@ class Issuance:
 
         self._store.submit(unit).add_done_callback(told)
 
-    # Second thread: sign, record.
+    # Signed, and on record before it is handed out
 
-    def _sign_forever(self) -> None:
-        while (batch := self._signing.get()) is not None:
-            while len(batch) < _BATCH * 4:
-                try:
-                    more = self._signing.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    self._signing.put(None)
-                    break
-                batch = batch + more
-            self._sign(batch)
-
-    def _sign(self, pieces: list[Piece]) -> None:
+    def _sign(self, pieces: list[Piece]) -> "Signed":
+        if not pieces:
+            return []
         try:
             answers = self._vault.sign_certificates([_order(piece) for piece in pieces])
         except CAError as error:
             # Their intents stay on record: reconciliation asks the signer's journal.
             for piece in pieces:
                 piece.work.done.set_exception(error)
-            return
-        signed: list[tuple[Piece, CertificateRecord]] = []
+            return []
+        signed: Signed = []
         for piece, answer in zip(pieces, answers, strict=True):
             if isinstance(answer, Unavailable) and piece.work.approvers:
                 # People approved it: it waits for its vault, and reconciliation asks again.
@@ -188,11 +179,10 @@ class Issuance:
             elif isinstance(answer, CAError):
                 self._refused(piece, answer)
             else:
-                signed.append((piece, self._record(piece, answer)))
-        if signed:
-            self._record_all(signed)
+                signed.append((piece, self._certificate(piece, answer)))
+        return signed
 
-    def _record(self, piece: Piece, signature: bytes) -> CertificateRecord:
+    def _certificate(self, piece: Piece, signature: bytes) -> CertificateRecord:
         intended = piece.certain
         now = self._clock.ms()
         return certificate_record(
@@ -205,7 +195,7 @@ class Issuance:
             issued_at=now // 1000,
         )
 
-    def _record_all(self, signed: list[tuple[Piece, CertificateRecord]]) -> None:
+    def _record(self, signed: "Signed") -> "Future[None] | None":
         """One durable commit: certificates, request states and their audit leaves."""
 
         def unit(session: Session) -> None:
@@ -219,18 +209,17 @@ class Issuance:
             )
             self._announcer.issued(session, [(piece.request, record) for piece, record in signed])
 
-        def committed(future: "Future[None]") -> None:
-            error = future.exception()
-            for piece, record in signed:
-                if error is not None:
-                    piece.work.done.set_exception(error)
-                    continue
-                request = replace(
-                    piece.request, state=RequestState.ISSUED, certificate_id=record.id
-                )
-                piece.work.done.set_result(Submitted(request, piece.work.code, record))
+        return self._store.submit(unit) if signed else None
 
-        self._store.submit(unit).add_done_callback(committed)
+    def _recorded(self, under_way: "Future[None] | None", signed: "Signed") -> None:
+        """Hand out what is durable."""
+        error = under_way.exception() if under_way is not None else None
+        for piece, record in signed:
+            if error is not None:
+                piece.work.done.set_exception(error)
+                continue
+            request = replace(piece.request, state=RequestState.ISSUED, certificate_id=record.id)
+            piece.work.done.set_result(Submitted(request, piece.work.code, record))
 
     def _refused(self, piece: Piece, error: CAError) -> None:
         """The signer said no: nothing was signed, and the record says so."""
@@ -258,15 +247,15 @@ def _order(piece: Piece) -> CertificateOrder:
     )
 
 
-def _drain(source: "queue.SimpleQueue[Work | None]", first: Work) -> tuple[list[Work], bool]:
-    """What waits now, at most a batch; the flag says that the end was among it."""
-    batch = [first]
-    while len(batch) < _BATCH:
-        try:
-            work = source.get_nowait()
-        except queue.Empty:
-            break
-        if work is None:
-            return batch, True
-        batch.append(work)
-    return batch, False
+def _drain(source: "queue.SimpleQueue[Work | None]", *, wait: bool) -> tuple[list[Work], bool]:
+    """What waits now, at most a batch; False if the end was among it."""
+    batch: list[Work] = []
+    try:
+        while len(batch) < _BATCH:
+            work = source.get(block=wait and not batch)
+            if work is None:
+                return batch, False
+            batch.append(work)
+    except queue.Empty:
+        pass
+    return batch, True

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import json
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from asking import Answer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chancery.api.intake import QuickIntake
 from chancery.api.problems import Invalid
 from chancery.api.submission import SubmitBody, decode, decode_edit
 from chancery.domain.certificate import CertificateRecord
@@ -257,3 +259,104 @@ def test_no_object_breaks_the_decoder(body: dict[str, Any]) -> None:
     for read in (decode, lambda body: decode_edit(body, Submission("x"))):
         with contextlib.suppress(CAError, Invalid):
             read(data)
+
+
+# The quick way in: what it takes, what it leaves to the other road.
+
+ORIGIN = "192.0.2.1"
+
+
+class Doorway:
+    """A quick intake on an event loop, and what it told."""
+
+    def __init__(self, house: Any, desk: Desk) -> None:
+        self.counted: list[tuple[Any, ...]] = []
+        self.shut = False
+        self.house = house
+        self.intake = QuickIntake(
+            house.identity,
+            desk,  # type: ignore[arg-type]
+            lambda *one: self.counted.append(one[:3]),
+            lambda: self.shut,
+        )
+        self.told: list[tuple[bytes, bytes]] = []
+
+    def take(self, who: str, body: bytes) -> bool:
+        token = self.house.tokens[who]
+        self.house.identity.authenticate_token(token, ORIGIN)  # seen just now
+
+        async def ask() -> bool:
+            self.intake.open(asyncio.get_running_loop())
+            digest = hashlib.sha256(token.encode()).digest()
+            taken = self.intake.take(digest, ORIGIN, body, lambda *one: self.told.append(one))
+            for _ in range(200):
+                if self.told or not taken:
+                    break
+                await asyncio.sleep(0.005)
+            return taken
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def doorway(house: Any, desk: Desk) -> Doorway:
+    return Doorway(house, desk)
+
+
+def test_a_submission_is_taken_and_answered(doorway: Doorway, desk: Desk) -> None:
+    assert doorway.take("requester", json.dumps(BODY).encode())
+    ((octets, status),) = doorway.told
+    head, _, body = octets.partition(b"\r\n\r\n")
+    assert status == b"201 Created"
+    assert b"location: /api/v1/requests/0190-1" in head
+    assert b"strict-transport-security: " in head
+    assert b"content-length: %d" % len(body) in head
+    assert json.loads(body)["id"] == "0190-1"
+    assert doorway.counted == [("POST", "/api/v1/requests", 201)]
+    ((principal, _),) = desk.seen
+    assert (principal.name, principal.origin) == ("requester", ORIGIN)
+
+
+def test_what_fails_after_it_was_taken_is_answered_here(doorway: Doorway, desk: Desk) -> None:
+    desk.failing = BadKey("too small", field="csr", rule="key.size")
+    assert doorway.take("requester", json.dumps(BODY).encode())
+    ((octets, status),) = doorway.told
+    head, _, body = octets.partition(b"\r\n\r\n")
+    assert status == b"400 Bad Request"
+    assert b"content-type: application/problem+json" in head
+    assert json.loads(body)["rule"] == "key.size"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b'{"profile": 1}', b'{"profile": "a\\u0000"}'])
+def test_what_cannot_be_read_is_left_to_the_other_road(doorway: Doorway, body: bytes) -> None:
+    assert not doorway.take("requester", body)
+    assert doorway.told == doorway.counted == []
+
+
+def test_who_may_not_and_closed_doors_are_left_to_the_other_road(
+    doorway: Doorway, desk: Desk
+) -> None:
+    body = json.dumps(BODY).encode()
+    assert not doorway.take("auditor", body)
+    assert not doorway.take("narrow-requester", body)
+    assert not doorway.intake.take(b"\0" * 32, ORIGIN, body, lambda *_: None)
+    doorway.shut = True
+    assert not doorway.take("requester", body)
+    assert desk.seen == []
+
+
+def test_one_wake_up_tells_all_that_are_done(doorway: Doorway) -> None:
+    done: list[bytes] = []
+
+    async def ask() -> None:
+        doorway.intake.open(asyncio.get_running_loop())
+        for number in range(3):
+            outcome: Future[Submitted] = Future()
+            outcome.set_result(Submitted(request(number), None, certificate()))
+            doorway.intake._hand(lambda octets, _: done.append(octets), 0.0, outcome)
+        assert not done
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    assert len(done) == 3

@@ -17,6 +17,7 @@ _REFUSALS = (SQLAlchemyError, OverflowError, UnicodeEncodeError)
 
 _LARGEST: Final = 64  # rows of one statement; SQLite takes 32,766 values
 
+_DRIVER_REFUSALS = (sqlite3.Error, *_REFUSALS)
 Values = tuple[Any, ...]
 Record = Row[*tuple[Any, ...]]
 Result = CursorResult[*tuple[Any, ...]]
@@ -64,6 +65,31 @@ def groups(count: int) -> Iterator[int]:
             size >>= 1
 
 
+class Fetched:
+    """What a statement of the driver's own brought: every row, as a plain tuple."""
+
+    __slots__ = ("_rows", "rowcount")
+
+    def __init__(self, rows: Sequence[Any], rowcount: int) -> None:
+        self._rows = rows
+        self.rowcount = rowcount
+
+    def fetchall(self) -> Sequence[Any]:
+        return self._rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._rows)
+
+    def first(self) -> Any:
+        """The first row, None if there is none."""
+        return self._rows[0] if self._rows else None
+
+    def one(self) -> Any:
+        """The only row there is."""
+        (row,) = self._rows
+        return row
+
+
 @lru_cache(maxsize=512)
 def _percent(sql: str) -> str:
     return sql.replace("%", "%%").replace("?", "%s")
@@ -76,11 +102,13 @@ class Link:
     would refuse, SQLite would carry on, and code must not depend on which.
     """
 
-    __slots__ = ("_connection", "failure", "moved", "postgres")
+    __slots__ = ("_connection", "_driver", "failure", "moved", "postgres")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self.postgres = connection.dialect.name == "postgresql"
+        # SQLAlchemy's way to SQLite costs more than most of its statements.
+        self._driver: Any = None if self.postgres else connection.connection.driver_connection
         self.failure: Exception | None = None
         self.moved = False
         """Whether a certificate's status was changed: who answers from memory must hear of it."""
@@ -101,27 +129,42 @@ class Link:
         except _REFUSALS as error:
             raise self._failed(error) from error
 
-    def driver(self, sql: str, values: Values = ()) -> Result:
+    def driver(self, sql: str, values: Values = ()) -> Fetched:
         """Execute prepared text with ``?`` marks: for what runs for every certificate."""
         connection = self._usable()
         try:
-            return connection.exec_driver_sql(_percent(sql) if self.postgres else sql, values)
-        except _REFUSALS as error:
-            raise self._failed(error) from error
+            if self._driver is not None:
+                cursor = self._driver.execute(sql, values)
+                return Fetched(cursor.fetchall(), cursor.rowcount)
+            result = connection.exec_driver_sql(_percent(sql), values)
+            return Fetched(result.fetchall() if result.returns_rows else (), result.rowcount)
+        except _DRIVER_REFUSALS as error:
+            raise self._failed(self._wrapped(sql, error)) from error
 
     def many(self, statement: Grouped | str, rows: Sequence[Values]) -> int:
         """Execute prepared text for each row; return how many rows it touched in all."""
         if not rows:
             return 0
         connection = self._usable()
+        text = statement if isinstance(statement, str) else statement.text(1)
         try:
-            if isinstance(statement, str) or self.postgres:
-                text = statement if isinstance(statement, str) else statement.text(1)
-                text = _percent(text) if self.postgres else text
-                return connection.exec_driver_sql(text, list(rows)).rowcount
-            return _in_groups(connection, statement, rows)
-        except _REFUSALS as error:
-            raise self._failed(error) from error
+            if self._driver is None:
+                return connection.exec_driver_sql(_percent(text), list(rows)).rowcount
+            if isinstance(statement, str):
+                return int(self._driver.executemany(text, rows).rowcount)
+            return _in_groups(self._driver, statement, rows)
+        except _DRIVER_REFUSALS as error:
+            raise self._failed(self._wrapped(text, error)) from error
+
+    def _wrapped(self, text: str, error: Exception) -> Exception:
+        """An error of SQLite's driver as SQLAlchemy would tell it."""
+        if not isinstance(error, sqlite3.Error):
+            return error
+        dialect = self._usable().dialect
+        told: Exception = DBAPIError.instance(
+            text, None, error, sqlite3.Error, hide_parameters=True, dialect=dialect
+        )
+        return told
 
     def rows(self, statement: Executable) -> Sequence[Record]:
         return self.run(statement).fetchall()
@@ -141,19 +184,10 @@ class Link:
         return self.failure
 
 
-def _in_groups(connection: Connection, statement: Grouped, rows: Sequence[Values]) -> int:
-    """On SQLite's own connection: SQLAlchemy's way costs more than most of these statements."""
-    driver: Any = connection.connection.driver_connection
+def _in_groups(driver: Any, statement: Grouped, rows: Sequence[Values]) -> int:
     touched = at = 0
     for size in groups(len(rows)):
-        text = statement.text(size)
-        try:
-            cursor = driver.execute(text, tuple(chain.from_iterable(rows[at : at + size])))
-        except sqlite3.Error as error:
-            raise DBAPIError.instance(
-                text, None, error, sqlite3.Error, hide_parameters=True, dialect=connection.dialect
-            ) from error
-        touched += cursor.rowcount
-        cursor.close()
+        values = tuple(chain.from_iterable(rows[at : at + size]))
+        touched += driver.execute(statement.text(size), values).rowcount
         at += size
     return touched

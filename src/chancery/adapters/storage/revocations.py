@@ -3,17 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import select
-
-from chancery.adapters.storage import schema
-from chancery.adapters.storage.link import Link, Record
+from chancery.adapters.storage.link import Grouped, Link, Record, groups
 from chancery.domain.certificate import CertificateStatus, RevocationReason, RevokedEntry
 from chancery.domain.errors import AlreadyRevoked, NotFound, WrongState
 from chancery.wire.crl_entries import entry, removal
 
 STATUSES: Final = {status.value: status for status in CertificateStatus}
 REASONS: Final = {reason.value: reason for reason in RevocationReason}
-_B: Final = schema.blocked_key
 _CHUNK: Final = 10_000
 
 # `|| ''`: see certificates._INTEND.
@@ -46,6 +42,7 @@ ON CONFLICT (authority, serial) DO UPDATE SET changed = excluded.changed, entry 
 """
 _LIFTED_SQLITE: Final = _LIFTED.format(octets="?")
 _LIFTED_POSTGRES: Final = _LIFTED.format(octets="?::bytea")
+_BLOCKED: Final = Grouped("SELECT key_sha256, why FROM blocked_key WHERE key_sha256 IN (", "?", ")")
 _BLOCK: Final = (
     "INSERT INTO blocked_key (key_sha256, why, blocked_at) VALUES (?, ?, ?)"
     " ON CONFLICT (key_sha256) DO NOTHING"
@@ -121,8 +118,12 @@ class SqlRevocations:
             after = rows[-1][0]
 
     def keys_blocked(self, key_sha256s: Sequence[str]) -> Mapping[str, str]:
-        statement = select(_B.c.key_sha256, _B.c.why).where(_B.c.key_sha256.in_(key_sha256s))
-        return {row.key_sha256: row.why for row in self._link.rows(statement)}
+        found = {}
+        at = 0
+        for size in groups(len(key_sha256s)):
+            found.update(self._link.driver(_BLOCKED.text(size), tuple(key_sha256s[at : at + size])))
+            at += size
+        return found
 
     def block_key(self, key_sha256: str, why: str, now: int) -> None:
         """The first reason stands."""

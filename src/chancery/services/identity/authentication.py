@@ -136,7 +136,11 @@ class Authentication:
 
     def known_token(self, token: str, origin: str) -> Principal | None:
         """Return the principal of a token seen moments ago: a hash, a look-up, no I/O."""
-        known = self._cache.get(sha256_of(token), self._clock.ms())
+        return self.known_digest(sha256_of(token), origin)
+
+    def known_digest(self, digest: bytes, origin: str) -> Principal | None:
+        """The same by the SHA-256 of the token."""
+        known = self._cache.get(digest, self._clock.ms())
         if known is None or known.origin == origin:
             return known
         return replace(known, origin=origin)

@@ -77,6 +77,7 @@ class IdentityService:
         self.authenticate_token = proof.token
         self.authenticate_certificate = proof.certificate
         self.known_token = proof.known_token
+        self.known_digest = proof.known_digest
         self.users: Final = Accounts(ledger, hasher, policy)
         self.sessions: Final = SessionService(desk, proof, check, ledger, self.users.new_hash)
         self.factors: Final = SecondFactors(ledger, check, fresh)
