@@ -10,6 +10,8 @@ Made = Mapping[str, str]
 
 EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/vaults/{name}": lambda _: "/console/vaults/hsm",
+    "/console/doors/{protocol}/{label}": lambda _: "/console/doors/scep/main",
+    "/console/doors/{protocol}/{label}/edit": lambda _: "/console/doors/scep/main/edit",
     "/console/authorities/{name}": lambda _: "/console/authorities/issuing-ca",
     "/console/authorities/{name}/edit": lambda _: "/console/authorities/issuing-ca/edit",
     "/console/authorities/{name}/renew": lambda _: "/console/authorities/issuing-ca/renew",

@@ -117,7 +117,7 @@ def doors(
     hooks = [endpoint(webhook) for webhook in settings.webhooks]
     manager = ManagerHooks(hooks, lambda: new_id(clock.ms(), entropy(10)))
     return Doors(
-        service=DoorService(store, catalogue, clock, SETTINGS),
+        service=DoorService(store, catalogue, clock, SETTINGS, settings.listen.https_url),
         credentials=credentials,
         desk=desk,
         traffic=traffic,

@@ -15,9 +15,10 @@ app = group("door")
 
 Protocol = Annotated[Literal["scep", "est", "cmp", "acme"], Parameter(help="The protocol.")]
 Label = Annotated[str, Parameter(help="The label in its address.")]
-_COLUMNS: Final = ("name", "ra", "profile", "approvals", "enabled", "description")
+_COLUMNS: Final = ("name", "url", "ra", "profile", "approvals", "enabled", "description")
 _SEEN: Final = ("at", "operation", "outcome", "who", "origin", "detail")
 _RA_OWN: Final = -1
+_FIXED: Final = ("name", "protocol", "label", "url")
 
 
 @app.command(name="list")
@@ -81,7 +82,7 @@ def set_(
     with api.open() as server:
         found = [one for one in server.items("doors", limit=None) if _is(one, protocol, label)]
         before = dict(found[0]) if found else {"settings": {}}
-        body = {key: before[key] for key in before if key not in ("name", "protocol", "label")}
+        body = {key: before[key] for key in before if key not in _FIXED}
         body |= changes
         body["settings"] = dict(body["settings"]) | _settings(setting)
         for needed in ("ra", "profile"):

@@ -22,6 +22,14 @@ class DoorProtocol(StrEnum):
     ACME = "acme"  # RFC 8555
 
 
+PATHS: Final[Mapping[DoorProtocol, str]] = {
+    DoorProtocol.SCEP: "/scep/{label}",
+    DoorProtocol.EST: "/.well-known/est/{label}/",
+    DoorProtocol.CMP: "/.well-known/cmp/p/{label}",
+    DoorProtocol.ACME: "/acme/{label}/directory",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """One protocol, opened for one registration authority under a label.
@@ -52,6 +60,11 @@ class Door:
     def name(self) -> str:
         """``scep/main``: how records call it."""
         return f"{self.protocol.value}/{self.label}"
+
+    @property
+    def path(self) -> str:
+        """Where it stands, on the host of the instance."""
+        return PATHS[self.protocol].format(label=self.label)
 
     @property
     def offered(self) -> frozenset[str]:

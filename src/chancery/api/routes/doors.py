@@ -43,6 +43,7 @@ class DoorOut(Out):
     name: str
     protocol: DoorProtocol
     label: str
+    url: str = Field(description="What devices are given.")
     ra: str
     profile: str
     profiles: list[str]
@@ -122,10 +123,11 @@ class IssuedOut(CredentialOut):
     secret: str = Field(description="Shown this once.")
 
 
-def _door(one: Door) -> DoorOut:
-    names = set(DoorOut.model_fields)
+def _door(using: Using, one: Door) -> DoorOut:
+    names = set(DoorOut.model_fields) - {"url"}
     values = {name: getattr(one, name) for name in names}
-    return DoorOut.model_validate(values | {"profiles": list(one.profiles)})
+    more = {"profiles": list(one.profiles), "url": using.doors.url(one)}
+    return DoorOut.model_validate(values | more)
 
 
 def _credential(one: Credential) -> dict[str, object]:
@@ -163,20 +165,20 @@ def list_doors(
     who: Who, using: Using, ra: Annotated[str | None, Query(max_length=63)] = None
 ) -> list[DoorOut]:
     """List the doors by which devices and servers enrol."""
-    return [_door(one) for one in using.doors.all(who, ra)]
+    return [_door(using, one) for one in using.doors.all(who, ra)]
 
 
 @door.route("GET", "/{protocol}/{label}", Permission.RA_READ)
 def show_door(who: Who, using: Using, protocol: DoorProtocol, label: str) -> DoorOut:
     """Show a door."""
-    return _door(using.doors.show(who, f"{protocol.value}/{label}"))
+    return _door(using, using.doors.show(who, f"{protocol.value}/{label}"))
 
 
 @door.route("PUT", "/{protocol}/{label}", Permission.RA_MANAGE)
 def put_door(who: Who, using: Using, protocol: DoorProtocol, label: str, given: DoorIn) -> DoorOut:
     """Open a door, or change it."""
     values = given.model_dump() | {"profiles": tuple(given.profiles)}
-    return _door(using.doors.put(who, Door(protocol, label, **values)))
+    return _door(using, using.doors.put(who, Door(protocol, label, **values)))
 
 
 @door.route("DELETE", "/{protocol}/{label}", Permission.RA_MANAGE, status=204)

@@ -27,11 +27,14 @@ class DoorService:
         catalogue: Catalogue,
         clock: Clock,
         settings: Mapping[DoorProtocol, CheckSettings],
+        https: str,
     ) -> None:
+        """*https* is the address of the TLS listener, where all of them are served."""
         self._store = store
         self._catalogue = catalogue
         self._clock = clock
         self._settings = settings
+        self._https = https
 
     def all(self, principal: Principal, ra: str | None = None) -> list[Door]:
         """By name; with *ra* those of one registration authority."""
@@ -43,6 +46,10 @@ class DoorService:
         demand(principal, Permission.RA_READ)
         with self._store.read() as session:
             return _known(session, name)
+
+    def url(self, door: Door) -> str:
+        """The address that devices are given."""
+        return self._https + door.path
 
     def of_ra(self, principal: Principal, protocol: DoorProtocol, ra: str) -> Door:
         """The one door of that protocol that an RA has; BadRequest where there are several."""

@@ -73,6 +73,12 @@ def one(visit: Visit) -> Response:
     )
 
 
+TRIGGERS: Final = (
+    (CrlTrigger.ALL, "the full CRL and the delta"),
+    (CrlTrigger.DELTA, "only the delta"),
+)
+
+
 @pages.get("/{name}/edit", MANAGE)
 def editing(visit: Visit) -> Response:
     authority = visit.services.authorities.show(visit.principal, visit.path["name"])
@@ -80,7 +86,7 @@ def editing(visit: Visit) -> Response:
         "console/authorities/edit.html",
         authority=authority,
         idps=[one.value for one in CrlIdp],
-        triggers=[(CrlTrigger.ALL, "every CRL"), (CrlTrigger.DELTA, "only the delta")],
+        triggers=TRIGGERS,
     )
 
 

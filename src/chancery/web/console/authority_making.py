@@ -9,8 +9,8 @@ from chancery.domain.authority import CRL_URLS, LEVELS, CrlIdp, SecurityLevel
 from chancery.domain.errors import BadRequest
 from chancery.domain.profile import NameConstraints
 from chancery.domain.vaults import SOFTWARE
-from chancery.services.authority import Extensions, ImportedAuthority, NewAuthority
-from chancery.web.console.authorities import MANAGE, READ, crl_choices
+from chancery.services.authority import CrlWishes, Extensions, ImportedAuthority, NewAuthority
+from chancery.web.console.authorities import MANAGE, READ, TRIGGERS, crl_choices, crl_lists
 from chancery.web.fields import Form
 from chancery.web.pages import Pages
 from chancery.web.visit import Visit
@@ -62,6 +62,7 @@ def make(visit: Visit) -> Response:
         extensions=extensions(form),
         **_common(form),
         **crl_choices(form),
+        **crl_lists(form),
     )
     made = visit.services.authorities.create(visit.principal, new)
     words = {
@@ -97,6 +98,7 @@ def take_in(visit: Visit) -> Response:
         token_id=form.text("token_id"),
         **_common(form),
         **crl_choices(form),
+        **crl_lists(form),
     )
     made = visit.services.authorities.import_authority(visit.principal, new)
     return visit.redirect(f"/console/authorities/{made.name}", f"{made.name} is taken in.")
@@ -168,6 +170,8 @@ def _choices(visit: Visit) -> dict[str, Any]:
         "vaults": visit.services.authorities.vaults.names,
         "idps": [one.value for one in CrlIdp],
         "crl_urls": "\n".join(CRL_URLS),
+        "usual": CrlWishes(),
+        "triggers": TRIGGERS,
     }
 
 

@@ -21,12 +21,6 @@ READ: Final = Permission.RA_READ
 MANAGE: Final = Permission.RA_MANAGE
 ISSUE: Final = Permission.CREDENTIAL_ISSUE
 _SHOWN: Final = 50
-PATHS: Final[Mapping[DoorProtocol, str]] = {
-    DoorProtocol.SCEP: "/scep/{label}",
-    DoorProtocol.EST: "/.well-known/est/{label}/",
-    DoorProtocol.CMP: "/.well-known/cmp/p/{label}",
-    DoorProtocol.ACME: "/acme/{label}/directory",
-}
 KINDS: Final[Mapping[DoorProtocol, CredentialKind]] = {
     DoorProtocol.SCEP: CredentialKind.ONE_TIME,
     DoorProtocol.EST: CredentialKind.USER,
@@ -45,9 +39,7 @@ pages = Pages(HOME, section="doors", nav=Nav("Doors", "door-enter", 53, (READ,),
 
 @pages.get("", READ)
 def found(visit: Visit) -> Response:
-    return visit.render(
-        "console/doors/list.html", doors=visit.services.doors.all(visit.principal), paths=PATHS
-    )
+    return visit.render("console/doors/list.html", doors=visit.services.doors.all(visit.principal))
 
 
 @pages.get("/_new", MANAGE)
@@ -134,7 +126,7 @@ def _shown(visit: Visit, made: Issued | None = None) -> Response:
         "console/doors/one.html",
         door=door,
         made=made,
-        url=visit.origin + PATHS[door.protocol].format(label=door.label),
+        url=services.doors.url(door),
         kind=KINDS[door.protocol],
         kinds=NAMES,
         offered=[(name, name) for name in sorted(door.offered)],

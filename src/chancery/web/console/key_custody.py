@@ -5,9 +5,12 @@ from typing import Final
 from starlette.responses import Response
 
 from chancery.domain.identity import Permission
-from chancery.domain.key_orders import KeyAction, OrderState
+from chancery.domain.key_groups import KeyRight
+from chancery.domain.key_orders import KeyAction, OrderState, people_in
 from chancery.web import paging
-from chancery.web.console.keys import PATH, choices, wanted
+from chancery.web.console import key_reading as reading
+from chancery.web.console import key_words as words
+from chancery.web.console.keys import PATH
 from chancery.web.pages import Pages
 from chancery.web.visit import Visit
 
@@ -16,15 +19,7 @@ pages = Pages(PATH, section="keys")
 AGREEMENTS: Final = f"{PATH}/_agreements"
 COMPONENTS: Final = f"{PATH}/_components"
 _SIZE: Final = 50
-WISHES: Final = {
-    KeyAction.STATE: "Change of state",
-    KeyAction.ROTATE: "New version",
-    KeyAction.EDIT: "Change",
-    KeyAction.WRAP: "Export, wrapped",
-    KeyAction.PACKAGE: "Export of a private key",
-    KeyAction.SPLIT: "Export in components",
-    KeyAction.ESCROW: "Escrow",
-}
+_OPEN: Final = frozenset({OrderState.OPEN, OrderState.APPROVED})
 
 
 @pages.get("/_agreements", Permission.KEY_READ)
@@ -38,23 +33,32 @@ def agreements(visit: Visit) -> Response:
         "console/keys/agreements.html",
         block="results",
         page=paging.paged(AGREEMENTS, visit.query, rows, key=lambda o: o.id, size=_SIZE),
-        wishes=WISHES,
+        wishes=words.WISHES,
         states=[(one.value, one.value.capitalize()) for one in OrderState],
     )
 
 
 @pages.get("/_agreements/{id}", Permission.KEY_READ)
 def agreement(visit: Visit) -> Response:
-    order = visit.services.keys.orders.show(visit.principal, visit.path["id"])
+    keys = visit.services.keys
+    order = keys.orders.show(visit.principal, visit.path["id"])
     mine = bool(visit.principal.people & set(order.requested_by))
+    agreed = bool(visit.principal.people & people_in(order.approvers))
+    approves = KeyRight.APPROVE in keys.groups.rights(visit.principal, order.group)
+    over = order.expires_at <= visit.now
+    open_ = order.state is OrderState.OPEN and not over
     return visit.render(
         "console/keys/agreement.html",
         order=order,
-        wish=WISHES.get(order.action, order.action.value),
+        wish=words.WISHES.get(order.action, order.action.value),
         mine=mine,
-        decidable=order.state is OrderState.OPEN and not mine,
-        ready=order.state is OrderState.APPROVED and mine,
-        withdrawable=order.state in {OrderState.OPEN, OrderState.APPROVED},
+        state="expired" if over and order.state in _OPEN else order.state.value,
+        asked=list(words.asked(order)),
+        agreed=agreed,
+        decidable=open_ and not mine and not agreed and approves,
+        ready=order.state is OrderState.APPROVED and mine and not over,
+        withdrawable=order.state in _OPEN and not over and (mine or (approves and open_)),
+        able=keys.orders.able(visit.principal, order) if open_ else [],
         packs=order.action is KeyAction.PACKAGE,
     )
 
@@ -96,14 +100,14 @@ def components(visit: Visit) -> Response:
         "console/keys/components.html",
         page=paging.paged(COMPONENTS, visit.query, rows, key=lambda v: v.entry.id, size=_SIZE),
         people=visit.principal.people,
-        **choices(visit),
+        **reading.choices(visit),
     )
 
 
 @pages.post("/_components", Permission.KEY_MANAGE, step_up=True, form=components)
 def begin(visit: Visit) -> Response:
     total = visit.form.number("total", 2, least=2, most=9) or 2
-    made = visit.services.keys.parts.begin(visit.principal, wanted(visit), total)
+    made = visit.services.keys.parts.begin(visit.principal, reading.wanted(visit), total)
     return visit.redirect(f"{COMPONENTS}/{made.entry.id}", "Begun: each component from another.")
 
 

@@ -1,19 +1,19 @@
-"""Managed keys: the tree of groups, a key with its versions, new ones, changes, calendar."""
+"""Managed keys: the tree of groups, a key with its versions, what is to come."""
 
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
-from chancery.domain.errors import BadRequest
 from chancery.domain.identity import Permission
-from chancery.domain.key_groups import KeyGroup
-from chancery.domain.key_states import GONE, KeyEvent, KeyState, since, state_at
-from chancery.domain.managed_key import KeyKind
+from chancery.domain.key_groups import KeyGroup, KeyRight
+from chancery.domain.key_notices import notices
+from chancery.domain.key_orders import OrderState
+from chancery.domain.key_states import GONE, since, state_at
+from chancery.domain.managed_key import Exportability, KeyKind
 from chancery.ports_keys import KeyFilter
-from chancery.services.keys.desk import Outcome
-from chancery.services.keys.wanted import Wanted
+from chancery.services.keys.desk import KeyView, Outcome
 from chancery.web import paging
+from chancery.web.console import key_words as words
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
 
@@ -25,27 +25,8 @@ pages = Pages(
 
 PATH: Final = "/console/keys"
 _SIZE: Final = 50
+_ORDERS: Final = 100
 _DAYS: Final = (("30", "30 days"), ("90", "90 days"), ("365", "A year"), ("1825", "5 years"))
-_EVENTS: Final = {
-    KeyState.PRE_ACTIVE: (KeyEvent.ACTIVATE, KeyEvent.COMPROMISE, KeyEvent.DESTROY),
-    KeyState.ACTIVE: (KeyEvent.SUSPEND, KeyEvent.DEACTIVATE, KeyEvent.COMPROMISE),
-    KeyState.SUSPENDED: (KeyEvent.RESUME, KeyEvent.DEACTIVATE, KeyEvent.COMPROMISE),
-    KeyState.DEACTIVATED: (KeyEvent.COMPROMISE, KeyEvent.DESTROY),
-    KeyState.COMPROMISED: (KeyEvent.DESTROY,),
-    KeyState.DESTROYED: (KeyEvent.COMPROMISE,),
-    KeyState.DESTROYED_COMPROMISED: (),
-}
-WORDS: Final = {
-    KeyEvent.ACTIVATE: ("Activate", "It may be used from now on."),
-    KeyEvent.SUSPEND: ("Suspend", "It does nothing until somebody resumes it."),
-    KeyEvent.RESUME: ("Resume", "It may be used again."),
-    KeyEvent.DEACTIVATE: (
-        "Deactivate",
-        "It protects nothing new; what it did stays readable.",
-    ),
-    KeyEvent.COMPROMISE: ("Report compromise", "Others may know it: it does nothing any more."),
-    KeyEvent.DESTROY: ("Destroy", "Its material is erased for good; the record of it stays."),
-}
 
 
 @pages.get("", Permission.KEY_READ)
@@ -65,7 +46,9 @@ def tree(visit: Visit) -> Response:
         kinds=[(kind.value, kind.value) for kind in KeyKind],
         state=lambda view: state_at(view.current.dates, visit.now),
         since=lambda view: since(view.current.dates, visit.now),
+        told=lambda view: list(notices(view.key, view.current, visit.now)),
         filtered=where != KeyFilter(),
+        makes=makes(visit),
     )
 
 
@@ -75,88 +58,66 @@ def calendar(visit: Visit) -> Response:
     due = visit.services.keys.life.calendar(visit.principal, visit.now, days)
     months: dict[str, list[object]] = {}
     for one in due:
-        months.setdefault(month_of(one.at), []).append(one)
+        months.setdefault(words.month_of(one.at), []).append(one)
     return visit.render(
         "console/keys/calendar.html", block="results", months=months, days=_DAYS, chosen=days
     )
 
 
-@pages.get("/_new", Permission.KEY_MANAGE)
-def new(visit: Visit) -> Response:
-    return visit.render("console/keys/new.html", **choices(visit))
-
-
-@pages.post("/_new", Permission.KEY_MANAGE, step_up=True, form=new)
-def generate(visit: Visit) -> Response:
-    made = visit.services.keys.making.generate(visit.principal, wanted(visit))
-    return visit.redirect(f"{PATH}/{made.key.name}", "Generated.")
-
-
-@pages.get("/_import", Permission.KEY_MANAGE)
-def import_form(visit: Visit) -> Response:
-    return visit.render("console/keys/import.html", **choices(visit))
-
-
-@pages.post("/_import", Permission.KEY_MANAGE, form=import_form)
-def take_in(visit: Visit) -> Response:
-    form, making = visit.form, visit.services.keys.making
-    upload = form.file("packed")
-    if upload is None or not upload.data:
-        raise BadRequest("choose a file", field="packed", rule="required")
-    if by := form.text("by"):
-        method = form.required("method")
-        data = upload.data.strip() if method.startswith("tr31") else upload.data
-        made = making.unwrap(visit.principal, wanted(visit), by, method, data)
-    else:
-        made = making.insert(visit.principal, wanted(visit), upload.data, form.raw("passphrase"))
-    return visit.redirect(f"{PATH}/{made.key.name}", "Imported.")
-
-
 @pages.get("/{name}", Permission.KEY_READ)
 def one(visit: Visit) -> Response:
     view = visit.services.keys.life.show(visit.principal, visit.path["name"])
+    key, current = view.key, view.current
+    state = state_at(current.dates, visit.now)
     versions = [
         (version, state_at(version.dates, visit.now), since(version.dates, visit.now))
         for version in view.versions
     ]
-    state = state_at(view.current.dates, visit.now)
+    orders = visit.services.keys.orders
+    waiting = [
+        order
+        for wanted in (OrderState.OPEN, OrderState.APPROVED)
+        for order in orders.find(visit.principal, wanted, None, _ORDERS)
+        if order.key == key.name and order.expires_at > visit.now
+    ]
     return visit.render(
         "console/keys/one.html",
         view=view,
-        key=view.key,
-        current=view.current,
+        key=key,
+        current=current,
         state=state,
-        since=since(view.current.dates, visit.now),
+        since=since(current.dates, visit.now),
+        life=words.life(current.dates, visit.now),
         versions=versions,
-        events=[(event, *WORDS[event]) for event in _EVENTS[state]],
-        older={v.number: [(e, *WORDS[e]) for e in _EVENTS[s]] for v, s, _ in versions},
+        events=[(event, *words.TITLES[event]) for event in words.EVENTS[state]],
+        older={
+            v.number: [(e, words.TITLES[e][0]) for e in words.EVENTS[s]] for v, s, _ in versions
+        },
+        grave=words.GRAVE,
         gone=state in GONE,
+        told=list(notices(key, current, visit.now)),
+        waiting=waiting,
+        wishes=words.WISHES,
+        needed=needed(visit, view),
+        rights=visit.services.keys.groups.rights(visit.principal, key.group),
+        leaves=key.rules.exportability is not Exportability.NONE,
+        exportability=words.EXPORTABILITY[key.rules.exportability],
+        R=KeyRight,
     )
 
 
-@pages.post("/{name}/state", Permission.KEY_MANAGE, step_up=True, form=one)
-def change(visit: Visit) -> Response:
-    form = visit.form
-    try:
-        event = KeyEvent(form.required("event"))
-    except ValueError:
-        raise BadRequest("there is no such change", field="event", rule="key.event") from None
-    done = visit.services.keys.life.change(
-        visit.principal,
-        visit.path["name"],
-        event,
-        form.required("reason"),
-        version=form.number("version", 1, least=1) if form.text("version") else None,
-    )
-    return after(visit, done, f"{WORDS[event][0]}: done.")
+def needed(visit: Visit, view: KeyView) -> int:
+    """How many others must agree before the key changes or leaves."""
+    group = visit.services.keys.groups.show(visit.principal, view.key.group)
+    return max(group.approvals, view.key.rules.approvals)
 
 
-@pages.post("/{name}/rotate", Permission.KEY_MANAGE, step_up=True, form=one)
-def rotate(visit: Visit) -> Response:
-    done = visit.services.keys.making.rotate(
-        visit.principal, visit.path["name"], visit.form.text("reason")
+def makes(visit: Visit) -> bool:
+    """Whether the visitor may make keys in some group."""
+    keys, who = visit.services.keys, visit.principal
+    return visit.may(Permission.KEY_MANAGE) and any(
+        KeyRight.MANAGE in keys.groups.rights(who, group.name) for group in keys.groups.all(who)
     )
-    return after(visit, done, "There is a new version.")
 
 
 def after(visit: Visit, done: Outcome, said: str) -> Response:
@@ -166,33 +127,6 @@ def after(visit: Visit, done: Outcome, said: str) -> Response:
             f"{PATH}/_agreements/{done.order.id}", "Asked for.  Others must agree to it.", "info"
         )
     return visit.redirect(f"{PATH}/{visit.path['name']}", said)
-
-
-def wanted(visit: Visit) -> Wanted:
-    """What a form says that a new key is to be."""
-    form = visit.form
-    return Wanted(
-        form.required("name"),
-        form.required("group"),
-        form.required("template"),
-        form.text("description"),
-        form.text("custodian"),
-    )
-
-
-def choices(visit: Visit) -> dict[str, Any]:
-    """What may be chosen in the forms for new keys."""
-    keys, who = visit.services.keys, visit.principal
-    templates = keys.templates.all(who)
-    return {
-        "groups": [group.name for group in keys.groups.all(who)],
-        "templates": [(one.name, f"{one.name}: {one.description}"[:110]) for one in templates],
-        "secret_templates": [
-            (one.name, f"{one.name}: {one.description}"[:110])
-            for one in templates
-            if one.kind.secret and "components" in one.entry
-        ],
-    }
 
 
 def nested(groups: list[KeyGroup]) -> list[tuple[int, KeyGroup]]:
@@ -208,10 +142,6 @@ def nested(groups: list[KeyGroup]) -> list[tuple[int, KeyGroup]]:
         return found
 
     return below("", 0)
-
-
-def month_of(instant: int) -> str:
-    return datetime.fromtimestamp(instant, UTC).strftime("%B %Y")
 
 
 def _kind(text: str) -> str:
