@@ -83,17 +83,19 @@ class CmpHandler:
         now = self._clock.s()
         try:
             message = cmp.decode(exchange.body)
-            paths.check(place, message.kind)
         except CAError as error:
             self._seen(door, exchange, "message", error)
             body = self._replies.write(door, None, Header(), _error(error), now)
             return _reply(body, 400)
-        return _reply(self._message(door, message, exchange, now))
+        return _reply(self._message(door, place, message, exchange, now))
 
-    def _message(self, door: Door, message: Message, exchange: Exchange, now: int) -> bytes:
+    def _message(
+        self, door: Door, place: paths.Place, message: Message, exchange: Exchange, now: int
+    ) -> bytes:
         """DER of the answer to one message, protected."""
         caller: Caller | None = None
         try:
+            paths.check(place, message.kind)
             chosen = settings.read(door.settings)
             caller = self._guard.verify(door, chosen, message, exchange.origin, now)
             asked = Asked(door, chosen, message, caller, exchange.origin, now)
@@ -182,13 +184,23 @@ def _refusal(message: Message, error: CAError) -> Answer:
     return _error(error)
 
 
-_OF_THE_MESSAGE: Final = ("cmp.", "mac.", "credential.", "certificate.holder", "transaction.")
+_OF_THE_MESSAGE: Final = ("cmp.", "mac.", "transaction.")
+_OF_ITS_SENDER: Final = frozenset(
+    {
+        "certificate.holder",
+        "credential.proof",
+        "credential.rate",
+        "credential.valid",
+        "internal",
+        "signature.algorithm",
+    }
+)
 
 
 def _of_the_message(error: CAError) -> bool:
     """Whether it is about protection and header, rather than about what is asked for."""
     rule = error.rule or ""
-    return rule.startswith(_OF_THE_MESSAGE) or rule in ("signature.algorithm", "internal")
+    return rule.startswith(_OF_THE_MESSAGE) or rule in _OF_ITS_SENDER
 
 
 def _error(error: CAError) -> Answer:

@@ -16,6 +16,7 @@ from chancery.wire.certification import RequestedExtension, decode_extensions
 from chancery.wire.cmp import Body, Info
 
 _IT: Final = "1.3.6.1.5.5.7.4."
+SIGNING_KEYS: Final = _IT + "2"
 CURRENT_CRL: Final = _IT + "6"
 CA_CERTS: Final = _IT + "17"
 ROOT_UPDATE: Final = _IT + "18"
@@ -38,6 +39,7 @@ class Informing:
             ROOT_CERT: self._root_update,
             REQUEST_TEMPLATE: self._template,
             CRL_STATUS: self._crls,
+            SIGNING_KEYS: self._signing_keys,
             CURRENT_CRL: lambda asked, _: Info(CURRENT_CRL, self._desk.crl(asked.door)),
         }
 
@@ -70,6 +72,14 @@ class Informing:
         if not held.self_issued:
             raise BadRequest("what was sent is no root", field="rootCaCert", rule="cmp.info")
         return Info(ROOT_UPDATE, der.sequence(root))
+
+    def _signing_keys(self, asked: Asked, _: Info) -> Info:
+        """signKeyPairTypes: the kinds of key that the profile takes (RFC 9810 §5.3.19.2)."""
+        allowed = self._catalogue.profile(asked.door.profile).profile.key_algorithms
+        kinds = [_IDENTIFIERS[kind] for kind in _IDENTIFIERS if kind.value in allowed]
+        if any(name.startswith("rsa") for name in allowed):
+            kinds.insert(0, der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL))
+        return Info(SIGNING_KEYS, der.sequence(*kinds))
 
     def _template(self, asked: Asked, _: Info) -> Info:
         """certReqTemplate: what the door's profile makes of a request, told beforehand."""
