@@ -182,17 +182,17 @@ def _signer(signed: cms.Signed, request: PkiData, shown: bytes | None) -> bytes 
     Who has none yet signs with the key that it asks for: under a certificate
     that it made itself, or none (RFC 5272 §3.2.1.3).
     """
+    asked = [pkcs10.decode(one.request).spki for one in request.requests]
     if signed.certificates:
         signer = signed.signer()
-        signed.verify(signer)
-        if signer.issuer != signer.subject:
-            return signer.der
-        spki = signer.spki
+    elif asked:
+        signer = cms.Certificate(b"", b"", b"", b"", asked[0])
     else:
-        spki = pkcs10.decode(request.requests[0].request).spki if request.requests else b""
-        signed.verify(cms.Certificate(b"", b"", b"", b"", spki))
-    asked = [pkcs10.decode(one.request).spki for one in request.requests]
-    if asked != [spki]:
+        raise _bad("who signed it is not to be seen", "cmc.signer")
+    signed.verify(signer)
+    if signer.issuer != signer.subject:
+        return signer.der
+    if any(spki != signer.spki for spki in asked):
         raise _bad("it is signed by neither a certificate nor the key asked for", "cmc.signer")
     return shown
 
