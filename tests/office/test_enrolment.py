@@ -182,3 +182,18 @@ def test_a_door_that_is_shut_or_gone(office: Office, door: Door) -> None:
         with pytest.raises(errors.BadRequest) as refused:
             office.doors.service.put(SYSTEM, fault)
         assert refused.value.field
+
+
+def test_a_credential_for_anybody_is_refused_where_that_is_dangerous(
+    office: Office, door: Door
+) -> None:
+    loose = replace(door, profile="user", profiles=())
+    office.doors.service.put(SYSTEM, loose)
+    wanted = NewCredential(CredentialKind.ONE_TIME)
+    with pytest.raises(errors.BadRequest) as refused:
+        office.doors.credentials.issue(SYSTEM, door.name, wanted)
+    assert refused.value.rule == "credential.unbound"
+    bound = replace(wanted, binding=Binding(subject="CN=Ada"))
+    office.doors.credentials.issue(SYSTEM, door.name, bound)
+    office.doors.service.put(SYSTEM, replace(loose, approvals=1))
+    office.doors.credentials.issue(SYSTEM, door.name, wanted)

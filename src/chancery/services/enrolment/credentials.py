@@ -1,13 +1,12 @@
 """Credentials by which devices and servers enrol: made, shown once, presented, spent, locked."""
 
 from base64 import b32encode, urlsafe_b64encode
-from dataclasses import dataclass, field
 from typing import Final
 
-from chancery.domain.audit import AuditEvent, Outcome
+from chancery.domain.audit import Outcome
 from chancery.domain.door import Door
-from chancery.domain.enrolment import Binding, Credential, CredentialKind, CredentialState
-from chancery.domain.errors import BadRequest, NotAuthenticated, NotFound, TooOften, WrongState
+from chancery.domain.enrolment import Credential, CredentialKind, CredentialState
+from chancery.domain.errors import NotAuthenticated, NotFound, TooOften, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.ids import new_id
 from chancery.ports import Clock, Entropy, PasswordHasher, Session, Store
@@ -16,43 +15,24 @@ from chancery.services.access import demand
 from chancery.services.audit import event
 from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment.binding import check_binding
+from chancery.services.enrolment.credential_rules import (
+    MAX_REFERENCE,
+    MAX_SECRET,
+    Issued,
+    NewCredential,
+    check,
+    check_offer,
+    credential_event,
+    known,
+    no_door,
+    refused,
+)
 from chancery.services.portal.buckets import Buckets
 from chancery.services.portal.policy import Rate
 
 _SECRET: Final = 32  # octets of randomness
-_MAX_SECRET: Final = 1024
-_MAX_REFERENCE: Final = 200
-_LONGEST_S: Final = 10 * 366 * 86_400
 _DIGEST: Final = "door credential"
 _SEALED: Final = "secret of a door credential"
-
-
-@dataclass(frozen=True, slots=True)
-class NewCredential:
-    """What is wanted.  *reference* and *secret* are made up where None.
-
-    *uses* None: any number.  *expires_s* counts from now; None: never.
-    *recoverable*: the secret of a USER is kept so that a digest can be
-    computed; that of the other kinds always or never is.
-    """
-
-    kind: CredentialKind
-    binding: Binding = field(default_factory=Binding)
-    reference: str | None = None
-    secret: str | None = None
-    uses: int | None = 1
-    expires_s: int | None = 7 * 86_400
-    max_failures: int = 10
-    recoverable: bool = False
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """*secret* is shown this once; of an ACCOUNT it is base64url of the MAC key."""
-
-    credential: Credential
-    secret: str
 
 
 class CredentialService:
@@ -93,18 +73,13 @@ class CredentialService:
         def unit(session: Session) -> None:
             door = session.doors.get(door_name)
             if door is None:
-                raise _no_door(door_name)
+                raise no_door(door_name)
             for one in made:
-                wished = one.credential.binding.profile
-                if wished is not None and wished not in door.offered:
-                    raise BadRequest(
-                        f"{door_name} does not offer profile {wished!r}",
-                        field="profile",
-                        rule="door.profiles",
-                        remedy="it offers: " + ", ".join(sorted(door.offered)),
-                    )
+                check_offer(session, door, one.credential.binding)
                 session.enrolments.add_credential(one.credential)
-            session.audit.append([_event(principal, "issued", one.credential) for one in made], now)
+            session.audit.append(
+                [credential_event(principal, "issued", one.credential) for one in made], now
+            )
 
         self._store.write(unit)
         return made
@@ -125,7 +100,7 @@ class CredentialService:
     def show(self, principal: Principal, credential_id: str) -> Credential:
         demand(principal, Permission.CREDENTIAL_READ)
         with self._store.read() as session:
-            return _known(session, credential_id)
+            return known(session, credential_id)
 
     def revoke(self, principal: Principal, credential_id: str) -> Credential:
         """Nobody enrols with it any more; what was issued stays valid."""
@@ -133,7 +108,7 @@ class CredentialService:
         now = self._clock.ms()
 
         def unit(session: Session) -> Credential:
-            found = _known(session, credential_id)
+            found = known(session, credential_id)
             if found.state not in (CredentialState.OPEN, CredentialState.LOCKED):
                 raise WrongState(
                     f"the credential is {found.state.value} already",
@@ -141,8 +116,8 @@ class CredentialService:
                     rule="credential.open",
                 )
             session.enrolments.set_credential_state(credential_id, CredentialState.REVOKED)
-            session.audit.append([_event(principal, "revoked", found)], now)
-            return _known(session, credential_id)
+            session.audit.append([credential_event(principal, "revoked", found)], now)
+            return known(session, credential_id)
 
         return self._store.write(unit)
 
@@ -152,7 +127,7 @@ class CredentialService:
         now = self._clock.ms()
 
         def unit(session: Session) -> None:
-            found = _known(session, credential_id)
+            found = known(session, credential_id)
             if found.state is CredentialState.OPEN and not found.expired(now // 1000):
                 raise WrongState(
                     "the credential is open",
@@ -161,7 +136,7 @@ class CredentialService:
                     remedy="revoke it first",
                 )
             session.enrolments.delete_credential(credential_id)
-            session.audit.append([_event(principal, "deleted", found)], now)
+            session.audit.append([credential_event(principal, "deleted", found)], now)
 
         self._store.write(unit)
 
@@ -176,7 +151,7 @@ class CredentialService:
         with self._store.read() as session:
             found = session.enrolments.by_reference(door.name, self._digest(secret))
         if found is None or found.kind is not CredentialKind.ONE_TIME or self._shut(found):
-            raise _refused()
+            raise refused()
         self._wrong.give_back(origin)
         return found
 
@@ -184,9 +159,9 @@ class CredentialService:
         """What is presented under that name, to be proven next; NotAuthenticated if nothing is."""
         self._take(origin)
         with self._store.read() as session:
-            found = session.enrolments.by_reference(door.name, reference[:_MAX_REFERENCE])
+            found = session.enrolments.by_reference(door.name, reference[:MAX_REFERENCE])
         if found is None or found.kind is CredentialKind.ONE_TIME or self._shut(found):
-            raise _refused()
+            raise refused()
         return found
 
     def proven(self, origin: str) -> None:
@@ -228,11 +203,11 @@ class CredentialService:
                 self._decoy = self._hasher.hash("nobody's password")
         phc = found.verifier if found is not None and found.verifier else self._decoy
         phc = phc or self._hasher.hash("nobody's password")
-        correct = len(password) <= _MAX_SECRET and self._hasher.verify(phc, password)
+        correct = len(password) <= MAX_SECRET and self._hasher.verify(phc, password)
         if found is None or not found.verifier or not correct:
             if found is not None:
                 self.failed(door, found, origin)
-            raise _refused()
+            raise refused()
         self.proven(origin)
         return found
 
@@ -255,7 +230,7 @@ class CredentialService:
 
     def _made(self, principal: Principal, door: str, new: NewCredential, now: int) -> Issued:
         check_binding(new.binding)
-        _check(new)
+        check(new)
         credential_id = new_id(now, self._entropy(10))
         raw = self._entropy(_SECRET)
         verifier, sealed = "", None
@@ -290,78 +265,4 @@ class CredentialService:
         return Issued(credential, secret)
 
     def _digest(self, secret: str) -> str:
-        return self._sealer.digest(secret[:_MAX_SECRET].encode("utf-8", "replace"), _DIGEST).hex()
-
-
-def _check(new: NewCredential) -> None:
-    if new.secret is not None and not 8 <= len(new.secret) <= _MAX_SECRET:
-        raise BadRequest(
-            f"a secret has 8 to {_MAX_SECRET} characters",
-            field="secret",
-            rule="credential.secret",
-            remedy="leave it out: one with 256 random bits is made",
-        )
-    if new.reference is not None and not (
-        0 < len(new.reference) <= _MAX_REFERENCE and new.reference.isprintable()
-    ):
-        raise BadRequest(
-            f"a name has 1 to {_MAX_REFERENCE} printable characters",
-            field="reference",
-            rule="credential.reference",
-            remedy="leave it out: one is made",
-        )
-    if new.uses is not None and not 1 <= new.uses <= 1_000_000:
-        raise BadRequest(
-            "it may be used 1 to 1,000,000 times",
-            field="uses",
-            rule="credential.uses",
-            remedy="give such a number",
-        )
-    if new.expires_s is not None and not 0 < new.expires_s <= _LONGEST_S:
-        raise BadRequest(
-            "it expires after more than nothing and less than ten years",
-            field="expires",
-            rule="credential.expiry",
-            remedy="give a duration like 24h or 7d",
-        )
-
-
-def _event(principal: Principal, what: str, credential: Credential) -> AuditEvent:
-    binding = credential.binding
-    names = None if binding.names is None else [name.text for name in binding.names]
-    return event(
-        principal,
-        f"credential.{what}",
-        credential.id,
-        door=credential.door,
-        kind=credential.kind.value,
-        subject=binding.subject or binding.subject_pattern,
-        names=names,
-        profile=binding.profile,
-        expires_at=credential.expires_at,
-    )
-
-
-def _known(session: Session, credential_id: str) -> Credential:
-    found = session.enrolments.credential(credential_id)
-    if found is None:
-        raise NotFound(f"no credential {credential_id[:80]!r}", field="id", rule="credential.known")
-    return found
-
-
-def _refused() -> NotAuthenticated:
-    return NotAuthenticated(
-        "the credential is unknown, spent, expired or locked, or its secret is wrong",
-        field="credential",
-        rule="credential.valid",
-        remedy="have a new one made",
-    )
-
-
-def _no_door(name: str) -> NotFound:
-    return NotFound(
-        f"no door {name[:80]!r}",
-        field="door",
-        rule="door.known",
-        remedy="`chancery door list` shows those there are",
-    )
+        return self._sealer.digest(secret[:MAX_SECRET].encode("utf-8", "replace"), _DIGEST).hex()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from chancery.domain.door import Door
 from chancery.domain.enrolment import Binding, CredentialKind
 from chancery.domain.errors import BadRequest
-from chancery.services.enrolment.credentials import NewCredential
+from chancery.services.enrolment.credential_rules import NewCredential
 from chancery.wire import general_names
 from chancery.wire.otp_csv import OtpLine
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from chancery.domain.audit import Outcome
 from chancery.domain.certificate import CertificateRecord
@@ -15,6 +16,9 @@ from chancery.ports import Clock, Entropy, Session, Store
 from chancery.services.audit import event
 from chancery.services.enrolment.binding import hold
 from chancery.wire.pkcs10 import CertificationRequest
+
+_KEPT_S: Final = 365 * 86_400
+"""Longer than anybody waits for an approval, or repeats a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,13 @@ class Transactions:
         if found is None:
             raise Conflict("the transaction is gone", field="transaction")
         return found
+
+    def forget_old(self) -> int:
+        """Drop transactions so old that nobody repeats them; return how many (the scheduler)."""
+        before = self._clock.s() - _KEPT_S
+        return self._store.write(
+            lambda session: session.enrolments.forget_transactions(before, 500)
+        )
 
     def undo(self, door: Door, transaction: Transaction) -> None:
         """Nothing came of it, and no request is on record: the credential may be used again."""
