@@ -110,21 +110,26 @@ class Signed:
         hashed = (der.OCTET_STRING, alg.digest_of(digest, self.content))
         if self.attributes.get(MESSAGE_DIGEST) != (hashed,):
             raise _bad("the content is not what was signed", "cms.message-digest")
-        try:
-            self._check(signer.public_key(), digest)
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-            raise _bad("the signature does not verify", "cms.signature") from None
+        key = signer.public_key()
+        # Some sign the attributes in DER's order, as they should, and send them in another.
+        for order in dict.fromkeys((self.attributes_der, _in_order(self.attributes_der))):
+            try:
+                self._check(key, digest, order)
+            except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+                continue
+            return
+        raise _bad("the signature does not verify", "cms.signature")
 
-    def _check(self, key: PublicKeyTypes, digest: alg.Digest) -> None:
+    def _check(self, key: PublicKeyTypes, digest: alg.Digest, signed: bytes) -> None:
         oid, hashed = self.signature_oid, alg.hash_of(digest)
         if isinstance(key, rsa.RSAPublicKey):
             if oid != alg.RSA and _RSA_WITH.get(oid) is not digest:
                 raise alg.refused(f"signature {oid}", "signature")
-            key.verify(self.signature, self.attributes_der, padding.PKCS1v15(), hashed)
+            key.verify(self.signature, signed, padding.PKCS1v15(), hashed)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             if _ECDSA_WITH.get(oid) is not digest:
                 raise alg.refused(f"signature {oid}", "signature")
-            key.verify(self.signature, self.attributes_der, ec.ECDSA(hashed))
+            key.verify(self.signature, signed, ec.ECDSA(hashed))
         else:
             raise alg.refused("a signature by this kind of key", "signature")
 
@@ -287,6 +292,14 @@ def _identified(one: ber.Reader) -> tuple[bytes, bytes, bytes | None]:
         both = one.enter(der.SEQUENCE)
         return both.raw(der.SEQUENCE), both.content(der.INTEGER), None
     return b"", b"", one.octets(_BARE)
+
+
+def _in_order(attributes: bytes) -> bytes:
+    reader = ber.single(attributes, der.SET)
+    parts = []
+    while reader:
+        parts.append(reader.raw())
+    return der.set_of(*parts)
 
 
 def _attributes(reader: ber.Reader) -> dict[str, Values]:

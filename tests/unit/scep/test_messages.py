@@ -183,3 +183,17 @@ def test_never_fails_in_an_unplanned_way(message: bytes, changes: list[tuple[int
         signed.verify(signed.signer())
     except BadRequest:
         pass
+
+
+def test_attributes_that_were_signed_in_order_and_sent_in_another_verify() -> None:
+    """micromdm's client sends them so now and then (RFC 5652 §5.4: DER is what is signed)."""
+    message = c.Client(CLIENT_KEY, CLIENT, RA).message(19, b"csr")
+    signed = cms.read_signed(message)
+    reader = ber.Reader(der.single(signed.attributes_der, der.SET)[1])
+    parts = []
+    while reader:
+        parts.append(reader.raw())
+    turned = b"".join(reversed(parts))
+    sent = cms.read_signed(message.replace(b"".join(parts), turned))
+    assert sent.attributes_der == der.tlv(der.SET, turned)
+    sent.verify(sent.signer())
