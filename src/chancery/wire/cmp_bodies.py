@@ -1,17 +1,23 @@
 """The bodies of CMP messages that we read and write (RFC 9810 §5.3)."""
 
+import hashlib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from chancery.domain.certificate import RevocationReason
-from chancery.wire import crmf, der
+from chancery.wire import ca_certificate, crmf, der
 from chancery.wire.certification import decode_extensions
 from chancery.wire.cmp import Failure, bad, read_certificates
 
 _EXPLICIT: Final = der.CONTEXT | der.CONSTRUCTED
 _REASON_CODE: Final = "2.5.29.21"
 REMOVE_FROM_CRL: Final = 8
+_HASHES: Final = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
 _MAX_ENTRIES: Final = 8
 _MAX_TEXT: Final = 500
 NO_REQUEST_ID: Final = -1
@@ -254,3 +260,16 @@ def read_wait(content: bytes) -> int:
 def rejection(failure: Failure, text: str) -> StatusInfo:
     """No, and why."""
     return StatusInfo(Status.REJECTION, text, (failure.value,))
+
+
+def certificate_hash(certificate: bytes, identifier: bytes | None) -> bytes:
+    """certHash: by *identifier*, else by the digest of the certificate's signature (§5.3.18)."""
+    if identifier is not None:
+        oid = der.decode_oid(der.Reader(der.single(identifier, der.SEQUENCE)[1]).content(der.OID))
+        if oid not in _HASHES:
+            raise bad(f"a hash that is not accepted: {oid}", "mac.algorithm")
+        return hashlib.new(_HASHES[oid], certificate).digest()
+    signed_by = ca_certificate.decode(certificate).signature_algorithm.value
+    name = signed_by.rpartition("-")[2]
+    # Ed25519 hashes with SHA-512 (RFC 9481 §3.3); ML-DSA says nothing, and SHA-512 suits it.
+    return hashlib.new(name if name in _HASHES.values() else "sha512", certificate).digest()

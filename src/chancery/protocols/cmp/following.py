@@ -4,7 +4,6 @@ A client's nonce is compared with ours without looking anything up, so that
 any node answers.
 """
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -19,15 +18,10 @@ from chancery.services.enrolment.confirmation import (
     Confirmation,
     Confirmations,
 )
-from chancery.wire import ca_certificate, cmp, cmp_bodies, der
+from chancery.wire import cmp, cmp_bodies, der
 from chancery.wire.cmp import Body
 from chancery.wire.cmp_bodies import Status
 
-_HASHES: Final = {
-    "2.16.840.1.101.3.4.2.1": "sha256",
-    "2.16.840.1.101.3.4.2.2": "sha384",
-    "2.16.840.1.101.3.4.2.3": "sha512",
-}
 _ACCEPTED: Final = (Status.ACCEPTED, Status.GRANTED_WITH_MODS)
 CONFIRMED: Final = Answer(Body.PKICONF, der.NULL)
 
@@ -56,7 +50,9 @@ class Following:
         if one.status is not None and one.status.status not in _ACCEPTED:
             return self._rejected(asked, standing, one.status.text)
         given, algorithm = one.certificate_hash, one.hash_algorithm
-        if not hmac.compare_digest(_hash(standing.certificate.der, algorithm), given):
+        if not hmac.compare_digest(
+            cmp_bodies.certificate_hash(standing.certificate.der, algorithm), given
+        ):
             raise BadRequest(
                 "certHash is not the hash of the certificate",
                 field="certHash",
@@ -125,21 +121,3 @@ def _request_id(standing: Standing) -> int:
 def first_nonce(standing: Standing) -> bytes:
     """The nonce of the message that began the transaction."""
     return bytes.fromhex(str(standing.transaction.data.get(FIRST, "")))
-
-
-def _hash(certificate: bytes, identifier: bytes | None) -> bytes:
-    """By *identifier*, else by the digest of the certificate's own signature (§5.3.18)."""
-    if identifier is not None:
-        oid = der.decode_oid(der.Reader(der.single(identifier, der.SEQUENCE)[1]).content(der.OID))
-        if oid not in _HASHES:
-            raise BadRequest(
-                f"a hash that is not accepted: {oid}",
-                field="hashAlg",
-                rule="mac.algorithm",
-                remedy="use SHA-256, SHA-384 or SHA-512",
-            )
-        return hashlib.new(_HASHES[oid], certificate).digest()
-    signed_by = ca_certificate.decode(certificate).signature_algorithm.value
-    name = signed_by.rpartition("-")[2]
-    # Ed25519 hashes with SHA-512 (RFC 9481 §3.3); ML-DSA says nothing, and SHA-512 suits it.
-    return hashlib.new(name if name in _HASHES.values() else "sha512", certificate).digest()
