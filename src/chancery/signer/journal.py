@@ -106,8 +106,11 @@ class Journal:
         Compares 64-bit fingerprints, so it may say yes wrongly, once in 10^12
         serials when 10^7 are on record: the caller then takes another serial.
         """
-        wanted = fingerprint(key_id, serial)
-        return wanted in self._live[1] or any(wanted in one for one in self._sealed)
+        return self.knows(fingerprint(key_id, serial))
+
+    def knows(self, mark: int) -> bool:
+        """``signed``, for who has the fingerprint already."""
+        return mark in self._live[1] or any(mark in one for one in self._sealed)
 
     def find(self, key_id: str, serial: str) -> JournalEntry | None:
         """The record of one certificate, or None."""

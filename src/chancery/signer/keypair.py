@@ -1,10 +1,9 @@
 """Private keys inside the process: how each kind is made, read and made to sign."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm, key_family
-from chancery.domain.errors import BadKey, SignerRefused, Unavailable
+from chancery.domain.errors import BadKey, CAError, SignerRefused, Unavailable
 
 PrivateKey = (
     rsa.RSAPrivateKey
@@ -95,14 +94,13 @@ class Way:
     *by_batch* says that verifying one of them is enough.  For P-256 the check
     costs three times the signature.
 
-    *spread*: threads over which a batch is spread, for a key elsewhere that
-    is waited for.
+    *spread* signs a batch, for a key elsewhere that is waited for.
     """
 
     sign: Sign
     verify: Verify
     by_batch: bool = False
-    spread: Executor | None = None
+    spread: "Spread | None" = None
 
     def __call__(self, data: bytes) -> bytes:
         made = self.sign(data)
@@ -119,6 +117,14 @@ class Way:
                 rule="signer.fault",
                 remedy="take this machine out of service and test its hardware",
             ) from None
+
+
+class Spread(Protocol):
+    """Makes many signatures at once."""
+
+    def __call__(self, way: Way, data: Sequence[bytes]) -> list[bytes | CAError]:
+        """One of each of *data*, verified as *way* does it, or why there is none."""
+        ...
 
 
 def signers(key: PrivateKey, algorithm: KeyAlgorithm) -> dict[SignatureAlgorithm, Way]:

@@ -4,7 +4,6 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -37,7 +36,10 @@ class _Pending:
     """A signature that was made and may not leave before its draft is on record."""
 
     draft: Draft
-    result: bytes | CAError | Future[bytes]
+    result: bytes | CAError
+
+
+_Later = tuple[_Pending, keypair.Way, CertificateOrder]
 
 
 class Signer(DoorKeeper):
@@ -61,13 +63,14 @@ class Signer(DoorKeeper):
         now = int(self._now())
         claimed: list[int] = []
         last: dict[str, _Unchecked] = {}
+        later: dict[str, list[_Later]] = {}
         try:
-            spread = len(orders) > 1
+            spread = later if len(orders) > 1 else None
             pending = [self._end_entity(order, now, claimed, last, spread) for order in orders]
             for way, signature, tbs in last.values():
                 way.check(signature, tbs)
-            if spread:
-                _await(pending, orders)
+            for group in later.values():
+                _sign_all(group)
             self._journal.append([one.draft for one in pending])
         finally:
             self._release(claimed)
@@ -79,14 +82,14 @@ class Signer(DoorKeeper):
         now: int,
         claimed: list[int],
         last: dict[str, _Unchecked],
-        spread: bool,
+        later: dict[str, list[_Later]] | None,
     ) -> _Pending:
         """Sign one order of a batch; whatever is wrong with it stays its own affair.
 
         *last* gets the newest signature of each key that is checked by batch.
-        *spread*: a key that is waited for signs in threads of its vault.
+        *later* gets those of keys that are waited for: they sign once all are judged.
         """
-        signature: bytes | Future[bytes]
+        waits = False
         try:
             key = self._vault.get(order.key_id)
             policy.end_entity(key, order, now)
@@ -95,8 +98,8 @@ class Signer(DoorKeeper):
             if way.by_batch:
                 signature = way.sign(order.tbs)
                 last[order.key_id] = (way, signature, order.tbs)
-            elif spread and way.spread is not None:
-                signature = way.spread.submit(way, order.tbs)
+            elif later is not None and way.spread is not None:
+                signature, waits = b"", True
             else:
                 signature = way(order.tbs)
         except CAError as error:
@@ -106,11 +109,15 @@ class Signer(DoorKeeper):
             order.key_id,
             order.serial,
             bytes.fromhex(order.tbs_sha256),
-            signature if isinstance(signature, bytes) else b"",
+            signature,
             order.intent_id,
             order.approvers,
         )
-        return _Pending(draft, signature)
+        made = _Pending(draft, signature)
+        if waits:
+            assert later is not None
+            later.setdefault(f"{order.key_id} {order.algorithm}", []).append((made, way, order))
+        return made
 
     def sign_ca_certificate(
         self,
@@ -242,7 +249,7 @@ class Signer(DoorKeeper):
         """
         mark = fingerprint(key_id, serial)
         with self._in_flight_lock:
-            if mark in self._in_flight or self._journal.signed(key_id, serial):
+            if mark in self._in_flight or self._journal.knows(mark):
                 raise SignerRefused(
                     "this key signed a certificate with this serial number before",
                     field="serial",
@@ -262,16 +269,17 @@ def _status_draft(key_id: str, tbs: bytes, signature: bytes) -> Draft:
     return Draft(Operation.OCSP, key_id, tbs_sha256=digest, signature=signature)
 
 
-def _await(pending: Sequence[_Pending], orders: Sequence[CertificateOrder]) -> None:
-    """Fill in what other threads sign: all of it is made, or refused, before any goes on record."""
-    for one, order in zip(pending, orders, strict=True):
-        if not isinstance(one.result, Future):
-            continue
-        try:
-            one.result = one.draft.signature = one.result.result()
-        except CAError as error:
-            one.draft = refusal(order.key_id, error, order.serial, order.tbs)
-            one.result = error
+def _sign_all(group: Sequence[_Later]) -> None:
+    """Fill in what a vault signs all at once: made or refused before any goes on record."""
+    _, way, _ = group[0]
+    assert way.spread is not None
+    made = way.spread(way, [order.tbs for _, _, order in group])
+    for (one, _, order), signature in zip(group, made, strict=True):
+        if isinstance(signature, bytes):
+            one.result = one.draft.signature = signature
+        else:
+            one.result = signature
+            one.draft = refusal(order.key_id, signature, order.serial, order.tbs)
 
 
 def _secrets(vault: Vault) -> dict[str, SecretVault]:

@@ -16,6 +16,7 @@ from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.vaults import VaultState
 from chancery.signer import keypair, vault
 from chancery.signer.holders import Held
+from chancery.signer.pkcs11 import signing as pkcs11_signing
 from chancery.signer.pkcs11.vault import Pkcs11Settings, TokenHolder, token_settings
 from chancery.signer.unseal.key_file import KeyFile
 from chancery.signer.vault import Vault
@@ -282,3 +283,24 @@ def test_everything_is_tried(holder: TokenHolder) -> None:
 def test_settings_as_the_application_writes_them() -> None:
     text = '{"name": "a", "module": "/m.so", "token": "t", "serial": null, "pin_file": "/p"}'
     assert token_settings(text) == Pkcs11Settings("a", Path("/m.so"), "t", pin_file=Path("/p"))
+
+
+def test_a_batch_is_spread_and_each_answer_is_its_own(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turns so short that every signature is one; a batch larger than a run; and one refused."""
+    holder = opened()
+    way = holder.make("batch", KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY).ways[CURVE]
+    data = [b"%d" % n for n in range(50)]
+    assert way.spread is not None
+    for turn in (pkcs11_signing.TURN_S, 0.0):
+        monkeypatch.setattr(pkcs11_signing, "TURN_S", turn)
+        made = way.spread(way, data)
+        for one, its_data in zip(made, data, strict=True):
+            assert isinstance(one, bytes)
+            way.verify(one, its_data)
+    held = holder.make("gone", KeyAlgorithm.EC_P256, KeyPurpose.AUTHORITY)
+    holder.forget(held)
+    lost = held.ways[CURVE].spread(held.ways[CURVE], data)  # type: ignore[misc]
+    assert {getattr(one, "rule", None) for one in lost} == {"vault.key-missing"}
+    assert holder.standing().failures == 50

@@ -94,6 +94,11 @@ class Token:
     def busy(self) -> int:
         return len(self._lent)
 
+    @property
+    def idle(self) -> int:
+        """Sessions that nobody has at the moment."""
+        return len(self._free)
+
     def pause(self) -> bool:
         with self._condition:
             self._paused = True

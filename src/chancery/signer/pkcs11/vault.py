@@ -4,13 +4,11 @@ import json
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, SignatureAlgorithm
@@ -24,9 +22,11 @@ from chancery.signer.pkcs11 import constants as c
 from chancery.signer.pkcs11 import importing, inventory
 from chancery.signer.pkcs11.attributes import public_half, read_public, signing_only
 from chancery.signer.pkcs11.cryptoki import Template, TokenError
-from chancery.signer.pkcs11.mechanisms import HowToSign, how_to_make, how_to_sign
+from chancery.signer.pkcs11.mechanisms import how_to_make, how_to_sign
 from chancery.signer.pkcs11.pins import PinSource, Refused, Sealer
 from chancery.signer.pkcs11.secrets import TokenSecrets
+from chancery.signer.pkcs11.signing import Counts, Signing, believed, strict
+from chancery.signer.pkcs11.spreading import Spread
 from chancery.signer.pkcs11.token import Token, TokenSettings
 
 if TYPE_CHECKING:
@@ -62,12 +62,6 @@ def token_settings(text: str) -> Pkcs11Settings:
     )
 
 
-@dataclass(slots=True)
-class _Counts:
-    signatures: int = 0
-    failures: int = 0
-
-
 class TokenHolder:
     """Keys that never leave their token.  Every one is found by its label and its id."""
 
@@ -84,7 +78,7 @@ class TokenHolder:
         """*directory* is the sealed vault's: a refused PIN is noted there, under *sealer*."""
         self.name: Final = settings.name
         self._settings = settings
-        self._counts = _Counts()
+        self.counts = Counts()
         self.token: Final = Token(
             TokenSettings(
                 settings.name, settings.module, settings.token, settings.serial, settings.sessions
@@ -94,10 +88,9 @@ class TokenHolder:
             log=log,
         )
         self._making = threading.Lock()
-        # A batch is spread over the sessions: one signature after another would
-        # wait for the token's answer each time.
-        self._threads = (
-            ThreadPoolExecutor(settings.sessions, f"vault-{self.name}")
+        # One signature after another would wait for the token's answer each time.
+        self._spread = (
+            Spread(settings.sessions, self.name, lambda: self.token.idle)
             if settings.sessions > 1
             else None
         )
@@ -171,8 +164,8 @@ class TokenHolder:
             token=token.facts,
             sessions=self._settings.sessions,
             busy=token.busy,
-            signatures=self._counts.signatures,
-            failures=self._counts.failures,
+            signatures=self.counts.signatures,
+            failures=self.counts.failures,
             lost=token.lost,
             verified=self._settings.verify,
         )
@@ -192,8 +185,8 @@ class TokenHolder:
         return TokenSecrets(self)
 
     def close(self) -> None:
-        if self._threads is not None:
-            self._threads.shutdown(wait=True, cancel_futures=True)
+        if self._spread is not None:
+            self._spread.close()
         self.token.close()
 
     # For what stands on it.
@@ -260,11 +253,9 @@ class TokenHolder:
         for name in SIGNATURES_OF[algorithm]:
             how = how_to_sign(name)
             if how is not None:
-                verify = _strict(self.name, keypair.verifier(public, name))
-                sign = _Signing(self, label, object_id, how, None if always else verify)
-                ways[name] = keypair.Way(
-                    sign, verify if always else _believed, spread=self._threads
-                )
+                verify = strict(self.name, keypair.verifier(public, name))
+                sign = Signing(self, label, object_id, how, None if always else verify)
+                ways[name] = keypair.Way(sign, verify if always else believed, spread=self._spread)
         return Held(algorithm, spki, ways, None, kept)
 
     def _prove(self, held: Held) -> None:
@@ -276,59 +267,3 @@ class TokenHolder:
 
 def _refused(message: str, rule: str, remedy: str | None = None) -> SignerRefused:
     return SignerRefused(message, field="vault", rule=rule, remedy=remedy)
-
-
-def _believed(signature: bytes, data: bytes) -> None:
-    """Where not every signature is verified, the first of each session was."""
-
-
-def _strict(vault: str, verify: keypair.Verify) -> keypair.Verify:
-    def check(signature: bytes, data: bytes) -> None:
-        try:
-            verify(signature, data)
-        except InvalidSignature:
-            raise Unavailable(
-                f"a signature of vault {vault} did not verify and was thrown away: another key"
-                " stands under this name, or the token is broken",
-                field="vault",
-                rule="vault.wrong-key",
-                remedy="compare the token's serial and objects: `chancery vault show`",
-            ) from None
-
-    return check
-
-
-class _Signing:
-    """What signs with one key of the token; *prove* is asked of each session's first."""
-
-    def __init__(
-        self,
-        vault: TokenHolder,
-        label: str,
-        object_id: bytes,
-        how: HowToSign,
-        prove: keypair.Verify | None,
-    ) -> None:
-        self._vault = vault
-        self._place = (label, object_id, c.CKO_PRIVATE_KEY)
-        self._how = how
-        self._prove = prove
-
-    def __call__(self, data: bytes) -> bytes:
-        how, counts = self._how, self._vault._counts
-        prepared = how.prepared(data)
-        try:
-            with self._vault.session() as session:
-                handle = session.keys.get(self._place)
-                if handle is None:
-                    handle = inventory.exactly_one(session, *self._place)
-                    session.keys[self._place] = handle
-                made = how.finished(session.sign(handle, how.mechanism, prepared))
-                if self._prove is not None and handle not in session.proven:
-                    self._prove(made, data)
-                    session.proven.add(handle)
-        except BaseException:
-            counts.failures += 1
-            raise
-        counts.signatures += 1
-        return made
