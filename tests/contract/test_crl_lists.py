@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,26 @@ def test_deltas_come_by_their_schedule(house: House, ca: str) -> None:
         assert after[1] > before[1]
     finally:
         house.clock.ahead_s = 0
+
+
+def test_an_authority_is_made_with_its_choices(house: House) -> None:
+    name = f"ca-{secrets.token_hex(4)}"
+    wishes = {"crl_shards": 2, "crl_delta_every_s": 3600, "crl_ca_list": True}
+    what = NewAuthority(
+        name, "lab", f"CN={name}", parent="root", key_algorithm=KeyAlgorithm.EC_P256,
+        extensions=Extensions(days=900), **wishes,  # type: ignore[arg-type]
+    )  # fmt: skip
+    for part in ("0", "1", "delta", "ca"):
+        with pytest.raises(NotFound):
+            house.status.latest_crl(f"{name}/{part}")
+    with pytest.raises(BadRequest) as caught:
+        house.authorities.create(SYSTEM, replace(what, crl_indirect=("nobody",)))
+    assert caught.value.rule == "crl.indirect"
+    made = house.authorities.create(SYSTEM, what)
+    assert made.crl_shards == (2,)
+    for part in ("0", "1", "delta", "ca"):
+        assert listed(house, f"{name}/{part}") == {}
+    assert house.leaf(name, "www.example.org", cdp=SHARD_CDP)
 
 
 def test_shards_add_up_to_the_full_crl(house: House, ca: str) -> None:

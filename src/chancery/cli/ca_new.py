@@ -8,10 +8,10 @@ from cyclopts import Parameter
 from chancery.cli import certificate_view, files, output
 from chancery.cli.arguments import AT_LEAST_ONE, NOT_NEGATIVE, Excluded, Permitted
 from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.crl_options import USUAL_CRLS, CrlOptions
 from chancery.domain.errors import BadRequest
 
 _MAX_FILE: Final = 1_024 * 1_024  # octets
-_HOUR_S: Final = 3_600
 
 NewName = Annotated[str, Parameter(help="Name: a-z, 0-9 and -; becomes part of its URLs.")]
 ContainerName = Annotated[str, Parameter(help="Container it belongs to.")]
@@ -25,19 +25,6 @@ Vault = Annotated[
     str | None, Parameter(help="Vault that holds its key; else software: `chancery vault list`.")
 ]
 Signature = Annotated[str | None, Parameter(help="How it signs: ecdsa-sha384, rsa-pss-sha256, ...")]
-CrlHours = Annotated[int | None, Parameter(help="Hours until a CRL lapses.")]
-CrlEvery = Annotated[int | None, Parameter(help="Hours between CRLs; at most half of that.")]
-CrlIdp = Annotated[
-    Literal["none", "full"] | None,
-    Parameter(help="full: its CRLs say where they are found (issuingDistributionPoint)."),
-]
-CrlUrl = Annotated[
-    tuple[str, ...],
-    Parameter(
-        name="--crl-url",
-        help="Where its CRLs are found; repeatable. Else {http}/crl/{ca}.crl, as in profiles.",
-    ),
-]
 
 
 def create(
@@ -69,17 +56,16 @@ def create(
     security_level: Level = None,
     silo: Silo = None,
     region: Region = None,
-    crl_hours: CrlHours = None,
-    crl_every_hours: CrlEvery = None,
-    crl_idp: CrlIdp = None,
-    crl_url: CrlUrl = (),
+    crls: CrlOptions = USUAL_CRLS,
     api: Connection = DEFAULT,
 ) -> None:
     """Make an authority: a root, one below --parent, or one that an --external CA certifies."""
     extensions: dict[str, Any] = {"days": days, "path_length": path_length}
     if permitted or excluded:
         extensions["name_constraints"] = {"permitted": list(permitted), "excluded": list(excluded)}
-    body = labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url) | {
+    body = crls.body() | {
+        "silo": silo,
+        "region": region,
         "security_level": security_level,
         "name": name,
         "container": container,
@@ -122,10 +108,7 @@ def import_(
     security_level: Level = None,
     silo: Silo = None,
     region: Region = None,
-    crl_hours: CrlHours = None,
-    crl_every_hours: CrlEvery = None,
-    crl_idp: CrlIdp = None,
-    crl_url: CrlUrl = (),
+    crls: CrlOptions = USUAL_CRLS,
     api: Connection = DEFAULT,
 ) -> None:
     """Take in an authority that exists elsewhere, with its key or as an offline one."""
@@ -142,7 +125,9 @@ def import_(
     }
     if pkcs12 is not None:
         body["passphrase"] = files.secret(passphrase_file, "passphrase")
-    body |= labels(silo, region, crl_hours, crl_every_hours, crl_idp, crl_url) | {
+    body |= crls.body() | {
+        "silo": silo,
+        "region": region,
         "security_level": security_level,
         "name": name,
         "container": container,
@@ -191,25 +176,6 @@ def _check_sources(
             "--passphrase-file",
             "decrypt the key first (openssl pkcs8), or import a PKCS#12",
         )
-
-
-def labels(
-    silo: str | None,
-    region: str | None,
-    crl: int | None,
-    every: int | None,
-    idp: str | None,
-    urls: tuple[str, ...],
-) -> dict[str, Any]:
-    """The members of a body that creation, import and edit have in common."""
-    return {
-        "silo": silo,
-        "region": region,
-        "crl_lifetime_s": None if crl is None else crl * _HOUR_S,
-        "crl_every_s": None if every is None else every * _HOUR_S,
-        "crl_idp": idp,
-        "crl_urls": list(urls) or None,
-    }
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

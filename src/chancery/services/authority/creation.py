@@ -23,6 +23,7 @@ from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
 from chancery.services.authority.choices import check_choices
+from chancery.services.authority.crl_choices import check_lists
 from chancery.services.authority.specification import (
     NewAuthority,
     check_level,
@@ -79,6 +80,7 @@ class Creation(AuthorityBase):
             self._owned(session, principal, new.container)
             if session.authorities.get(new.name) is not None:
                 raise AlreadyExists(f"authority {new.name!r} exists", field="name")
+            check_lists(session, authority)
             parent = None if new.parent is None else self._parent(session, principal, new.parent)
         self._check(new.extensions, parent)
         key = self._generate(authority, new.vault)
@@ -121,10 +123,7 @@ class Creation(AuthorityBase):
             certificate=None,
             chain=(),
             created_at=self._clock.s(),
-            crl_lifetime_s=new.crl_lifetime_s,
-            crl_every_s=new.crl_every_s,
-            crl_idp=new.crl_idp,
-            crl_urls=new.crl_urls,
+            **new.crl_fields(),
         )
 
     def _await(

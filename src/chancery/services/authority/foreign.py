@@ -18,6 +18,7 @@ from chancery.services.audit.events import event
 from chancery.services.authority.base import AuthorityBase
 from chancery.services.authority.choices import check_choices
 from chancery.services.authority.creation import slug
+from chancery.services.authority.crl_choices import check_lists
 from chancery.services.authority.kinship import adopt, check_new_key, parent_of
 from chancery.services.authority.material import contents, spki_of
 from chancery.services.authority.records import install, key_algorithm_of
@@ -145,19 +146,13 @@ class Foreign(AuthorityBase):
                 raise AlreadyExists(f"authority {new.name!r} exists", field="name")
         pkcs8, ders = contents(new)
         decoded, chain = self._arrange(ders)
-        with self._store.read() as session:
-            check_new_key(session, new.name, decoded)
         algorithm = key_algorithm_of(decoded)
-        key_id = None
-        if not new.offline:
-            check_level(new.security_level, algorithm, self.vaults.kind(new.vault))
-            key_id = self._imported_key(new, pkcs8, decoded)
         authority = Authority(
             name=new.name,
             container=new.container,
             parent=None,
             subject=decoded.subject,
-            key_id=key_id,
+            key_id=None,
             key_algorithm=algorithm,
             signature_algorithm=signature_for(algorithm, new.signature_algorithm),
             state=AuthorityState.AWAITING_CERTIFICATE,
@@ -168,11 +163,16 @@ class Foreign(AuthorityBase):
             certificate=None,
             chain=(),
             created_at=self._clock.s(),
-            crl_lifetime_s=new.crl_lifetime_s,
-            crl_every_s=new.crl_every_s,
-            crl_idp=new.crl_idp,
-            crl_urls=new.crl_urls,
+            **new.crl_fields(),
         )
+        with self._store.read() as session:
+            check_new_key(session, new.name, decoded)
+            check_lists(session, authority)
+        key_id = None
+        if not new.offline:
+            check_level(new.security_level, algorithm, self.vaults.kind(new.vault))
+            key_id = self._imported_key(new, pkcs8, decoded)
+        authority = replace(authority, key_id=key_id)
         self._installed(
             principal, "authority.imported", authority, key_id, decoded, chain, fresh=True
         )

@@ -1,6 +1,7 @@
 """What is asked for when an authority is made, and the rules that hold whatever is asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -11,9 +12,11 @@ from chancery.domain.algorithms import (
     SignatureAlgorithm,
 )
 from chancery.domain.authority import CRL_URLS, LEVELS, CrlIdp, SecurityLevel
+from chancery.domain.crl import CrlTrigger
 from chancery.domain.errors import BadKey, BadRequest
 from chancery.domain.profile import CertificatePolicy, NameConstraints
 from chancery.domain.vaults import SOFTWARE
+from chancery.services.authority.crl_choices import repartitioned
 
 _CURVE_BITS = {
     KeyAlgorithm.EC_P256: 256,
@@ -52,8 +55,33 @@ class Extensions:
     aia_issuers: tuple[str, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrlWishes:
+    """What an authority's CRLs are to be: see ``domain.authority.Authority``.
+
+    *crl_shards* is the number of shards for its certificates, 0 for none.
+    """
+
+    crl_lifetime_s: int = 7 * 86_400
+    crl_every_s: int = 86_400
+    crl_idp: CrlIdp = CrlIdp.NONE
+    crl_urls: tuple[str, ...] = CRL_URLS
+    crl_delta_every_s: int = 0
+    crl_on_revocation: CrlTrigger = CrlTrigger.ALL
+    crl_jitter_s: int = 0
+    crl_shards: int = 0
+    crl_ca_list: bool = False
+    crl_keep_expired: bool = False
+    crl_indirect: tuple[str, ...] = ()
+
+    def crl_fields(self) -> dict[str, Any]:
+        """As fields of an Authority."""
+        wished = {field.name: getattr(self, field.name) for field in fields(CrlWishes)}
+        return wished | {"crl_shards": repartitioned((), self.crl_shards)}
+
+
 @dataclass(frozen=True, slots=True)
-class NewAuthority:
+class NewAuthority(CrlWishes):
     """An authority to be made.  *subject* is RFC 4514 text (``CN=Root,O=Example``).
 
     With *parent* its certificate is signed by that authority; with *external*
@@ -73,15 +101,11 @@ class NewAuthority:
     silo: str = ""
     region: str = ""
     extensions: Extensions = Extensions()
-    crl_lifetime_s: int = 7 * 86_400
-    crl_every_s: int = 86_400
-    crl_idp: CrlIdp = CrlIdp.NONE
-    crl_urls: tuple[str, ...] = CRL_URLS
     vault: str = SOFTWARE
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedAuthority:
+class ImportedAuthority(CrlWishes):
     """An authority that exists elsewhere.
 
     *certificate* and *chain* (above it, any order) are PEM, DER or PKCS#7.
@@ -104,10 +128,6 @@ class ImportedAuthority:
     security_level: SecurityLevel = SecurityLevel.STANDARD
     silo: str = ""
     region: str = ""
-    crl_lifetime_s: int = 7 * 86_400
-    crl_every_s: int = 86_400
-    crl_idp: CrlIdp = CrlIdp.NONE
-    crl_urls: tuple[str, ...] = CRL_URLS
     vault: str = SOFTWARE
     token_label: str | None = None
     token_id: str = ""
