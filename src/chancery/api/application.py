@@ -17,6 +17,7 @@ from chancery.api.idempotency import Idempotency
 from chancery.api.problems import Invalid, ProblemAnswer, http_problem, problem
 from chancery.api.routes import (
     account,
+    acme,
     audit,
     authorities,
     backups,
@@ -85,6 +86,9 @@ DOORS: Final = (
     directories.providers,
     doors.door,
     doors.credentials,
+    acme.accounts,
+    acme.orders,
+    acme.renewals,
     scep.door,
     groups.door,
     operations.door,

@@ -50,6 +50,7 @@ GROUPS: Final = (
     ("scep", "scep", "Who enrols by SCEP.", _OFFICE),
     ("est", "est", "Who enrols by EST.", _OFFICE),
     ("cmp", "cmp", "Who enrols by CMP.", _OFFICE),
+    ("acme", "acme", "Who enrols by ACME, and who is to renew early.", _OFFICE),
     ("ceremony", "ceremony", "An offline root: keys and certificates on files.", _OFFICE),
     ("bundle", "bundle", "What an offline CA is to sign: out to it, and back.", _OFFICE),
     ("custodian", "custodian", "Custodians: who holds which share of what.", _OFFICE),

@@ -94,12 +94,15 @@ def issue(visit: Visit) -> Response:
         name_patterns=tuple(form.text("name_patterns").split()),
         profile=form.text("profile") or None,
     )
+    # An account orders again and again: its key ends only where somebody says so.
+    lasting = door.protocol is DoorProtocol.ACME
+    days = form.number("days", None if lasting else 7, least=1, most=3650)
     wanted = NewCredential(
         KINDS[door.protocol],
         binding=binding,
         reference=form.text("reference") or None,
-        uses=form.number("uses", 1, least=1, most=1_000_000),
-        expires_s=(form.number("days", 7, least=1, most=3650) or 7) * 86_400,
+        uses=form.number("uses", None if lasting else 1, least=1, most=1_000_000),
+        expires_s=days * 86_400 if days is not None else None,
         note=form.text("note"),
     )
     made = visit.services.credentials.issue(visit.principal, door.name, wanted)
