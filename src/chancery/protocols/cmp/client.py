@@ -6,6 +6,7 @@ not protected by its secret or signed below its trust anchors.
 
 import hmac
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -137,6 +138,16 @@ class CmpClient:
         answer = self._exchange(self._begin(), Body.GENM, cmp.encode_info(wanted))
         self._expect(answer, Body.GENP)
         return cmp.read_info(der.single(answer.content, der.SEQUENCE)[1])
+
+    def sending(self, send: Send) -> "CmpClient":
+        """The same client with another way to the server."""
+        other = copy(self)
+        other._send = send
+        return other
+
+    def protected(self, header: Header, kind: Body, content: bytes) -> Message:
+        """A message as this client would protect it."""
+        return self._protected(self._begin(), header, kind, content)
 
     def _begin(self) -> _Talk:
         talk = _Talk(self._entropy(_NONCE))
