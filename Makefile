@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz bench-crl bench-pages lock format screenshots clean
+.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -83,6 +83,9 @@ bench-ocsp: .venv/.dev ## OCSP from memory beside nginx, signed on demand beside
 
 ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
 	CHANCERY_OCSP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_ocsp_requests.py
+
+scep-fuzz: .venv/.dev ## 1,000,000 mutated SCEP messages
+	CHANCERY_SCEP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_scep_messages.py
 
 bench-hsm: .venv/.dev ## signatures on a token through the signer: as ratios to the token driven raw
 	$(PY) bench/hsm.py

@@ -15,8 +15,10 @@ from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
 from chancery.adapters.validation import DnsCaa, LocalValidator
 from chancery.app.work import endpoint
+from chancery.domain import shipped
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
+from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
 from chancery.ports import KeyVault
 from chancery.protocols.acme import settings as acme_settings
@@ -43,7 +45,9 @@ from chancery.services.enrolment import (
 )
 from chancery.services.enrolment.confirmation import Confirmations
 from chancery.services.enrolment.doors import CheckSettings
+from chancery.services.enrolment.keys import PROFILE as DOOR_PROFILE
 from chancery.services.enrolment.keys import DoorKeys
+from chancery.services.profiles import ProfileService
 from chancery.services.registration import RegistrationService
 from chancery.settings import Settings
 from chancery.wire import pem
@@ -108,7 +112,7 @@ def doors(
         clock,
         entropy,
         authority=desk.authority,
-        profile=lambda: catalogue.profile("door-ra"),
+        profile=lambda: catalogue.profile(DOOR_PROFILE),
         lint=compile_lint,
         http=settings.listen.http_url,
     )
@@ -139,6 +143,15 @@ def doors(
         ),
         confirmations=confirmations,
     )
+
+
+def look_after_keys(found: Doors, profiles: ProfileService) -> int:
+    """Renew the keys of doors; an instance of before there were doors has no profile for them."""
+    known = {version.profile.name for version in profiles.all(SYSTEM)}
+    for profile in shipped.PROFILES:
+        if profile.name == DOOR_PROFILE and profile.name not in known:
+            profiles.put(SYSTEM, profile)
+    return found.keys.run_due()
 
 
 class OwnAuthorities:

@@ -16,6 +16,7 @@ import structlog
 
 from chancery.app import logs
 from chancery.app.custody_events import take_up_events
+from chancery.app.doors import look_after_keys
 from chancery.app.linting import LintWalk
 from chancery.app.office import Office, open_office
 from chancery.app.own_certificate import renew_own_certificate
@@ -53,7 +54,7 @@ def jobs_of(office: Office) -> list[Job]:
         Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
         Job("responders", 60, office.status.rotate_responders),
-        Job("door-keys", 60, office.doors.keys.run_due),
+        Job("door-keys", 60, lambda: look_after_keys(office.doors, office.profiles)),
         Job("custody-events", 5, lambda: take_up_events(office)),
         Job("own-certificate", 3600, lambda: renew_own_certificate(office)),
     ]

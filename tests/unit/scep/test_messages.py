@@ -186,7 +186,7 @@ def test_never_fails_in_an_unplanned_way(message: bytes, changes: list[tuple[int
 
 
 def test_attributes_that_were_signed_in_order_and_sent_in_another_verify() -> None:
-    """micromdm's client sends them so now and then (RFC 5652 §5.4: DER is what is signed)."""
+    """RFC 5652 §5.4: DER is what is signed, whatever order is sent."""
     message = c.Client(CLIENT_KEY, CLIENT, RA).message(19, b"csr")
     signed = cms.read_signed(message)
     reader = ber.Reader(der.single(signed.attributes_der, der.SET)[1])
