@@ -3,11 +3,15 @@
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from asn1crypto import crl as asn1_crl
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.authority import CrlIdp
@@ -15,6 +19,7 @@ from chancery.domain.certificate import CertificateRecord, CertificateStatus, Re
 from chancery.domain.crl import CrlTrigger, shard_of
 from chancery.domain.errors import BadRequest, Conflict, NotFound
 from chancery.domain.identity import SYSTEM
+from chancery.domain.ids import new_id
 from chancery.domain.profile import DAY_S
 from chancery.ports import Session
 from chancery.services.authority import AuthorityChange, Extensions, NewAuthority
@@ -247,6 +252,51 @@ def test_a_list_of_cas_alone(house: House, ca: str) -> None:
     choose(house, ca, crl_ca_list=False)
     with pytest.raises(NotFound):
         house.status.latest_crl(f"{ca}/ca")
+
+
+def taken_over(house: House, ca: str, serial: int, says: bytes) -> CertificateRecord:
+    """A certificate from elsewhere, as an import puts it on record."""
+    when = datetime.now(UTC).replace(microsecond=0)
+    oid = x509.ExtensionOID.BASIC_CONSTRAINTS
+    critical = says.startswith(b"!")
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(x509.Name([]))
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(when)
+        .not_valid_after(when + timedelta(days=90))
+        .add_extension(x509.UnrecognizedExtension(oid, says.lstrip(b"!")), critical=critical)
+        .sign(key, hashes.SHA256())
+        .public_bytes(Encoding.DER)
+    )
+    now = house.clock.s()
+    record = CertificateRecord(
+        id=new_id(house.clock.ms(), secrets.token_bytes(10)), authority=ca, serial=f"{serial:x}",
+        subject="", names=(), not_before=now, not_after=now + 90 * DAY_S,
+        key_sha256=secrets.token_hex(32), sha256=secrets.token_hex(32), profile="imported",
+        profile_sha256="", request_id="import:1", requester="olga", der=der, issued_at=now,
+    )  # fmt: skip
+    house.store.write(lambda session: session.certificates.adopt([record]))
+    return record
+
+
+def test_cas_taken_over_from_elsewhere_are_listed_among_them(house: House, ca: str) -> None:
+    says = [  # BasicConstraints: a CA, with a path length of one octet and of two, and none
+        bytes.fromhex(value)
+        for value in ("30030101ff", "30060101ff020100", "30070101ff02020080", "3000")
+    ]
+    choose(house, ca, crl_ca_list=True)
+    taken = [
+        taken_over(house, ca, 0x7000 + n, value)
+        for n, value in enumerate([*says, *(b"!" + value for value in says)])
+    ]
+    for one in taken:
+        house.revoke(one, SUPERSEDED)
+    house.status.run_due()
+    assert set(listed(house, f"{ca}/ca")) == {f"{0x7000 + n:x}" for n in (0, 1, 2, 4, 5, 6)}
 
 
 def test_expired_certificates_stay_where_that_is_chosen(house: House, ca: str) -> None:

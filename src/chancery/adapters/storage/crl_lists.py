@@ -1,6 +1,7 @@
 """What CRLs are made of and which are in force: entries joined by the database, lists whole."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 from chancery.adapters.storage.link import Link
@@ -14,6 +15,13 @@ from chancery.wire.crl_entries import entry
 _CHUNK: Final = 50_000  # entries joined at a time: some 2.5 MB
 _PART: Final = 4_096  # entries joined here, where they are sorted into shards
 _CA_REQUESTS: Final = ("ca:", "ca;")  # ids of requests for CA certificates lie between these
+_TAKEN_OVER: Final = ("import:", "import;")  # and these stand for requests made elsewhere
+_IS_CA: Final = tuple(
+    bytes.fromhex(f"0603551d13{critical}04{value}")
+    for critical in ("0101ff", "")
+    for value in ("0530030101ff", "0830060101ff", "0930070101ff")
+)
+"""BasicConstraints with cA TRUE, and no path length, or one of one octet or two."""
 
 # SQLite joins octets as it joins text, by their length; the cast only renames the result.
 _JOINED: Final = {
@@ -58,6 +66,12 @@ _CAS_SQL: Final = (
     " WHERE c.request_id >= ? AND c.request_id < ? AND c.authority = ? AND r.not_after >= ?"
     " ORDER BY r.serial"
 )
+# Certificates that were taken over: whatever says in DER, critical or not, that it is a CA's.
+_TAKEN_OVER_SQL: Final = _CAS_SQL.replace(" ORDER BY", " AND ({says}) ORDER BY")
+_SAYS: Final = {
+    False: " OR ".join(["instr(c.der, ?) > 0"] * len(_IS_CA)),
+    True: " OR ".join(["position(?::bytea in c.der) > 0"] * len(_IS_CA)),
+}
 _PUT: Final = (
     "INSERT INTO crl_list (name, authority, number, this_update, next_update, entries, sha256,"
     " size, base, seq, der) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -139,8 +153,11 @@ class SqlCrlLists:
         return Entries(len(found), (b"".join(found),) if found else ())
 
     def of_cas(self, authority: str, unexpired_at: int) -> Entries:
-        rows = self._link.driver(_CAS_SQL, (*_CA_REQUESTS, authority, unexpired_at))
-        found = list(map(_octets, rows))
+        wanted = (authority, unexpired_at)
+        rows = list(self._link.driver(_CAS_SQL, (*_CA_REQUESTS, *wanted)))
+        sql = _TAKEN_OVER_SQL.format(says=_SAYS[self._link.postgres])
+        rows += self._link.driver(sql, (*_TAKEN_OVER, *wanted, *_IS_CA))
+        found = [_octets(row) for row in sorted(rows, key=itemgetter(0))]
         return Entries(len(found), (b"".join(found),) if found else ())
 
     def put(self, item: CrlList, der: bytes) -> None:
