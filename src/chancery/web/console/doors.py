@@ -62,7 +62,7 @@ def create(visit: Visit) -> Response:
 
 @pages.get("/{protocol}/{label}", READ)
 def one(visit: Visit) -> Response:
-    return _shown(visit)
+    return shown(visit)
 
 
 @pages.get("/{protocol}/{label}/edit", MANAGE)
@@ -103,10 +103,11 @@ def issue(visit: Visit) -> Response:
         reference=form.text("reference") or None,
         uses=form.number("uses", None if lasting else 1, least=1, most=1_000_000),
         expires_s=days * 86_400 if days is not None else None,
+        recoverable=bool(door.settings.get("digest")),
         note=form.text("note"),
     )
     made = visit.services.credentials.issue(visit.principal, door.name, wanted)
-    return _shown(visit, made)
+    return shown(visit, made)
 
 
 @pages.post("/{protocol}/{label}/credentials/{id}/revoke", ISSUE, form=one)
@@ -121,7 +122,8 @@ def forget(visit: Visit) -> Response:
     return visit.redirect(_at(_door(visit)), "It is forgotten; the audit log remembers.", "info")
 
 
-def _shown(visit: Visit, made: Issued | None = None) -> Response:
+def shown(visit: Visit, made: Issued | None = None) -> Response:
+    """The page of a door, with what was made at it."""
     door = _door(visit)
     may_look = visit.may(Permission.CREDENTIAL_READ)
     services, who = visit.services, visit.principal
