@@ -12,6 +12,7 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/vaults/{name}": lambda _: "/console/vaults/hsm",
     "/console/doors/{protocol}/{label}": lambda _: "/console/doors/scep/main",
     "/console/doors/{protocol}/{label}/edit": lambda _: "/console/doors/scep/main/edit",
+    "/console/doors/{protocol}/{label}/accounts": lambda _: "/console/doors/acme/main/accounts",
     "/console/authorities/{name}": lambda _: "/console/authorities/issuing-ca",
     "/console/authorities/{name}/edit": lambda _: "/console/authorities/issuing-ca/edit",
     "/console/authorities/{name}/renew": lambda _: "/console/authorities/issuing-ca/renew",
