@@ -19,6 +19,7 @@ from chancery.wire.ocsp import MAX_REQUEST
 
 Reply = tuple[int, Sequence[tuple[str, str]], bytes]
 _THREADS: Final = 4
+_PIECE: Final = 256 * 1024  # octets of an answer handed over at a time
 
 
 def ocsp_app(handler: OcspHandler) -> ASGIApp:
@@ -92,4 +93,9 @@ async def _answer(send: Send, reply: Reply) -> None:
     status, headers, body = reply
     pairs = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body})
+    # A CRL may have a hundred megabytes, each client its own pace: what waits is one piece.
+    last = max(len(body) - 1, 0) // _PIECE * _PIECE
+    for start in range(0, last, _PIECE):
+        piece = body[start : start + _PIECE]
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": body[last:]})
