@@ -15,13 +15,17 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers *statuses* one by one, then 204; ``location`` comes with every redirect."""
+    """Answers *statuses* one by one, then 204; ``location`` comes with every redirect.
+
+    *answers*: bodies, one by one, with 200 where no status is left.
+    """
 
     context: ssl.SSLContext
     statuses: list[int] = field(default_factory=list)
     got: list[Received] = field(default_factory=list)
     location: str = "https://localhost/elsewhere"
     silent: bool = False
+    answers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         receiver = self
@@ -38,12 +42,15 @@ class Receiver:
                 if receiver.silent:
                     receiver.hold.wait(30)
                     return
-                status = receiver.statuses.pop(0) if receiver.statuses else 204
+                answer = receiver.answers.pop(0) if receiver.answers else b""
+                usual = 200 if answer else 204
+                status = receiver.statuses.pop(0) if receiver.statuses else usual
                 self.send_response(status)
                 if 300 <= status < 400:
                     self.send_header("location", receiver.location)
-                self.send_header("content-length", "0")
+                self.send_header("content-length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -29,6 +29,8 @@ from chancery.wire.pkcs10 import CertificationRequest
 
 _SIGNER = "signer"
 """Under which a transaction keeps the hash of the key that signed its first message."""
+_MANAGER = "manager"
+"""Under which it keeps who validated its challenge, and is told what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Requests:
             csr=csr.der,
             credential=credential,
             renews=renewed,
-            data={_SIGNER: _hash(opened.signer.spki)},
+            data={_SIGNER: _hash(opened.signer.spki), _MANAGER: managed},
         )
         try:
             standing = self._desk.submit(door, enrolment)
@@ -147,7 +149,11 @@ class Requests:
         if known is None or signer not in (known.key_sha256, known.data.get(_SIGNER)):
             raise NotFound("no such transaction", field="transactionID", rule="transaction.known")
         standing = self._desk.standing(door, known.id)
-        return _outcome(standing, standing.request.subject)
+        manager, request = known.data.get(_MANAGER), standing.request
+        if manager and standing.certificate is not None and request.csr is not None:
+            asked = ManagedRequest(opened.transaction, request.csr)
+            self._manager.succeeded(str(manager), asked, standing.certificate)
+        return _outcome(standing, request.subject)
 
     def _certificate(self, door: Door, opened: Opened) -> Outcome:
         """For whoever holds one of ours: strangers do not look through what was issued."""

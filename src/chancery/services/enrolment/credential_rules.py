@@ -79,12 +79,14 @@ def check(new: NewCredential) -> None:
         )
 
 
-def check_offer(session: Session, door: Door, binding: Binding) -> None:
+def check_offer(session: Session, door: Door, credential: Credential) -> None:
     """Raise BadRequest unless *door* offers what the credential is for.
 
-    Where nobody approves, whoever holds a credential that names nobody could
-    choose an identity; a profile by which that is dangerous asks for a binding.
+    Where nobody approves, whoever holds a one-time password that names nobody
+    could choose an identity; a profile by which that is dangerous asks for a
+    binding (VU#971035).  The other kinds belong to somebody who has a name.
     """
+    binding = credential.binding
     if binding.profile is not None and binding.profile not in door.offered:
         raise BadRequest(
             f"{door.name} does not offer profile {binding.profile!r}",
@@ -93,7 +95,8 @@ def check_offer(session: Session, door: Door, binding: Binding) -> None:
             remedy="it offers: " + ", ".join(sorted(door.offered)),
         )
     ra = session.registrations.get(door.ra)
-    if ra is None or not _names_nobody(binding):
+    bound = credential.kind is not CredentialKind.ONE_TIME or not _names_nobody(binding)
+    if ra is None or bound:
         return
     profile = binding.profile or door.profile
     alone = replace(
