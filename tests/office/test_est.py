@@ -131,7 +131,7 @@ class Client:
             tls_unique=self.tls_unique,
             base="https://ca.example.org",
         )
-        return self.office.doors.est.handle(exchange)
+        return self.office.doors.handlers.of(DoorProtocol.EST).handle(exchange)
 
     def enrolled(self, **asked: Any) -> bytes:
         return certificate(self.ask("simpleenroll", request(**asked)))
@@ -169,6 +169,7 @@ def user(office: Office, door: Door, **more: Any) -> None:
     wanted: dict[str, Any] = {
         "reference": USER,
         "secret": PASSWORD,
+        "binding": Binding(subject_pattern=r"CN=[a-z0-9.-]+\.example\.org"),
         "uses": None,
         "recoverable": True,
     }

@@ -77,7 +77,7 @@ class Bench:
         exchange = Exchange(
             method, f"/scep/{tail}", tail, query, {}, body, origin, False, None, None, "http://x"
         )
-        return self.office.doors.scep.handle(exchange)
+        return self.office.doors.handlers.of(DoorProtocol.SCEP).handle(exchange)
 
     def seen(self) -> tuple[str, str]:
         """What the newest message was and what became of it."""

@@ -20,6 +20,7 @@ from chancery.wire.general_names import encode_san, parse
 from chancery.wire.names import parse_text
 
 HERE = "192.0.2.9"
+FEW = cmp_mac.MIN_ITERATIONS
 
 
 def post(body: bytes, path: str, **changes: object) -> Exchange:
@@ -88,7 +89,7 @@ class CmpDoor:
 
     def post(self, body: bytes) -> Reply:
         self.sent.append(body)
-        return self.office.doors.cmp.handle(post(body, self.path))
+        return self.office.doors.handlers.of(DoorProtocol.CMP).handle(post(body, self.path))
 
     def send(self, body: bytes) -> bytes:
         return self.post(body).body
@@ -105,7 +106,9 @@ class CmpDoor:
         mac: str = "sha256",
         **more: object,
     ) -> CmpClient:
-        who = SharedSecret(issued.credential.reference.encode(), issued.secret.encode(), kind, mac)
+        who = SharedSecret(
+            issued.credential.reference.encode(), issued.secret.encode(), kind, mac, FEW
+        )
         return self.client(who, **more)
 
     def client(

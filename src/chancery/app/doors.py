@@ -1,37 +1,28 @@
 """The enrolment protocols, put together: services, settings, handlers, addresses."""
 
 import secrets
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from importlib import import_module
+from typing import Final, cast
 
 from starlette.types import ASGIApp
 
 from chancery.adapters.clock import SystemClock
-from chancery.adapters.mdm import ManagerHooks
 from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
 from chancery.adapters.validation import DnsCaa, LocalValidator
-from chancery.app.work import endpoint
 from chancery.domain import shipped
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
 from chancery.domain.identity import SYSTEM
-from chancery.domain.ids import new_id
-from chancery.ports import KeyVault
-from chancery.protocols.acme import settings as acme_settings
-from chancery.protocols.acme.handler import AcmeHandler
-from chancery.protocols.cmp import CmpHandler
-from chancery.protocols.cmp import settings as cmp_settings
-from chancery.protocols.cmp.protection import Guard
-from chancery.protocols.cmp.replies import Replies
-from chancery.protocols.est import settings as est_settings
-from chancery.protocols.est.handler import EstHandler
-from chancery.protocols.est.signing import Signing
-from chancery.protocols.scep import ScepHandler
-from chancery.protocols.scep import settings as scep_settings
+from chancery.ports import Entropy, KeyVault
+from chancery.ports_sign_in import Sealer
+from chancery.protocols.exchange import DoorHandler
 from chancery.server.doors import door_app, well_known
 from chancery.services.acme import AcmeService
 from chancery.services.catalogue import Catalogue
@@ -53,14 +44,56 @@ from chancery.settings import Settings
 from chancery.wire import pem
 from chancery.wire.lint import compile_lint
 
+
+def _check(protocol: DoorProtocol, given: Mapping[str, object]) -> Mapping[str, object]:
+    module = import_module(f"chancery.protocols.{protocol.value}.settings")
+    return cast("Mapping[str, object]", module.check(given))
+
+
 SETTINGS: Final[dict[DoorProtocol, CheckSettings]] = {
-    **dict.fromkeys(DoorProtocol, dict),
-    DoorProtocol.ACME: acme_settings.check,
-    DoorProtocol.EST: est_settings.check,
-    DoorProtocol.CMP: cmp_settings.check,
-    DoorProtocol.SCEP: scep_settings.check,
+    protocol: partial(_check, protocol) for protocol in DoorProtocol
 }
 """What checks the settings of each protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the handlers are made of."""
+
+    settings: Settings
+    vault: KeyVault
+    catalogue: Catalogue
+    sealer: Sealer
+    clock: SystemClock
+    entropy: Entropy
+    desk: EnrolmentDesk
+    credentials: CredentialService
+    keys: DoorKeys
+    acme: AcmeService
+    confirmations: Confirmations
+
+
+class Handlers:
+    """The protocols, each loaded when something first comes in for it.
+
+    Few instances serve all four, and each costs some MiB in every process.
+    ``app/door_scep.py`` and its like say how one is made.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._made: dict[DoorProtocol, DoorHandler] = {}
+
+    def of(self, protocol: DoorProtocol) -> DoorHandler:
+        found = self._made.get(protocol)
+        if found is None:
+            with self._lock:
+                if protocol not in self._made:
+                    module = import_module(f"chancery.app.door_{protocol.value}")
+                    self._made[protocol] = module.make(self._parts)
+                found = self._made[protocol]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +105,10 @@ class Doors:
     desk: EnrolmentDesk
     traffic: Traffic
     acme: AcmeService
-    acme_door: AcmeHandler
-    est: EstHandler
     keys: DoorKeys
-    scep: ScepHandler
-    cmp: CmpHandler
     confirmations: Confirmations
+    transactions: Transactions
+    handlers: Handlers
 
 
 def doors(
@@ -96,11 +127,12 @@ def doors(
     traffic = Traffic(store, clock, entropy)
     window_s = int(settings.portal.key_window.total_seconds())
     credentials = CredentialService(store, catalogue, hasher, sealer, clock, entropy)
+    transactions = Transactions(store, clock, entropy)
     desk = EnrolmentDesk(
         store,
         catalogue,
         registration,
-        Transactions(store, clock, entropy),
+        transactions,
         traffic,
         crl,
         KeyRelease(store, vault, clock, entropy, window_s),
@@ -118,30 +150,29 @@ def doors(
     )
     acme = AcmeService(store, catalogue, desk, sealer, LocalValidator(), DnsCaa(), clock, entropy)
     confirmations = Confirmations(store, desk, clock, entropy)
-    hooks = [endpoint(webhook) for webhook in settings.webhooks]
-    manager = ManagerHooks(hooks, lambda: new_id(clock.ms(), entropy(10)))
+    parts = Parts(
+        settings=settings,
+        vault=vault,
+        catalogue=catalogue,
+        sealer=sealer,
+        clock=clock,
+        entropy=entropy,
+        desk=desk,
+        credentials=credentials,
+        keys=keys,
+        acme=acme,
+        confirmations=confirmations,
+    )
     return Doors(
         service=DoorService(store, catalogue, clock, SETTINGS, settings.listen.https_url),
         credentials=credentials,
         desk=desk,
         traffic=traffic,
         acme=acme,
-        acme_door=AcmeHandler(desk, credentials, acme),
-        est=EstHandler(
-            desk, credentials, catalogue, sealer, Signing(desk, keys, vault), clock, entropy
-        ),
         keys=keys,
-        scep=ScepHandler(desk, credentials, keys, vault, manager, entropy),
-        cmp=CmpHandler(
-            desk,
-            Guard(desk, credentials),
-            Replies(desk, keys, vault, entropy),
-            catalogue,
-            confirmations,
-            clock,
-            entropy,
-        ),
         confirmations=confirmations,
+        transactions=transactions,
+        handlers=Handlers(parts),
     )
 
 
@@ -175,12 +206,15 @@ class OwnAuthorities:
 
 def door_apps(found: Doors) -> tuple[dict[str, ASGIApp], dict[str, ASGIApp]]:
     """By the first segment of their paths: those for every listener, those for TLS alone."""
-    everywhere: dict[str, ASGIApp] = {
-        "scep": door_app(found.scep, "/scep/"),
-        "pkix": door_app(found.cmp, "/pkix/"),
+
+    def app(protocol: DoorProtocol, prefix: str) -> ASGIApp:
+        return door_app(partial(found.handlers.of, protocol), prefix)
+
+    known = {"cmp": app(DoorProtocol.CMP, "/.well-known/cmp/")}
+    known_secured = {"est": app(DoorProtocol.EST, "/.well-known/est/")}
+    everywhere = {
+        "scep": app(DoorProtocol.SCEP, "/scep/"),
+        "pkix": app(DoorProtocol.CMP, "/pkix/"),
+        ".well-known": well_known(known, known_secured),
     }
-    secured: dict[str, ASGIApp] = {"acme": door_app(found.acme_door, "/acme/")}
-    known_everywhere: dict[str, ASGIApp] = {"cmp": door_app(found.cmp, "/.well-known/cmp/")}
-    known_secured: dict[str, ASGIApp] = {"est": door_app(found.est, "/.well-known/est/")}
-    everywhere[".well-known"] = well_known(known_everywhere, known_secured)
-    return everywhere, secured
+    return everywhere, {"acme": app(DoorProtocol.ACME, "/acme/")}

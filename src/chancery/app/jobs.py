@@ -74,6 +74,7 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
         Job("key-rotation", 30, office.keys.rotation.run),
         Job("key-lapse", 300, office.keys.rotation.lapse),
         Job("key-notices", 600, work.sweeps.keys),
+        Job("door-transactions", 3600, office.doors.transactions.forget_old),
         Job("sessions", 300, office.identity.sessions.sweep),
         Job("directories", 60, office.identity.directories.review),
     ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -16,14 +16,16 @@ _THREADS: Final = 32
 """Most of a request's time is waiting for a commit that it shares with others."""
 
 
-def door_app(handler: DoorHandler, prefix: str) -> ASGIApp:
-    """Serve everything below *prefix* (``/scep/``) by *handler*."""
+def door_app(load: Callable[[], DoorHandler], prefix: str) -> ASGIApp:
+    """Serve everything below *prefix* (``/scep/``) by what *load* gives, each time anew."""
     pool = ThreadPoolExecutor(_THREADS, f"door {prefix}")
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        handler = await loop.run_in_executor(pool, load)
         body = await _bounded_body(receive, handler.max_body)
         exchange = _exchange(scope, prefix, body)
-        reply = await asyncio.get_running_loop().run_in_executor(pool, handler.handle, exchange)
+        reply = await loop.run_in_executor(pool, handler.handle, exchange)
         headers = [(name.lower().encode(), text.encode("latin-1")) for name, text in reply.headers]
         headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})

@@ -85,6 +85,8 @@ def check_offer(session: Session, door: Door, credential: Credential) -> None:
     Where nobody approves, whoever holds a one-time password that names nobody
     could choose an identity; a profile by which that is dangerous asks for a
     binding (VU#971035).  The other kinds belong to somebody who has a name.
+    A door's setting ``shared_challenge`` says that it is meant so all the
+    same: its page shows the risk.
     """
     binding = credential.binding
     if binding.profile is not None and binding.profile not in door.offered:
@@ -96,7 +98,7 @@ def check_offer(session: Session, door: Door, credential: Credential) -> None:
         )
     ra = session.registrations.get(door.ra)
     bound = credential.kind is not CredentialKind.ONE_TIME or not _names_nobody(binding)
-    if ra is None or bound:
+    if ra is None or bound or door.settings.get("shared_challenge") is True:
         return
     profile = binding.profile or door.profile
     alone = replace(

@@ -75,7 +75,7 @@ class CredentialService:
             if door is None:
                 raise no_door(door_name)
             for one in made:
-                check_offer(session, door, one.credential.binding)
+                check_offer(session, door, one.credential)
                 session.enrolments.add_credential(one.credential)
             session.audit.append(
                 [credential_event(principal, "issued", one.credential) for one in made], now
