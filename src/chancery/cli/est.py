@@ -102,6 +102,7 @@ def create_key(
             "secret",
             reference=name,
             secret=secrets.token_hex(_KEK_OCTETS),
+            binding={"names": []},  # nobody enrols with it
             uses=None,
             expires_s=None if expires is None else credentials.span(expires),
             note=note,
