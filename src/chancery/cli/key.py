@@ -157,12 +157,17 @@ def edit(
             allow_leading_hyphen=True,
         ),
     ] = -1,
+    warn: Annotated[
+        int, Parameter(help="Days before a rotation, and before an end, that people are told.")
+    ] = 14,
+    label: key_text.Labels = (),
     api: Connection = DEFAULT,
 ) -> None:
     """Change what is said about a key, and when it is renewed."""
-    body = output.given({"description": description, "custodian": custodian})
+    said = {"description": description, "custodian": custodian}
+    body = output.given(said | {"labels": key_text.labels(label)})
     if rotate_every is not None:
-        body["rotation"] = {"every": rotate_every, "overlap": overlap}
+        body["rotation"] = {"every": rotate_every, "overlap": overlap, "warn": warn}
     with api.open() as server:
         answer = server.patch("keys", name, body=body)
     key_text.outcome(answer, as_json=api.as_json)

@@ -35,6 +35,10 @@ Uses = Annotated[
 Exportability = Annotated[
     str | None, Parameter(help="Less than the template: N never, E trusted keys only, S any.")
 ]
+Labels = Annotated[
+    tuple[str, ...], Parameter(name="--label", help="NAME=TEXT; all that there are.  Repeatable.")
+]
+Vault = Annotated[str | None, Parameter(help="Vault that it is made in; software if missing.")]
 Aad = Annotated[
     str | None, Parameter(help="Additional data in hex, bound to it and needed to decrypt.")
 ]
@@ -62,6 +66,8 @@ class NewKey:
     activation: Activation = None
     use: Uses = ()
     exportability: Exportability = None
+    vault: Vault = None
+    label: Labels = ()
 
     def body(self, name: str) -> Json:
         """Those parts of a request's body that are given."""
@@ -72,10 +78,20 @@ class NewKey:
             "description": self.description,
             "custodian": self.custodian,
             "exportability": self.exportability,
+            "vault": self.vault,
+            "labels": labels(self.label),
             "activation": arguments.when(self.activation, time.time(), "--activation"),
             "uses": [] if self.use == ("none",) else list(self.use) or None,
         }
         return output.given(said)
+
+
+def labels(given: tuple[str, ...]) -> dict[str, str] | None:
+    """``NAME=TEXT`` each; None if there are none."""
+    pairs = [one.partition("=") for one in given]
+    if wrong := next((name for name, equals, _ in pairs if not equals), None):
+        raise BadRequest(f"{wrong!r} is no label", field="--label", remedy="write NAME=TEXT")
+    return {name: text for name, _, text in pairs} or None
 
 
 def shown(key: Json) -> None:

@@ -20,7 +20,6 @@ from chancery.ports import Clock, Entropy, Session, Store
 from chancery.ports_keys import KeyEntry, ManagedVault
 from chancery.services.access import demand
 from chancery.services.audit import event
-from chancery.services.identity.principals import principal_of
 from chancery.wire import documents
 
 ORDER_DAYS: Final = 7
@@ -137,26 +136,6 @@ class Desk:
         now = self.clock.s()
         demand_state(version.dates, effect, now, despite=bool(despite), what=what)
         return key, version, replace(authority(principal), despite=despite)
-
-    def holder(self, session: Session, group: KeyGroup, name: str) -> None:
-        """Raise unless the account *name* may be given components of keys in *group*."""
-        user = session.identities.user(name)
-        if user is None or user.disabled:
-            raise NotFound(
-                f"no account {name[:64]!r} that works",
-                field="holders",
-                rule="account.known",
-                remedy="`chancery user list` shows those there are",
-            )
-        if KeyRight.HOLD not in self.rights(
-            principal_of(session, user, AuthMethod.SESSION, ""), group
-        ):
-            raise NotPermitted(
-                f"{name} has no right to hold components of keys in {group.name}",
-                field="holders",
-                rule="key-group.hold",
-                remedy="ask an administrator to grant it: `chancery key-group set`",
-            )
 
     def version(self, session: Session, key: ManagedKey, number: int | None = None) -> KeyVersion:
         found = session.keys.version(key.id, key.current if number is None else number)

@@ -18,6 +18,7 @@ from chancery.services.keys.leaving import Leaving
 from chancery.services.keys.life import Life
 from chancery.services.keys.making import Making
 from chancery.services.keys.parts import Parts
+from chancery.services.keys.people import able
 from chancery.services.keys.watching import REFUSED, watched
 from chancery.services.request_access import bounded
 
@@ -84,6 +85,15 @@ class Orders:
     def show(self, principal: Principal, order_id: str) -> KeyOrder:
         with self._desk.store.read() as session:
             return self._seen(session, principal, order_id)
+
+    def able(self, principal: Principal, order: KeyOrder) -> list[str]:
+        """Accounts that could still agree to *order*."""
+        with self._desk.store.read() as session:
+            self._seen(session, principal, order.id)
+            group = session.keys.group(order.group)
+            found = able(self._desk, session, group, KeyRight.APPROVE) if group is not None else []
+        out = set(order.requested_by) | people_in(order.approvers)
+        return [name for name in found if name not in out]
 
     @watched("key-order.refused", REFUSED)
     def approve(self, principal: Principal, order_id: str, content: str = "") -> KeyOrder:

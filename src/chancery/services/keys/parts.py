@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from chancery.domain.errors import BadRequest, CAError, NotFound, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_groups import KeyRight
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part
@@ -25,6 +25,7 @@ from chancery.services.keys.desk import (
 )
 from chancery.services.keys.entries import Content, EntryView, view_of
 from chancery.services.keys.making import Making
+from chancery.services.keys.people import able, demand_holder
 from chancery.services.keys.wanted import Wanted
 from chancery.services.keys.watching import REFUSED, watched
 from chancery.wire import documents
@@ -100,16 +101,9 @@ class Parts:
 
     def holders(self, principal: Principal, name: str) -> list[str]:
         """Accounts that may be given a component of this key."""
-        found = []
         with self._desk.store.read() as session:
             _, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
-            for user in session.identities.users():
-                try:
-                    self._desk.holder(session, group, user.name)
-                except CAError:
-                    continue
-                found.append(user.name)
-        return found
+            return able(self._desk, session, group, KeyRight.HOLD)
 
     @watched("key.export-refused", REFUSED)
     def split(
@@ -130,7 +124,7 @@ class Parts:
             key, group = self._desk.key(session, principal, name, KeyRight.MANAGE)
             found = self._desk.version(session, key, version)
             for holder in holders:
-                self._desk.holder(session, group, holder)
+                demand_holder(self._desk, session, group, holder)
         leaves(self._desk, key, found)
         if not key.kind.secret:
             raise NotPermitted("a pair of keys has no components", field="key", rule="parts.kind")

@@ -8,10 +8,13 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from chancery.domain.backup import BackupKey, BackupOrder, Consent
+from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission
+from chancery.domain.vaults import VaultState
 from chancery.ports import CertificateFilter, Page, RequestFilter
 from chancery.services.attention import Point, Urgency
 from chancery.services.figures import Count
+from chancery.services.keys.errands import ErrandKind
 from chancery.web.pages import Nav, Pages
 from chancery.web.visit import Visit
 
@@ -19,6 +22,7 @@ pages = Pages("/console", section="home", nav=Nav("Home", "home", 10))
 
 _RECENT: Final = 8
 _DAYS: Final = 30
+_SINGLY: Final = 3  # errands of a kind that have a line each
 _LISTS: Final = {
     "requests": "/console/requests",
     "certificates": "/console/certificates",
@@ -70,7 +74,9 @@ def home(visit: Visit) -> Response:
     queue = [
         *_waiting(found.waiting),
         *map(_point, points),
+        *_vaults(visit),
         *_proposals(visit),
+        *_errands(visit),
         *_others(counts, found.own),
     ]
     page = Page(limit=_RECENT)
@@ -139,6 +145,47 @@ def _proposals(visit: Visit) -> Iterator[Item]:
             "warn",
             str(len(proposed)),
         )
+
+
+_ERRANDS: Final = {
+    ErrandKind.AGREE: ("Agree to what others ask for about key {}", "checklist", "_agreements"),
+    ErrandKind.PERFORM: ("Others agreed: carry it out on key {}", "check", "_agreements"),
+    ErrandKind.BRING: ("Bring a component of key {}", "key", "_components"),
+    ErrandKind.TAKE: ("Take your component of key {}, once", "key", "_components"),
+    ErrandKind.FINISH: ("All components of key {} are in: make it", "key", "_components"),
+}
+
+
+def _errands(visit: Visit) -> Iterator[Item]:
+    """What waits about keys for this person; more than a few of a kind are one line."""
+    found = visit.services.keys.errands.of(visit.principal)
+    for kind, (words, icon, room) in _ERRANDS.items():
+        some = [one for one in found if one.kind is kind]
+        place = f"/console/keys/{room}"
+        if len(some) > _SINGLY:
+            names = ", ".join(sorted({one.key for one in some})[:_SINGLY])
+            title = words.replace(" key {}", " keys").replace("{}", "keys")
+            yield Item(icon, title, f"{names} ...", place, "warn", str(len(some)))
+            continue
+        for one in some:
+            until = f"{place}/{one.about}"
+            yield Item(icon, words.format(one.key), "", until, "warn", at=one.until)
+
+
+def _vaults(visit: Visit) -> Iterator[Item]:
+    """Vaults that do not work: nothing that is in them can be used."""
+    if not visit.may(Permission.AUTHORITY_MANAGE):
+        return
+    try:
+        vaults = visit.services.vaults.all(visit.principal)
+    except CAError as error:  # the signer itself is away
+        yield Item("alert-triangle", "No vault answers", str(error), "/console/vaults", "bad")
+        return
+    for one in (vault.standing for vault in vaults):
+        if one.state is not VaultState.UP:
+            title = f"Vault {one.name} is {one.state.value.replace('-', ' ')}"
+            url = f"/console/vaults/{one.name}"
+            yield Item("alert-triangle", title, one.reason, url, "bad", at=one.since)
 
 
 def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
