@@ -46,6 +46,7 @@ class SharedSecret:
     secret: bytes
     kind: cmp_mac.Kind = cmp_mac.Kind.PBM
     mac: str = "sha256"
+    iterations: int = _ITERATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ class CmpClient:
         if isinstance(self._who, SharedSecret):
             salt, size = self._entropy(_SALT), 0 if self._who.kind is cmp_mac.Kind.PBM else 32
             talk.method = cmp_mac.Method(
-                self._who.kind, salt, _ITERATIONS, "sha256", self._who.mac, size
+                self._who.kind, salt, self._who.iterations, "sha256", self._who.mac, size
             )
             talk.key = talk.method.key(self._who.secret)
         return talk
