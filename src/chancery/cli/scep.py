@@ -1,12 +1,13 @@
 """``chancery scep``: one-time passwords with which devices enrol by SCEP."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from chancery.cli import credentials, files, output
 from chancery.cli.application import group
+from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.credentials import Id, Label, Profile, Ra, San, State, Subject
 from chancery.wire import otp_csv
@@ -40,7 +41,7 @@ def create(
 
     Without --san the request may name nothing but its subject.
     """
-    wanted = {
+    wanted: Json = {
         "subject": subject,
         "subject_pattern": subject_pattern,
         "names": list(san),
@@ -63,7 +64,7 @@ def import_(
     Its heading names some of subject, subject_pattern, san, profile, expires and note.
     """
     lines = otp_csv.decode(files.read(file, otp_csv.MAX_OCTETS))
-    wanted = [
+    wanted: list[Json] = [
         {
             "subject": one.subject,
             "subject_pattern": one.subject_pattern,
@@ -128,7 +129,7 @@ def share(
     output.show(made, as_json=api.as_json)
 
 
-def _make(server: Any, door: str, wanted: list[dict[str, object]]) -> list[dict[str, Any]]:
+def _make(server: Client, door: str, wanted: list[Json]) -> list[Json]:
     answer = server.post(
         "scep", door.removeprefix("scep/"), "one-time-passwords", body={"passwords": wanted}
     )

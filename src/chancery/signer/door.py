@@ -26,11 +26,11 @@ from chancery.signer.vault_desk import VaultDesk
 MAX_MESSAGE: Final = 1 << 20
 """Octets of one message to sign: a CMP answer with a chain of ML-DSA certificates has 40,000."""
 
-_OAEP: Final = {
-    KeyTransport.OAEP_SHA1: hashes.SHA1,
-    KeyTransport.OAEP_SHA256: hashes.SHA256,
-    KeyTransport.OAEP_SHA384: hashes.SHA384,
-    KeyTransport.OAEP_SHA512: hashes.SHA512,
+_OAEP: Final[dict[KeyTransport, hashes.HashAlgorithm]] = {
+    KeyTransport.OAEP_SHA1: hashes.SHA1(),
+    KeyTransport.OAEP_SHA256: hashes.SHA256(),
+    KeyTransport.OAEP_SHA384: hashes.SHA384(),
+    KeyTransport.OAEP_SHA512: hashes.SHA512(),
 }
 _REJECTED: Final = 32
 """Octets that stand for a key that did not come out: as long as the longest symmetric key."""
@@ -133,5 +133,5 @@ def _rsa(key: VaultKey) -> rsa.RSAPrivateKey:
 def _padding(transport: KeyTransport) -> padding.AsymmetricPadding:
     if transport is KeyTransport.PKCS1:
         return padding.PKCS1v15()
-    digest = _OAEP[transport]()
+    digest = _OAEP[transport]
     return padding.OAEP(padding.MGF1(digest), digest, None)
