@@ -189,6 +189,7 @@ class House:
         *,
         lasting_s: int | None = None,
         cdp: tuple[str, ...] = CRL_URLS,
+        spki: bytes | None = None,
     ) -> CertificateRecord:
         """Issue an end-entity certificate the way issuance does, without its policy."""
         with self.store.read() as session:
@@ -201,7 +202,7 @@ class House:
         draft = compile_profile(version, context).build(
             serial=serial,
             subject=parse_text(f"CN={common_name}"),
-            spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            spki=spki or key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
             names=(GeneralName(NameKind.DNS, common_name),),
             extensions=(),
             lasting_s=lasting_s or version.profile.validity_s,

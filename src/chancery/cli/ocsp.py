@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from chancery.cli import output
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
-from chancery.domain.status import Unissued
+from chancery.domain.status import SignedRequests, Unissued
 
 app = group("ocsp")
 
@@ -34,6 +34,9 @@ def edit(
         int | None,
         Parameter(help="Days that a status can be asked for after the end; 0: do not say."),
     ] = None,
+    requests: Annotated[
+        SignedRequests | None, Parameter(help="What becomes of signatures on requests.")
+    ] = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Change it; what is not given stays."""
@@ -41,6 +44,8 @@ def edit(
         body = {key: value for key, value in server.get("ocsp", ca).items() if key != "authority"}
         if unissued is not None:
             body["unissued"] = unissued.value
+        if requests is not None:
+            body["requests"] = requests.value
         if archive_days is not None:
             body["archive_s"] = archive_days * _DAY_S or None
         answer = server.put("ocsp", ca, body=body)

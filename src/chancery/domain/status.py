@@ -13,6 +13,14 @@ class Unissued(StrEnum):
     REVOKED = "revoked"  # RFC 6960 §2.2, with the extended-revoke extension
 
 
+class SignedRequests(StrEnum):
+    """What becomes of signatures on requests (RFC 6960 §4.1.2)."""
+
+    IGNORE = "ignore"  # everybody may ask
+    VERIFY = "verify"  # and who signs must do it well
+    REQUIRE = "require"  # nobody else is answered
+
+
 @dataclass(frozen=True, slots=True)
 class OcspPolicy:
     """One authority's OCSP.
@@ -24,6 +32,7 @@ class OcspPolicy:
 
     unissued: Unissued = Unissued.UNKNOWN
     archive_s: int | None = None
+    requests: SignedRequests = SignedRequests.IGNORE
 
 
 @dataclass(frozen=True, slots=True)

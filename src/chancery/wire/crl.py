@@ -9,10 +9,10 @@ from typing import Final
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.wire import algorithms, der
 from chancery.wire.crl_entries import entry, generalized_time
-from chancery.wire.crl_reading import Crl, decode
+from chancery.wire.crl_reading import Crl, decode, unlisted
 from chancery.wire.crl_scope import Scope, urls_encoded
 
-__all__ = ["Crl", "Scope", "decode", "entry", "generalized_time", "join", "tbs"]
+__all__ = ["Crl", "Scope", "decode", "entry", "generalized_time", "join", "tbs", "unlisted"]
 
 _CRL_NUMBER: Final = der.oid("2.5.29.20")
 _DELTA_CRL_INDICATOR: Final = der.oid("2.5.29.27")

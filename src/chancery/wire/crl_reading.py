@@ -4,6 +4,7 @@ What it says of itself is read by pyca; the frame around the signature is
 walked here, because pyca would encode a million entries again to give it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -92,6 +93,18 @@ def decode(data: bytes) -> Crl:
         freshest=known.freshest,
         expired_since=known.expired_since,
     )
+
+
+def unlisted(data: bytes, serials: Sequence[str]) -> list[str]:
+    """Those of *serials* (hex) that the DER CRL *data* does not revoke."""
+    if not serials:
+        return []
+    parsed = x509.load_der_x509_crl(data)
+    return [
+        one
+        for one in serials
+        if parsed.get_revoked_certificate_by_serial_number(int(one, 16)) is None
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ An AsymmetricKeyPackage, signed, in an EnvelopedData: for a certificate by RSA
 or by ECDH (RFC 5753), or for a key that both ends hold (RFC 5652 §6.2.3).
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -33,6 +34,11 @@ _CIPHERS: Final = {
 _AES_256_WRAP: Final = der.sequence(der.oid("2.16.840.1.101.3.4.1.45"))
 _ECDH_SHA256: Final = "1.3.132.1.11.1"  # dhSinglePass-stdDH-sha256kdf-scheme
 _EC: Final = der.oid("1.2.840.10045.2.1")
+_PBKDF2: Final = "1.2.840.113549.1.5.12"
+_HMAC_SHA256: Final = der.sequence(der.oid("1.2.840.113549.2.9"), der.NULL)
+_SALT: Final = 16
+PASSWORD_ITERATIONS: Final = 10_000
+"""The secrets are random: they need no stretching, and clients are small."""
 
 
 def package(pkcs8: bytes) -> bytes:
@@ -69,6 +75,26 @@ def for_key(
         constructed=True,
     )
     return _enveloped(signed, 2, info, content_key, cipher, entropy)
+
+
+def for_password(
+    signed: bytes, password: bytes, cipher: alg.ContentCipher, entropy: Entropy
+) -> bytes:
+    """The same for who knows *password* (RFC 5652 §6.2.4, RFC 9483 §4.1.6.3)."""
+    salt, content_key = entropy(_SALT), entropy(alg.key_size(cipher))
+    wrapping = hashlib.pbkdf2_hmac("sha256", password, salt, PASSWORD_ITERATIONS, KEY_OCTETS)
+    derivation = der.sequence(
+        der.octet_string(salt), der.integer(PASSWORD_ITERATIONS), _HMAC_SHA256
+    )
+    info = der.implicit(
+        3,  # pwri
+        der.integer(0)
+        + der.implicit(0, der.oid(_PBKDF2) + derivation, constructed=True)
+        + _AES_256_WRAP
+        + der.octet_string(keywrap.aes_key_wrap(wrapping, content_key)),
+        constructed=True,
+    )
+    return _enveloped(signed, 3, info, content_key, cipher, entropy)
 
 
 def for_certificate(

@@ -41,6 +41,7 @@ class Failure(IntEnum):
     MALFORMED_REQUEST = 1
     INTERNAL_ERROR = 2
     TRY_LATER = 3
+    SIG_REQUIRED = 5
     UNAUTHORIZED = 6
 
 
@@ -82,8 +83,8 @@ def _malformed(what: str) -> BadRequest:
 def decode_request(data: bytes) -> Request:
     """Parse an OCSPRequest; raise BadRequest (TooLarge) for whatever is not one.
 
-    A signature on the request, allowed by §4.1.2, is neither demanded nor
-    checked: everyone may ask.  Unknown extensions are ignored unless critical.
+    A signature on the request is ``ocsp_signed``'s affair.  Unknown extensions
+    are ignored unless critical.
     """
     if len(data) > MAX_REQUEST:
         raise TooLarge(f"an OCSP request is at most {MAX_REQUEST} octets", field="request")

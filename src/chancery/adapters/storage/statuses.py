@@ -6,7 +6,7 @@ from typing import Final
 from chancery.adapters.storage.link import Link
 from chancery.adapters.storage.revocations import REASONS, STATUSES
 from chancery.domain.certificate import RevokedEntry
-from chancery.domain.status import CertificateKey, OcspPolicy, Standing, Unissued
+from chancery.domain.status import CertificateKey, OcspPolicy, SignedRequests, Standing, Unissued
 from chancery.ports_status import Standings, StatusChanges
 
 _AT_ONCE: Final = 64  # serials of one statement
@@ -90,13 +90,16 @@ class SqlStatuses:
             after = rows[-1][0]
 
     def policies(self) -> Mapping[str, OcspPolicy]:
-        rows = self._link.driver("SELECT authority, unissued, archive_s FROM ocsp_policy")
-        return {row[0]: OcspPolicy(Unissued(row[1]), row[2]) for row in rows}
+        rows = self._link.driver("SELECT authority, unissued, archive_s, requests FROM ocsp_policy")
+        return {
+            row[0]: OcspPolicy(Unissued(row[1]), row[2], SignedRequests(row[3])) for row in rows
+        }
 
     def put_policy(self, authority: str, policy: OcspPolicy) -> None:
         self._link.driver(
-            "INSERT INTO ocsp_policy (authority, unissued, archive_s) VALUES (?, ?, ?)"
+            "INSERT INTO ocsp_policy (authority, unissued, archive_s, requests)"
+            " VALUES (?, ?, ?, ?)"
             " ON CONFLICT (authority) DO UPDATE SET unissued = excluded.unissued,"
-            " archive_s = excluded.archive_s",
-            (authority, policy.unissued.value, policy.archive_s),
+            " archive_s = excluded.archive_s, requests = excluded.requests",
+            (authority, policy.unissued.value, policy.archive_s, policy.requests.value),
         )

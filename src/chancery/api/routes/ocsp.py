@@ -1,5 +1,7 @@
 """What an authority's OCSP answers say."""
 
+from typing import TypeVar
+
 from pydantic import Field
 
 from chancery.api.bodies import Using
@@ -7,7 +9,7 @@ from chancery.api.models import In, Out
 from chancery.api.routing import Door, Who
 from chancery.domain.errors import BadRequest
 from chancery.domain.identity import Permission
-from chancery.domain.status import OcspPolicy, Unissued
+from chancery.domain.status import OcspPolicy, SignedRequests, Unissued
 
 door = Door("/ocsp", "ocsp")
 
@@ -20,15 +22,24 @@ _ARCHIVE = Field(
 )
 
 
+_REQUESTS = Field(
+    description="Signatures on requests: `verify` refuses bad ones, `require` refuses to answer "
+    "without.",
+    examples=["ignore", "verify", "require"],
+)
+
+
 class OcspPolicyIn(In):
     unissued: str = _UNISSUED
     archive_s: int | None = _ARCHIVE
+    requests: str = "ignore"
 
 
 class OcspPolicyOut(Out):
     authority: str
     unissued: Unissued = _UNISSUED
     archive_s: int | None = _ARCHIVE
+    requests: SignedRequests = _REQUESTS
 
 
 @door.route("GET", "/{name}", Permission.AUTHORITY_READ)
@@ -40,21 +51,30 @@ def show_ocsp(who: Who, using: Using, name: str) -> OcspPolicyOut:
 @door.route("PUT", "/{name}", Permission.AUTHORITY_MANAGE)
 def edit_ocsp(who: Who, using: Using, name: str, body: OcspPolicyIn) -> OcspPolicyOut:
     """Change it; answers follow within two seconds."""
-    wanted = OcspPolicy(_unissued(body.unissued), body.archive_s)
+    requests = _one_of(SignedRequests, body.requests, "requests")
+    wanted = OcspPolicy(_one_of(Unissued, body.unissued, "unissued"), body.archive_s, requests)
     return _out(name, using.status.ocsp_policies.put(who, name, wanted))
 
 
 def _out(name: str, policy: OcspPolicy) -> OcspPolicyOut:
-    return OcspPolicyOut(authority=name, unissued=policy.unissued, archive_s=policy.archive_s)
+    return OcspPolicyOut(
+        authority=name,
+        unissued=policy.unissued,
+        archive_s=policy.archive_s,
+        requests=policy.requests,
+    )
 
 
-def _unissued(text: str) -> Unissued:
+_C = TypeVar("_C", Unissued, SignedRequests)
+
+
+def _one_of(choices: type[_C], text: str, field: str) -> _C:
     try:
-        return Unissued(text)
+        return choices(text)
     except ValueError:
         raise BadRequest(
             f"no such choice: {text[:40]}",
-            field="unissued",
-            rule="ocsp.unissued",
-            remedy=f"one of: {', '.join(Unissued)}",
+            field=field,
+            rule=f"ocsp.{field}",
+            remedy=f"one of: {', '.join(choices)}",
         ) from None

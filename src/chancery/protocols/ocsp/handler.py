@@ -28,6 +28,7 @@ FAILURES: tuple[tuple[type[CAError], Failure], ...] = (
     # Most specific class first: the first isinstance() match wins.
     (errors.BadRequest, Failure.MALFORMED_REQUEST),
     (errors.NotFound, Failure.UNAUTHORIZED),
+    (errors.NotAuthenticated, Failure.SIG_REQUIRED),
     (errors.NotPermitted, Failure.UNAUTHORIZED),
     (errors.Unavailable, Failure.TRY_LATER),
     (errors.CAError, Failure.INTERNAL_ERROR),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from chancery.domain.authority import Authority
-from chancery.domain.status import OcspPolicy
+from chancery.domain.status import OcspPolicy, SignedRequests
 from chancery.ports import Session, Store
 from chancery.services.issuers import CaKey, ca_keys
 from chancery.wire import der
@@ -31,7 +31,8 @@ class Issuer:
 
 @dataclass(frozen=True, slots=True)
 class Issuers:
-    """*by_hash*: (``sha1`` or ``sha256``, name hash, key hash); *by_octets*: a CertID less serial.
+    """*by_hash*: (``sha1`` or ``sha256``, name hash, key hash); *by_octets*: a CertID less serial,
+    of those that usual requests may ask.
 
     *names* are authorities that have a responder here.
     """
@@ -116,6 +117,8 @@ def _enter(
             for octets in (certificate.subject_der, certificate.key_bits)
         )
         by_hash[method, name, bits] = issuer
+        if issuer.policy.requests is SignedRequests.REQUIRE:
+            continue  # a signed request is not a usual one, and no other is answered
         hashes = der.octet_string(name) + der.octet_string(bits)
         for parameters in _NO_PARAMETERS:
             by_octets[der.sequence(algorithm, parameters) + hashes] = issuer

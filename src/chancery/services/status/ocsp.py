@@ -18,6 +18,7 @@ from chancery.ports import Clock, KeyVault, Store
 from chancery.services.status.composing import Answer, Moment, Spans, cert_status
 from chancery.services.status.issuer_index import Issuer, IssuerIndex
 from chancery.services.status.responder import ResponderSource
+from chancery.services.status.signed_requests import check_signature
 from chancery.wire import ocsp
 
 _CACHED: Final = 1_000
@@ -50,7 +51,8 @@ class OcspResponder:
         """Answer for one authority, or, if *name* is empty, for whichever is meant.
 
         Raises BadRequest for what is no request, NotFound for an unknown
-        authority, NotPermitted where every CertID belongs to another CA.
+        authority, NotPermitted where every CertID belongs to another CA, and
+        what ``check_signature`` does.
         """
         request = ocsp.decode_request(request_der)
         issuers = self._index.current()
@@ -70,6 +72,7 @@ class OcspResponder:
         authority = issuer.authority.name
         keys = [(authority, cert_id.serial) for cert_id, one in asked if one is not None]
         with self._store.read() as session:
+            check_signature(session, issuers, issuer.policy, request_der, self._clock.s())
             found = session.statuses.standings(keys).found
         standings = [found.get((authority, cert_id.serial)) for cert_id, _ in asked]
         if request.nonce is None and len(asked) == 1:

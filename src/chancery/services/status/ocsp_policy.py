@@ -39,6 +39,7 @@ class OcspPolicies:
             name,
             unissued=policy.unissued.value,
             archive_s=policy.archive_s or 0,
+            requests=policy.requests.value,
         )
 
         def unit(session: Session) -> None:

@@ -89,7 +89,7 @@ class StatusWatch:
             try:
                 now = time.monotonic()
                 if now >= index_at:
-                    self._index.refresh()
+                    self._refresh()
                     index_at = now + FRESH_S
                 self._look(ahead)
                 self._watched = now
@@ -102,6 +102,13 @@ class StatusWatch:
                 _log.exception("the watch over changes of status failed")
             if stop.wait(WATCH_S):
                 return
+
+    def _refresh(self) -> None:
+        """Look for other keys and policies; what was said by the former ones ends."""
+        before = self._index.latest
+        self._index.refresh()
+        if self._index.latest is not before and self._memory.as_of:
+            self._memory.clear(self._memory.as_of)
 
     def _look(self, ahead: Ahead) -> None:
         with self._looking:  # a later moment must not be followed by an earlier one
