@@ -1,6 +1,8 @@
 """Credentials by which devices and servers enrol: made, shown once, presented, spent, locked."""
 
 from base64 import b32encode, urlsafe_b64encode
+from contextlib import suppress
+from functools import cached_property
 from typing import Final
 
 from chancery.domain.audit import Outcome
@@ -27,6 +29,7 @@ from chancery.services.enrolment.credential_rules import (
     no_door,
     refused,
 )
+from chancery.services.enrolment.password_memory import PasswordMemory
 from chancery.services.portal.buckets import Buckets
 from chancery.services.portal.policy import Rate
 
@@ -53,8 +56,8 @@ class CredentialService:
         self._sealer = sealer
         self._clock = clock
         self._entropy = entropy
-        self._wrong = Buckets(Rate(per_hour=600, burst=60), clock, "wrong credentials")
-        self._decoy: str | None = None
+        self._wrong = Buckets(Rate(per_hour=600, burst=120), clock, "wrong credentials")
+        self._memory = PasswordMemory(entropy)
 
     # For people
 
@@ -194,22 +197,27 @@ class CredentialService:
         self._store.write(unit)
 
     def verify_password(self, door: Door, user: str, password: str, origin: str) -> Credential:
-        """A USER who showed the password; NotAuthenticated else, at the same cost."""
+        """A USER who showed the password; NotAuthenticated else, at the same cost.
+
+        A right one is known again without Argon2: devices send theirs with every request.
+        """
         found: Credential | None = None
-        try:
+        with suppress(NotAuthenticated):
             found = self.by_reference(door, user, origin)
-        except NotAuthenticated:
-            if self._decoy is None:
-                self._decoy = self._hasher.hash("nobody's password")
-        phc = found.verifier if found is not None and found.verifier else self._decoy
-        phc = phc or self._hasher.hash("nobody's password")
-        correct = len(password) <= MAX_SECRET and self._hasher.verify(phc, password)
-        if found is None or not found.verifier or not correct:
-            if found is not None:
-                self.failed(door, found, origin)
+        if found is None or not found.verifier:
+            self._hasher.verify(self._nobody, password[:MAX_SECRET])
             raise refused()
+        if not self._memory.knows(found.verifier, password):
+            if len(password) > MAX_SECRET or not self._hasher.verify(found.verifier, password):
+                self.failed(door, found, origin)
+                raise refused()
+            self._memory.keep(found.verifier, password)
         self.proven(origin)
         return found
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("nobody's password")
 
     def _shut(self, found: Credential) -> bool:
         """Whether nobody may use it: one that is spent may finish what it began."""
