@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
+from pyrage import x25519
 
 from chancery.app.custody_events import take_up_events
 from chancery.app.office import Office
@@ -20,13 +21,13 @@ from chancery.wire.note import VerifierKey
 Who = Callable[[str], Principal]
 
 
-def document(*names: str) -> str:
+def document(*people: str | Custodian, now: int = 1_700_000_000) -> str:
     made, _ = custody.split(
         secrets.token_bytes(32),
-        [Custodian(name) for name in names],
+        [Custodian(one) if isinstance(one, str) else one for one in people],
         threshold=2,
         purpose=CustodyPurpose.BACKUP,
-        now=1_700_000_000,
+        now=now,
     )
     return json.dumps(custody.to_document(made))
 
@@ -69,6 +70,19 @@ def test_who_is_retired_gets_no_new_share(office: Office, who: Who) -> None:
         office.custody.record(operator, document("leaver", "stays", "other"))
     found = office.audit.search(who("auditor"), action="custodian.retired")
     assert found[0].event.details["still_in"] == [made.share_set.id]
+
+
+def test_a_set_is_of_the_keys_on_record_and_is_the_newest(office: Office, who: Who) -> None:
+    operator = who("operator")
+    key = str(x25519.Identity.generate().to_public())
+    office.custody.put(operator, "keyed", "", f" {key}\n")
+    with pytest.raises(Conflict, match="another key") as caught:
+        office.custody.record(operator, document("keyed", "b", "c"))
+    assert caught.value.rule == "custodian.key"
+    office.custody.record(operator, document("a", Custodian("keyed", key), "c", now=1_800_000_000))
+    with pytest.raises(Conflict, match="made later") as older:
+        office.custody.record(operator, document("a", "b", "c"))
+    assert older.value.rule == "custody.set-older"
 
 
 def test_what_can_be_asked_of_an_offline_ca(office: Office, who: Who) -> None:

@@ -1,6 +1,7 @@
 """The device: its PIN, how often it may be tried, and what stays when the file is altered."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,23 @@ def test_wrong_pins_are_counted_and_wipe_it(device: Device) -> None:
     with pytest.raises(LockedOut):
         device.open(PIN)  # the right one comes too late
     assert [entry["what"] for entry in device.log()][-1] == "wiped"
+
+
+def test_pulled_out_before_it_was_wiped(device: Device) -> None:
+    """The counter stands at its end, the slot is still there: not one more try."""
+    stored = device._read()
+    device._write(replace(stored, failed=stored.about.tries))
+    with pytest.raises(LockedOut):
+        device.open(PIN)
+    assert not device.standing().has_pin
+
+
+def test_what_it_held_before_is_overwritten(device: Device) -> None:
+    with (device.folder / "device.json").open("rb") as before:
+        device.change(PIN, new_pin="another9horse")
+        before.seek(0)
+        assert not before.read().strip(b"\0")
+    assert [path.name for path in device.folder.glob(".*")] == []
 
 
 def test_a_recovery_pin_works_once(tmp_path: Path) -> None:

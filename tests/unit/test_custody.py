@@ -75,6 +75,10 @@ def test_nobody_holds_two() -> None:
     same = (Custodian("ada", key), Custodian("eve", key + "\n"), Custodian("mary"))
     with pytest.raises(Conflict, match="one person, two shares"):
         custody.split(SECRET, same, threshold=2, purpose=CustodyPurpose.VAULT, now=0)
+    ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKbNZUAAld4W6sJ7Z8YMaTKhj4lCb/BNalfpnSuLYBDW"
+    same = (Custodian("ada", ssh), Custodian("eve", f"{ssh} eve@home"), Custodian("mary"))
+    with pytest.raises(Conflict, match="one person, two shares"):
+        custody.split(SECRET, same, threshold=2, purpose=CustodyPurpose.VAULT, now=0)
 
 
 @pytest.mark.parametrize("name", ["", "Ada", "a b", "-a", "a" * 65, "../x"])

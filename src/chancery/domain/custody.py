@@ -32,6 +32,17 @@ class Custodian:
     name: str
     recipient: str = ""
 
+    @property
+    def key(self) -> str:
+        """The recipient without what may differ between two texts of one key."""
+        text = self.recipient.strip()
+        if text.startswith("ssh-"):
+            return " ".join(text.split()[:2])  # a comment follows
+        if text.startswith("-----BEGIN"):
+            lines = (line.strip() for line in text.splitlines())
+            return "".join(line for line in lines if not line.startswith("-----"))
+        return text.lower()
+
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise BadRequest(
@@ -104,7 +115,7 @@ def check_people(people: Sequence[Custodian], threshold: int) -> None:
         )
     seen: dict[str, str] = {}
     for one in people:
-        keys = [f"name {one.name}"] + ([f"key {one.recipient.strip()}"] if one.recipient else [])
+        keys = [f"name {one.name}"] + ([f"key {one.key}"] if one.key else [])
         for key in keys:
             if key in seen:
                 raise Conflict(

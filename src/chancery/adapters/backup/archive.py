@@ -30,6 +30,7 @@ from chancery.wire.backup_source import SourcePublic
 _READ: Final = 1 << 18  # octets of a file in memory
 _ROWS: Final = 1 << 19  # octets of rows in one frame
 _PIECE: Final = 4 << 20
+_COMPANIONS: Final = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a database
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +83,15 @@ def write(
             pulled = Pulled(inner)
             try:
                 encrypt_io(pulled, out, [x25519.Recipient.from_str(wanted.recipient)])
-            except EncryptError:
-                if pulled.error is not None:
-                    raise pulled.error from None
-                raise
+            except (EncryptError, OSError) as error:  # age tells neither side's reason
+                raise (pulled.error or out.error or error) from None
             raw.flush()
             os.fsync(raw.fileno())
         manifest = _manifest(name, wanted, source, counts, out).encode()
         sealed = backup_manifest.join(manifest, seal(manifest))
         temporary.rename(file)
         sync_directory(folder)
-        write_whole(folder / f"{name}{backup_manifest.SUFFIX}", sealed)
+        _finish(folder / f"{name}{backup_manifest.SUFFIX}", sealed, file)
     except OSError as error:
         raise Unavailable(
             f"{error.filename or folder}: {error.strerror}",
@@ -105,6 +104,15 @@ def write(
     tables = {table: count.rows for table, count in counts.tables.items()}
     digest = hashlib.sha256(manifest).hexdigest()
     return Written(name, out.octets, out.hex(), digest, counts.log_size, tables)
+
+
+def _finish(manifest: Path, sealed: bytes, file: Path) -> None:
+    """What has no manifest counts for nothing, and gives its room back at once."""
+    try:
+        write_whole(manifest, sealed)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _sweep(folder: Path, log: str) -> None:
@@ -238,11 +246,9 @@ def _files(base: Path, root: Path, skipped: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _below(path: Path, skipped: tuple[Path, ...]) -> bool:
-    """Whether it is one of *skipped*, or a companion of one (``chancery.db-wal``)."""
-    return any(
-        path == one or (path.parent == one.parent and path.name.startswith(one.name + "-"))
-        for one in skipped
-    )
+    """Whether it is one of *skipped*, or what SQLite keeps beside one (``chancery.db-wal``)."""
+    whole = (path, *(path.with_name(path.name.removesuffix(end)) for end in _COMPANIONS))
+    return any(one in skipped for one in whole)
 
 
 def _file(base: Path, path: Path, counts: _Counts) -> Iterator[bytes]:

@@ -200,6 +200,8 @@ class Device:
         stored = self._read()
         if stored.pin is None:
             raise wiped(len(stored.recovery))
+        if stored.failed >= stored.about.tries:  # pulled out before it was wiped
+            raise self._wiped(stored)
         slot, before = stored.pin, stored.failed
         # Counted before it is tried: pulling the medium out does not give one more.
         self._write(replace(stored, failed=before + 1))
@@ -221,6 +223,9 @@ class Device:
                 rule="device.pin",
                 remedy="ask whoever keeps it; a recovery PIN sets a new one",
             )
+        return self._wiped(stored)
+
+    def _wiped(self, stored: Stored) -> CAError:
         self._write(replace(stored, pin=None, failed=0))
         self._note("wiped")
         return wiped(len(stored.recovery))
@@ -261,10 +266,10 @@ class Device:
     def _write(self, stored: Stored, *, fresh: bool = False) -> None:
         with medium(self.folder):
             data = documents.encode(stored)
-            if not fresh:
-                # What held a slot that is gone is overwritten, where the medium writes in place.
-                _blank(self.folder / FILE, data)
-            write_whole(self.folder / FILE, data)
+            if fresh:
+                write_whole(self.folder / FILE, data)
+            else:
+                _replace(self.folder / FILE, data)
 
     def _note(self, what: str, **details: object) -> None:
         with medium(self.folder):
@@ -283,14 +288,15 @@ def _check_choices(least: int, tries: int, recovery: int) -> None:
             )
 
 
-def _blank(path: Path, data: bytes) -> None:
-    """Write over the old file in place; ``write_whole`` then replaces it."""
-    with contextlib.suppress(OSError):
-        temporary = path.with_name(f".{path.name}.blank")
-        os.link(path, temporary)  # the rename below takes the name away, not the octets
+def _replace(path: Path, data: bytes) -> None:
+    """Put *data* in the place of a file whose slots may be gone now, and overwrite the old octets.
+
+    They are written where the medium writes in place; the file stays open over
+    the rename, since FAT knows no second name for it.
+    """
+    with path.open("r+b") as old:
         write_whole(path, data)
-        with temporary.open("r+b") as old:
-            old.write(bytes(temporary.stat().st_size))
+        with contextlib.suppress(OSError):
+            old.write(bytes(os.fstat(old.fileno()).st_size))
             old.flush()
             os.fsync(old.fileno())
-        temporary.unlink()

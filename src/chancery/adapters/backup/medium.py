@@ -55,6 +55,8 @@ class FolderMedium:
         for folder in self._copies:
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for half in folder.glob(f".{name.rpartition('-')[0]}-*.part"):
+                    half.unlink(missing_ok=True)  # what a crash left
                 for ending in reversed(_ENDINGS):
                     _copy(self._device.backups / f"{name}{ending}", folder / f"{name}{ending}")
                 done.append(str(folder))

@@ -29,16 +29,21 @@ class Pulled:
 
 
 class Hashing:
-    """A file that age writes to, hashed on the way."""
+    """A file that age writes to, hashed on the way; keeps what its disk said."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._hash = hashlib.sha256()
         self.octets = 0
+        self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
         octets = bytes(data)
-        self._file.write(octets)
+        try:
+            self._file.write(octets)
+        except OSError as error:
+            self.error = error
+            raise
         self._hash.update(octets)
         self.octets += len(octets)
         return len(octets)

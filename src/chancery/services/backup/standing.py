@@ -92,12 +92,18 @@ def standing(
 ) -> BackupStanding:
     """*facts* is the medium's, or why it has none."""
     backups = session.backups
+    trouble = facts if isinstance(facts, CAError) else None
+    unset = trouble is not None and trouble.rule == "backup.not-configured"
+    found = list(concerns(session, now, drill_every_s))
+    if trouble is not None and not unset:
+        remedy = trouble.remedy or "Look at the device."
+        found.insert(0, Concern("backup-device", str(trouble), remedy, now, now=True))
     return BackupStanding(
-        configured=not isinstance(facts, CAError),
+        configured=not unset,
         medium=facts if isinstance(facts, MediumFacts) else None,
         source=backups.key_in_force(KeyKind.SOURCE),
         device=backups.key_in_force(KeyKind.DEVICE),
         last=backups.last_done(),
         last_drill=backups.last_good_drill(),
-        concerns=tuple(concerns(session, now, drill_every_s)),
+        concerns=tuple(found),
     )

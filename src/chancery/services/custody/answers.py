@@ -99,6 +99,12 @@ def _crl(session: Session, wish: Wish, ders: tuple[bytes, ...], field: str) -> J
             "crl.number",
             field,
         )
+    if lacking := crl.unlisted(ders[0], [serial for serial, _ in wish.revoke]):
+        raise _refused(
+            f"the CRL of {wish.authority} does not list {', '.join(lacking)}",
+            "bundle.incomplete",
+            field,
+        )
     return Judged(wish, ders, known)
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chancery.domain.custody import RecordedSet, RegisteredCustodian, ShareSet
+from chancery.domain.custody import (
+    CustodyPurpose,
+    Holder,
+    RecordedSet,
+    RegisteredCustodian,
+    ShareSet,
+)
 from chancery.domain.errors import Conflict, NotFound, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.ports import Clock, Session, Store
@@ -61,7 +67,8 @@ class CustodyService:
 
         def unit(session: Session) -> RegisteredCustodian:
             others = [one for one in session.custody.custodians() if one.name != name]
-            same = [o for o in others if wanted.recipient and o.recipient == wanted.recipient]
+            key = wanted.custodian.key
+            same = [one for one in others if key and one.custodian.key == key]
             if same:
                 raise Conflict(
                     f"{same[0].name} has the same key: one person, two shares",
@@ -134,6 +141,10 @@ class CustodyService:
                         rule="custodian.retired",
                         remedy="replace them, or put them on record again",
                     )
+                key = known.custodian.key if known is not None else ""
+                if key and key != holder.custodian.key:
+                    raise _other_key(holder)
+            self._demand_newest(session, share_set)
             made = session.custody.put_set(share_set)
             leaf = event(
                 principal,
@@ -147,3 +158,26 @@ class CustodyService:
             return made
 
         return self._store.write(unit)
+
+    @staticmethod
+    def _demand_newest(session: Session, share_set: ShareSet) -> None:
+        """An old set that is found again does not take the place of the one in force."""
+        for one in session.custody.sets():
+            newer = one.share_set.made_at > share_set.made_at and one.retired_at is None
+            same = one.share_set.purpose is share_set.purpose
+            if newer and same and share_set.purpose is not CustodyPurpose.OFFLINE_STORE:
+                raise Conflict(
+                    f"set {one.share_set.id} was made later and is in force",
+                    field="document",
+                    rule="custody.set-older",
+                    remedy="give the set.json of the last change of custodians",
+                )
+
+
+def _other_key(holder: Holder) -> Conflict:
+    return Conflict(
+        f"the share of {holder.name} is for another key than the one on record",
+        field="document",
+        rule="custodian.key",
+        remedy="`chancery custodian put` records a new key; or make the set anew",
+    )
