@@ -1,6 +1,7 @@
 """The CMP door whole but for its sockets: real record, real signer, messages as bytes."""
 
 import datetime as dt
+import hashlib
 import secrets
 import threading
 import uuid
@@ -9,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from cmp_door import CmpDoor, key, wish
+from cmp_door import CmpDoor, key, template, wish
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, mldsa, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_private_key
 
 from chancery.app.office import Office
 from chancery.domain.certificate import CertificateStatus
@@ -26,7 +29,7 @@ from chancery.protocols.cmp.client import CmpClient, Holder, SharedSecret
 from chancery.protocols.cmp.settings import pem_of
 from chancery.protocols.cmp.signing import PrivateKey
 from chancery.services.jobs import Lease
-from chancery.wire import cmp, cmp_bodies, cmp_mac, der
+from chancery.wire import cmp, cmp_bodies, cmp_mac, crmf, der
 from chancery.wire.cmp import Body, Failure, Info
 from services.csr import p256_csr
 
@@ -353,6 +356,74 @@ def test_what_the_client_does_not_want_is_revoked(door: CmpDoor, how: str) -> No
     who_ = SharedSecret(issued.credential.reference.encode(), issued.secret.encode())
     got = door.client(who_, send=send).enrol(Body.IR, asking(name, own))
     assert status_of(door, got.certificate) is CertificateStatus.REVOKED
+
+
+# Keys that are made here
+
+
+def opened(content: bytes, unwrap: Callable[[bytes, bytes], bytes]) -> bytes:
+    """The PKCS#8 in an EnvelopedData, whose signature is looked at by nobody here."""
+    reader = der.Reader(der.single(content, der.SEQUENCE)[1])
+    reader.content(der.INTEGER)
+    _, recipient, _ = reader.enter(der.SET).read()
+    inner = reader.enter(der.SEQUENCE)
+    inner.content(der.OID)
+    how = inner.enter(der.SEQUENCE)
+    how.content(der.OID)
+    iv, encrypted = how.content(der.OCTET_STRING), inner.content(der.CONTEXT)
+    wrapped = der.Reader(recipient)
+    parts = [wrapped.read()]
+    while wrapped:
+        parts.append(wrapped.read())
+    key_ = unwrap(parts[-1][1], parts[1][1])
+    engine = Cipher(algorithms.AES(key_), modes.CBC(iv)).decryptor()
+    signed = engine.update(encrypted) + engine.finalize()
+    signed = signed[: -signed[-1]]
+    at = der.Reader(der.single(signed, der.SEQUENCE)[1])
+    at.read(), at.read()
+    package = at.enter(der.SEQUENCE)
+    package.content(der.OID)
+    octets = package.enter(0xA0).content(der.OCTET_STRING)
+    return der.Reader(der.single(octets, der.SEQUENCE)[1]).read()[2]
+
+
+def keyless(name: str, algorithm: bytes | None = None) -> bytes:
+    wanted = replace(template(f"CN={name}", (f"dns:{name}",)), key_algorithm=algorithm)
+    return der.sequence(der.sequence(der.integer(0), crmf.encode_template(wanted)))
+
+
+def test_a_key_is_made_for_who_has_a_secret(office: Office) -> None:
+    door = CmpDoor.open(office, server_keys=["ec-p256", "rsa-2048"])
+    name = host()
+    issued = door.secret(name)
+
+    def unwrap(wrapped: bytes, derivation: bytes) -> bytes:
+        parameters = der.Reader(derivation)
+        parameters.content(der.OID)
+        inner = parameters.enter(der.SEQUENCE)
+        salt = inner.content(der.OCTET_STRING)
+        count = der.decode_integer(inner.content(der.INTEGER))
+        secret = issued.secret.encode()
+        return aes_key_unwrap(hashlib.pbkdf2_hmac("sha256", secret, salt, count, 32), wrapped)
+
+    got = door.by_secret(issued).enrol(Body.IR, keyless(name), implicit=True)
+    assert got.key is not None
+    made = load_der_private_key(opened(got.key, unwrap), None)
+    certified = x509.load_der_x509_certificate(got.certificate).public_key()
+    assert made.public_key() == certified
+    assert names_of(got.certificate) == [name]
+    with pytest.raises(NotPermitted, match="not_authorized"):  # another identity
+        door.by_secret(door.secret(host())).enrol(Body.IR, keyless(host()))
+
+
+def test_keys_are_not_made_where_nobody_allowed_it(door: CmpDoor, office: Office) -> None:
+    name = host()
+    with pytest.raises(NotPermitted, match="bad_cert_template"):
+        door.by_secret(door.secret(name)).enrol(Body.IR, keyless(name))
+    some = CmpDoor.open(office, server_keys=["ec-p256"])
+    rsa_wanted = der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL)
+    with pytest.raises(NotPermitted, match="ec-p256"):
+        some.by_secret(some.secret(name)).enrol(Body.IR, keyless(name, rsa_wanted))
 
 
 # Registration authorities

@@ -1,7 +1,8 @@
 """CMP, put together."""
 
 from chancery.app.doors import Parts
-from chancery.protocols.cmp import CmpHandler
+from chancery.protocols.cmp.handler import CmpHandler
+from chancery.protocols.cmp.key_delivery import KeyDelivery
 from chancery.protocols.cmp.protection import Guard
 from chancery.protocols.cmp.replies import Replies
 
@@ -13,6 +14,7 @@ def make(parts: Parts) -> CmpHandler:
         Replies(parts.desk, parts.keys, parts.vault, parts.entropy),
         parts.catalogue,
         parts.confirmations,
+        KeyDelivery(parts.desk, parts.credentials, parts.keys, parts.vault, parts.entropy),
         parts.clock,
         parts.entropy,
     )

@@ -1,6 +1,1 @@
 """CMP (RFC 9810, 9811, 9480, 9483): messages that prove themselves, over plain HTTP or TLS."""
-
-from chancery.protocols.cmp.handler import CmpHandler
-from chancery.protocols.cmp.settings import CmpSettings
-
-__all__ = ["CmpHandler", "CmpSettings"]

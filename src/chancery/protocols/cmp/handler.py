@@ -8,10 +8,20 @@ from typing import Final
 from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.errors import CAError, NotFound, TooLarge
 from chancery.ports import Clock, Entropy
-from chancery.protocols.cmp import enrolling, failures, nesting, paths, revoking, settings, talk
+from chancery.protocols.cmp import (
+    enrolling,
+    failures,
+    nesting,
+    paths,
+    revoking,
+    settings,
+    talk,
+    wishes,
+)
 from chancery.protocols.cmp.enrolling import ANSWERS, Enrolling
 from chancery.protocols.cmp.following import Following
 from chancery.protocols.cmp.informing import Informing
+from chancery.protocols.cmp.key_delivery import KeyDelivery
 from chancery.protocols.cmp.protection import Guard
 from chancery.protocols.cmp.replies import Replies
 from chancery.protocols.cmp.talk import Answer, Asked, Caller
@@ -39,6 +49,7 @@ class CmpHandler:
         replies: Replies,
         catalogue: Catalogue,
         confirmations: Confirmations,
+        delivery: KeyDelivery,
         clock: Clock,
         entropy: Entropy,
     ) -> None:
@@ -46,7 +57,7 @@ class CmpHandler:
         self._guard = guard
         self._replies = replies
         self._clock = clock
-        enrolling_ = Enrolling(desk, confirmations, entropy)
+        enrolling_ = Enrolling(desk, confirmations, delivery, entropy)
         following = Following(desk, confirmations, enrolling_)
         informing = Informing(desk, catalogue)
         self._answers: Final[dict[Body, Callable[[Asked], Answer]]] = {
@@ -177,7 +188,7 @@ def _refusal(message: Message, error: CAError) -> Answer:
         return _error(error)
     if kind is not None:
         failure, text = failures.failure_of(error), failures.text_of(error)
-        number = enrolling.request_id_of(message)
+        number = wishes.request_id_of(message)
         return Answer(kind, enrolling.refusal(number, failure, text))
     if message.kind is Body.RR:
         return Answer(Body.RP, revoking.refused(error))

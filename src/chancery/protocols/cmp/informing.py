@@ -14,6 +14,7 @@ from chancery.services.enrolment import EnrolmentDesk
 from chancery.wire import ca_certificate, cmp, crl_reading, crmf, der, extensions
 from chancery.wire.certification import RequestedExtension, decode_extensions
 from chancery.wire.cmp import Body, Info
+from chancery.wire.key_kinds import IDENTIFIERS
 
 _IT: Final = "1.3.6.1.5.5.7.4."
 SIGNING_KEYS: Final = _IT + "2"
@@ -25,7 +26,6 @@ ROOT_CERT: Final = _IT + "20"
 CRL_STATUS: Final = _IT + "22"
 CRLS: Final = _IT + "23"
 _MOST: Final = 8
-_EC: Final = der.oid("1.2.840.10045.2.1")
 
 
 class Informing:
@@ -76,7 +76,7 @@ class Informing:
     def _signing_keys(self, asked: Asked, _: Info) -> Info:
         """signKeyPairTypes: the kinds of key that the profile takes (RFC 9810 §5.3.19.2)."""
         allowed = self._catalogue.profile(asked.door.profile).profile.key_algorithms
-        kinds = [_IDENTIFIERS[kind] for kind in _IDENTIFIERS if kind.value in allowed]
+        kinds = [IDENTIFIERS[kind] for kind in IDENTIFIERS if kind.value in allowed]
         if any(name.startswith("rsa") for name in allowed):
             kinds.insert(0, der.sequence(der.oid("1.2.840.113549.1.1.1"), der.NULL))
         return Info(SIGNING_KEYS, der.sequence(*kinds))
@@ -149,17 +149,4 @@ def _key_spec(kind: KeyAlgorithm) -> bytes:
     family, _, size = kind.value.partition("-")
     if family == "rsa":
         return der.sequence(der.oid("1.3.6.1.5.5.7.5.1.12"), der.integer(int(size)))
-    return der.sequence(der.oid("1.3.6.1.5.5.7.5.1.11"), _IDENTIFIERS[kind])
-
-
-_IDENTIFIERS: Final[dict[KeyAlgorithm, bytes]] = {
-    KeyAlgorithm.EC_P256: der.sequence(
-        der.oid("1.2.840.10045.2.1"), der.oid("1.2.840.10045.3.1.7")
-    ),
-    KeyAlgorithm.EC_P384: der.sequence(der.oid("1.2.840.10045.2.1"), der.oid("1.3.132.0.34")),
-    KeyAlgorithm.EC_P521: der.sequence(der.oid("1.2.840.10045.2.1"), der.oid("1.3.132.0.35")),
-    KeyAlgorithm.ED25519: der.sequence(der.oid("1.3.101.112")),
-    KeyAlgorithm.ML_DSA_44: der.sequence(der.oid("2.16.840.1.101.3.4.3.17")),
-    KeyAlgorithm.ML_DSA_65: der.sequence(der.oid("2.16.840.1.101.3.4.3.18")),
-    KeyAlgorithm.ML_DSA_87: der.sequence(der.oid("2.16.840.1.101.3.4.3.19")),
-}
+    return der.sequence(der.oid("1.3.6.1.5.5.7.5.1.11"), IDENTIFIERS[kind])
