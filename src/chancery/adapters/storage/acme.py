@@ -109,7 +109,8 @@ class SqlAcme(SqlAuthorizations):
             {"order_id": order.id, "position": at, "authorization_id": authorization}
             for at, authorization in enumerate(order.authorizations)
         ]
-        self._link.run(insert(_L), rows)
+        if rows:
+            self._link.run(insert(_L), rows)
 
     def _lapse(self, certificate: str, now: int) -> None:
         """An order whose time is over stands in the way of nobody."""
