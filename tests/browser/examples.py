@@ -12,7 +12,9 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/vaults/{name}": lambda _: "/console/vaults/hsm",
     "/console/doors/{protocol}/{label}": lambda _: "/console/doors/scep/main",
     "/console/doors/{protocol}/{label}/edit": lambda _: "/console/doors/scep/main/edit",
+    "/console/doors/{protocol}/{label}/trusted": lambda _: "/console/doors/cmp/main/trusted",
     "/console/doors/{protocol}/{label}/accounts": lambda _: "/console/doors/acme/main/accounts",
+    "/console/ocsp/{name}": lambda _: "/console/ocsp/issuing-ca",
     "/console/authorities/{name}": lambda _: "/console/authorities/issuing-ca",
     "/console/authorities/{name}/edit": lambda _: "/console/authorities/issuing-ca/edit",
     "/console/authorities/{name}/renew": lambda _: "/console/authorities/issuing-ca/renew",
@@ -69,6 +71,14 @@ EXAMPLES: dict[str, Callable[[Made], str]] = {
     "/console/registrations/{name}/export": lambda _: "/console/registrations/main/export",
     "/console/imports/{id}": lambda made: f"/console/imports/{made['import']}",
     "/console/backups/{id}": lambda made: f"/console/backups/{made['backup']}",
+    "/console/keys/_new/{template}": lambda _: "/console/keys/_new/data-aes-256",
+    "/console/keys/_groups/{group}": lambda _: "/console/keys/_groups/vault",
+    "/console/keys/_templates/{template}": lambda _: "/console/keys/_templates/kek-aes-256",
+    "/console/keys/{name}/change/{event}": lambda _: "/console/keys/app-data/change/compromise",
+    "/console/keys/{name}/rotate": lambda _: "/console/keys/app-data/rotate",
+    "/console/keys/{name}/edit": lambda _: "/console/keys/app-data/edit",
+    "/console/keys/{name}/export/{way}": lambda _: "/console/keys/kek/export/escrow",
+    "/console/keys/{name}/try/{what}": lambda _: "/console/keys/app-data/try/encrypt",
     "/console/keys/{name}": lambda made: f"/console/keys/{made['key']}",
     "/console/keys/_agreements/{id}": (
         lambda made: f"/console/keys/_agreements/{made['agreement']}"
@@ -92,6 +102,8 @@ SKIPPED = {
     "/console/certificates/{authority}/{serial}/renew": "only near the end of a certificate",
     "/console/custody/bundles/{id}": "only while an offline CA is asked for something",
     "/console/custody/bundles/{id}/file": "a file",
+    "/console/keys/{name}/escrow": "a file",
+    "/console/keys/{name}/recover": "only for a key in escrow",
     "/requests/{id}/download/{form}": "a file",
     "/authorities/bundle/{form}": "a file",
     "/authorities/{name}/{form}": "a file",
@@ -107,6 +119,10 @@ VISITORS = {
     "/console/sign-in/password": "officer1",
     "/console/requests/{id}/edit": "requester",
     "/console/requests/{id}/key": "requester",
+    "/console/keys/_groups/{group}": "admin",
+    "/console/keys/_templates/{template}": "admin",
+    "/console/keys/{name}/try/{what}": "operator",
+    "/console/keys/{name}": "operator",
 }
 """Who looks at a page, where the first of ``tour.PEOPLE`` with the permission is not the one."""
 
