@@ -1,19 +1,27 @@
-"""``chancery cmp``: shared secrets by which devices enrol through CMP for the first time."""
+"""``chancery cmp``: who enrols by CMP, whom its doors trust, and a client for any server."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
 
-from chancery.cli import credentials, files, output
+from chancery.cli import cmp_client, credentials, files, output
 from chancery.cli.application import group
+from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.credentials import Expires, Id, Label, Profile, Ra, San, State, Subject
+from chancery.domain.errors import NotFound
+from chancery.wire import pem, pkcs7
 
 app = group("cmp")
 secret = group("secret")
 secret.help = "Reference values and shared secrets that enrol."
 app.command(secret)
+app.command(cmp_client.request)
+app.command(cmp_client.revoke_certificate)
+
+_LARGEST: Final = 64 * 1024
+_FIXED: Final = ("name", "protocol", "label", "url")
 
 SomeRa = Annotated[str | None, Parameter(help="Those of this RA.")]
 
@@ -74,3 +82,43 @@ def list_(
 def revoke(secret_id: Id, /, *, api: Connection = DEFAULT) -> None:
     """Let nobody enrol with it any more; what was issued stays valid."""
     credentials.revoke(api, secret_id)
+
+
+@app.command
+def trust(
+    certificate: files.Input, /, *, ra: Ra, label: Label = None, api: Connection = DEFAULT
+) -> None:
+    """Take the word of a registration authority, by its certificate, at a CMP door."""
+    text = pem.encode("CERTIFICATE", pkcs7.certificates(files.read(certificate, _LARGEST))[0])
+    with api.open() as server:
+        door = credentials.door_of(server, "cmp", ra, label)
+        found = _door(server, door)
+        trusted = [*found["settings"].get("trusted_ras", []), text]
+        output.show(_put(server, door, found, trusted), as_json=api.as_json)
+
+
+@app.command
+def distrust(
+    certificate: files.Input, /, *, ra: Ra, label: Label = None, api: Connection = DEFAULT
+) -> None:
+    """Take its word no more."""
+    gone = pkcs7.certificates(files.read(certificate, _LARGEST))[0]
+    with api.open() as server:
+        door = credentials.door_of(server, "cmp", ra, label)
+        found = _door(server, door)
+        before = found["settings"].get("trusted_ras", [])
+        kept = [text for text in before if pkcs7.certificates(text.encode())[0] != gone]
+        if len(kept) == len(before):
+            raise NotFound(f"{door} does not trust it", field=str(certificate))
+        output.show(_put(server, door, found, kept), as_json=api.as_json)
+
+
+def _door(server: Client, door: str) -> dict[str, Any]:
+    return dict(server.get("doors", "cmp", door.removeprefix("cmp/")))
+
+
+def _put(server: Client, door: str, found: dict[str, Any], trusted: list[str]) -> Json:
+    body = {name: value for name, value in found.items() if name not in _FIXED}
+    body["settings"] = dict(found["settings"]) | {"trusted_ras": trusted}
+    changed: Json = server.put("doors", "cmp", door.removeprefix("cmp/"), body=body)
+    return changed
