@@ -93,9 +93,13 @@ def request(
         if alternative
         else (),
     )
+    controls = b""
+    if kind == "kur" and certificate is not None:
+        before = ca_certificate.decode(_certificates(certificate)[0])
+        controls = crmf.update_of(before.issuer_der, int(before.serial, 16))
     got = talking.enrol(
         Body[kind.upper()],
-        cmp_client.request(own, template),
+        cmp_client.request(own, template, controls),
         implicit=implicit,
         profile=profile,
     )

@@ -254,6 +254,12 @@ def old_certificate(value: bytes) -> tuple[bytes, int]:
     return issuer, serial
 
 
+def update_of(issuer: bytes, serial: int) -> bytes:
+    """DER Controls that name the certificate to be updated; *issuer* is a DER Name."""
+    named = der.sequence(der.explicit(4, issuer), der.integer(serial))
+    return der.sequence(der.sequence(der.oid(OLD_CERTIFICATE), named))
+
+
 def encode_template(template: Template) -> bytes:
     """DER CertTemplate."""
     return der.sequence(*_fields(template))

@@ -13,6 +13,7 @@ from typing import Final
 from chancery.domain.errors import BadRequest, CAError, NotAuthenticated, NotPermitted, Unavailable
 from chancery.ports import Clock, Entropy
 from chancery.protocols.cmp.signing import PrivateKey, sign
+from chancery.protocols.cmp.trust import anchored, says_so, signers
 from chancery.wire import (
     algorithms,
     ca_certificate,
@@ -23,7 +24,6 @@ from chancery.wire import (
     der,
     possession,
 )
-from chancery.wire.ca_certificate import CaCertificate
 from chancery.wire.cmp import Body, Header, Info, Message
 from chancery.wire.cmp_bodies import CertificateResponse, Status, StatusInfo
 
@@ -34,7 +34,6 @@ _ITERATIONS: Final = 10_000
 _SALT: Final = 16
 _NONCE: Final = 16
 _POLLS: Final = 1_000
-_DEPTH: Final = 8
 _ANSWERS: Final = {Body.IR: Body.IP, Body.CR: Body.CP, Body.P10CR: Body.CP, Body.KUR: Body.KUP}
 
 
@@ -213,7 +212,8 @@ class CmpClient:
             header,
             sender=der.explicit(4, own.subject_der),
             protection=algorithm,
-            sender_key=own.key_identifier,
+            # Where the certificate does not say it, others have nothing to compare it with.
+            sender_key=own.key_identifier if says_so(own) else None,
         )
         one = cmp.message(header, kind, content)
         chain = (self._who.certificate, *self._who.chain)
@@ -232,30 +232,14 @@ class CmpClient:
                 raise _untrusted("the MAC of the answer is wrong")
             return
         found = [ca_certificate.decode(one) for one in answer.certificates]
-        wanted = answer.header.sender_key
-        signer = next((one for one in found if one.key_identifier == wanted), None)
-        if signer is None or not self._anchored(signer, found):
+        signer = next(signers(answer.header, (*found, *self._anchors)), None)
+        if signer is None or not anchored(signer, found, self._anchors, self._clock.s()):
             raise _untrusted("the answer is signed by somebody who is not trusted here")
         key = algorithms.load_key(signer.spki)
         try:
             possession.check(key, method, answer.protection, answer.protected)
         except BadRequest:
             raise _untrusted("the signature of the answer is wrong") from None
-
-    def _anchored(self, one: CaCertificate, found: Sequence[CaCertificate]) -> bool:
-        """Whether a chain of valid certificates leads from *one* to an anchor."""
-        now = self._clock.s()
-        for _ in range(_DEPTH):
-            if not one.not_before <= now <= one.not_after:
-                return False
-            if any(one.der == anchor.der or one.signed_by(anchor) for anchor in self._anchors):
-                return True
-            issuers = (c for c in found if c.is_ca and c.der != one.der and one.signed_by(c))
-            above = next(issuers, None)
-            if above is None:
-                return False
-            one = above
-        return False
 
     def _response(self, answer: Message, expected: Body) -> CertificateResponse:
         self._expect(answer, expected)
