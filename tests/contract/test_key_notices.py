@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from key_house import ADMIN, OPERATOR, STRANGER, KeyHouse, opened
+from key_house import ADMIN, OFFICER, OPERATOR, OTHER, STRANGER, KeyHouse, opened
 from people import SteppedClock
 
-from chancery.adapters.storage import migrate, open_store
+from chancery.adapters.storage import open_store
 from chancery.adapters.templates import JinjaRenderer
-from chancery.domain.identity import Role
+from chancery.domain.identity import Principal, Role
 from chancery.domain.key_groups import KeyTemplate
 from chancery.domain.key_states import KeyEvent
 from chancery.domain.managed_key import KeyKind, KeyRules, KeyUse, RotationPolicy
 from chancery.domain.notification import Event, Notification
 from chancery.services.attention import AttentionService, Urgency
+from chancery.services.keys.wanted import Wanted
 from chancery.services.notifications import SILENT, Announcer, Plan
 from chancery.services.notifications.recipients import recipients
 from chancery.services.notifications.shipped import shipped
@@ -27,10 +28,9 @@ PLAN = Plan(mail=True, operators=("pki@example.org",), base_url="https://ca")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[KeyHouse]:
-    migrate(f"sqlite:///{tmp_path}/chancery.db")
+def house(sqlite_url: str, tmp_path: Path) -> Iterator[KeyHouse]:
     clock = SteppedClock()
-    store = open_store(f"sqlite:///{tmp_path}/chancery.db", clock=clock)
+    store = open_store(sqlite_url, clock=clock)
     with opened(store, clock, tmp_path / "home") as made:
         rules = KeyRules(frozenset({KeyUse.ENCRYPT, KeyUse.DECRYPT}))
         for name, policy, period in (
@@ -129,3 +129,34 @@ def test_it_stands_on_the_first_page(house: KeyHouse) -> None:
     house.clock.now += 85 * DAY
     texts = [p.text for p in attention.points(OPERATOR)]
     assert "4 keys end soon, and nothing renews them." in texts
+
+
+def test_what_waits_for_whom(house: KeyHouse) -> None:
+    keys = house.keys
+
+    def errands(who: Principal) -> list[tuple[str, str]]:
+        return [(one.kind.value, one.key) for one in keys.errands.of(who)]
+
+    house.make("kek", "kek-aes-256")
+    order = keys.life.change(OPERATOR, "kek", KeyEvent.DEACTIVATE, "over").order
+    assert order is not None
+    assert errands(OFFICER) == errands(OTHER) == [("agree", "kek")]
+    assert errands(OPERATOR) == errands(STRANGER) == []
+    keys.orders.approve(OFFICER, order.id)
+    assert errands(OFFICER) == []
+    assert errands(OPERATOR) == [("perform", "kek")]
+    keys.orders.perform(OPERATOR, order.id)
+    wanted = Wanted("typed", "vault", "kek-aes-256")
+    entry = keys.parts.begin(OPERATOR, wanted, 2).entry.id
+    assert errands(OFFICER) == [("bring", "typed")]
+    keys.parts.enter(OFFICER, entry, 1, bytes(range(32)).hex(), "")
+    assert (errands(OFFICER), errands(OPERATOR)) == ([], [])
+    keys.parts.enter(OTHER, entry, 2, bytes(range(9, 41)).hex(), "")
+    assert errands(OPERATOR) == [("finish", "typed")]
+    keys.parts.finish(OPERATOR, entry)
+    for name in ("officer", "other"):
+        house.account(name, Role.RA_OFFICER)
+    house.agreed(keys.parts.split(OPERATOR, "typed", ["officer", "other"]))
+    assert errands(OTHER) == [("take", "typed")]
+    house.clock.now += 8 * DAY
+    assert errands(OTHER) == []

@@ -166,6 +166,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
         clock,
         entropy,
         approved_mode=settings.signer.approved_mode,
+        vaults=tuple(settings.signer.vault_kinds),
     )
     opened = doors(settings, store, vault, catalogue, registration, clock, status.latest_crl)
     office = Office(

@@ -60,11 +60,14 @@ class Desk:
     approved_mode: bool = False
 
     def rights(self, principal: Principal, group: KeyGroup) -> frozenset[KeyRight]:
-        """What *principal* may do with the keys of *group*; those who oversee may look."""
+        """What *principal* may do with the keys of *group*.
+
+        Whoever may do anything may look, and so may those who oversee.
+        """
         if principal.method is AuthMethod.SYSTEM:
             return frozenset(KeyRight)
         found = group.rights(principal)
-        if {Permission.AUDIT_READ, Permission.KEY_POLICY} & principal.permissions:
+        if found or {Permission.AUDIT_READ, Permission.KEY_POLICY} & principal.permissions:
             found |= {KeyRight.VIEW}
         return found
 

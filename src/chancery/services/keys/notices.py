@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from chancery.domain.identity import Principal
+from chancery.domain.key_groups import KeyRight
 from chancery.domain.key_notices import KeyNotice, notices
 from chancery.ports import Session
 from chancery.services.keys.desk import Desk
@@ -17,10 +18,16 @@ class Notices:
         self._desk = desk
 
     def due(self, principal: Principal) -> list[KeyNotice]:
-        """What is to be told of the keys that *principal* may see, soonest first."""
+        """What is to be told of the keys that *principal* may manage, soonest first."""
         with self._desk.store.read() as session:
-            seen = self._desk.visible(session, principal) or frozenset()
-            found = [one for one in noticed(session, self._desk.clock.s()) if one.key.group in seen]
+            managed = {
+                group.name
+                for group in session.keys.groups()
+                if KeyRight.MANAGE in self._desk.effective(principal, group)
+            }
+            found = [
+                one for one in noticed(session, self._desk.clock.s()) if one.key.group in managed
+            ]
         return sorted(found, key=lambda one: (one.at, one.key.name))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_groups import KeyRight
-from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part
+from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part, people_in
 from chancery.domain.key_states import shown
 from chancery.domain.managed_key import KeyFacts, Origin
 from chancery.ports import Session
@@ -96,6 +96,14 @@ class Parts:
         if wanted.activation is not None and wanted.activation < now:
             wanted = replace(wanted, activation=now)  # the components came later than was meant
         return self._making.make(principal, wanted, Origin.COMPONENTS, make, also=closed)
+
+    def able(self, principal: Principal, view: EntryView) -> list[str]:
+        """Accounts that could still bring a component of an entry that *principal* sees."""
+        self.show(principal, view.entry.id)
+        with self._desk.store.read() as session:
+            group = session.keys.group(view.entry.group)
+            found = able(self._desk, session, group, KeyRight.HOLD) if group is not None else []
+        return [name for name in found if name not in people_in(view.content.parts.values())]
 
     # Out
 

@@ -1,5 +1,8 @@
 """The key services in one object, for the doors."""
 
+from collections.abc import Sequence
+
+from chancery.domain.vaults import SOFTWARE
 from chancery.ports import Clock, Entropy, Store
 from chancery.ports_keys import ManagedVault
 from chancery.services.keys.desk import Desk
@@ -17,7 +20,10 @@ from chancery.services.keys.using import Using
 
 
 class KeyService:
-    """One of each.  *approved_mode*: no key of an algorithm that FIPS does not approve."""
+    """One of each.  *approved_mode*: no key of an algorithm that FIPS does not approve.
+
+    *vaults* are the names of those that keys can be made in.
+    """
 
     def __init__(
         self,
@@ -27,7 +33,9 @@ class KeyService:
         entropy: Entropy,
         *,
         approved_mode: bool = False,
+        vaults: Sequence[str] = (SOFTWARE,),
     ) -> None:
+        self.vaults = tuple(vaults)
         desk = Desk(store, vault, clock, entropy, approved_mode)
         self.groups = KeyGroups(desk)
         self.templates = KeyTemplates(desk)

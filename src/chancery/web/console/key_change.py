@@ -47,6 +47,7 @@ def change_form(visit: Visit) -> Response:
         version=version,
         state=state_at(version.dates, visit.now),
         title=words.TITLES[event][0],
+        question=words.QUESTIONS[event].format(view.key.name),
         consequences=list(words.consequences(event, view.key, version)),
         moment=words.MOMENTS.get(event),
         grave=event in words.GRAVE,

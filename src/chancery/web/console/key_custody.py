@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from chancery.domain.identity import Permission
 from chancery.domain.key_groups import KeyRight
-from chancery.domain.key_orders import KeyAction, OrderState, people_in
+from chancery.domain.key_orders import KeyAction, KeyOrder, OrderState, Part, people_in
 from chancery.web import paging
 from chancery.web.console import key_reading as reading
 from chancery.web.console import key_words as words
@@ -88,7 +88,7 @@ def perform(visit: Visit) -> Response:
     if order.action is KeyAction.SPLIT:
         return visit.redirect(COMPONENTS, "Each holder can see the own component now, once.")
     if done.data:
-        return visit.download(done.data, f"{order.key}.{_SUFFIX.get(order.action, 'bin')}")
+        return visit.download(done.data, f"{order.key}.{_suffix(order)}")
     return visit.redirect(f"{PATH}/{order.key}", "Carried out.")
 
 
@@ -113,15 +113,7 @@ def begin(visit: Visit) -> Response:
 
 @pages.get("/_components/{id}", Permission.KEY_READ)
 def entry(visit: Visit) -> Response:
-    view = visit.services.keys.parts.show(visit.principal, visit.path["id"])
-    return visit.render(
-        "console/keys/entry.html",
-        entry=view.entry,
-        content=view.content,
-        people=visit.principal.people,
-        numbers=range(1, view.entry.total + 1),
-        part=None,
-    )
+    return _shown(visit)
 
 
 @pages.post("/_components/{id}/enter", Permission.KEY_READ, form=entry)
@@ -152,13 +144,27 @@ def take(visit: Visit) -> Response:
     """Show the component in the answer itself: it is nowhere afterwards."""
     number = visit.form.number("number", 1, least=1, most=9) or 1
     part = visit.services.keys.parts.take(visit.principal, visit.path["id"], number)
-    view = visit.services.keys.parts.show(visit.principal, visit.path["id"])
+    return _shown(visit, part)
+
+
+def _shown(visit: Visit, part: Part | None = None) -> Response:
+    keys, who = visit.services.keys, visit.principal
+    view = keys.parts.show(who, visit.path["id"])
+    rights = keys.groups.rights(who, view.entry.group)
+    numbers = range(1, view.entry.total + 1)
+    brought = who.people & people_in(view.content.parts.values())
+    inward = not view.entry.outward
+    missing = [n for n in numbers if n not in view.content.seen]
     return visit.render(
         "console/keys/entry.html",
         entry=view.entry,
         content=view.content,
-        people=visit.principal.people,
-        numbers=range(1, view.entry.total + 1),
+        people=who.people,
+        numbers=numbers,
+        missing=missing,
+        brings=inward and KeyRight.HOLD in rights and not brought and bool(missing),
+        manages=KeyRight.MANAGE in rights,
+        able=keys.parts.able(who, view) if inward and not view.entry.closed else [],
         part=part,
     )
 
@@ -169,4 +175,11 @@ def drop(visit: Visit) -> Response:
     return visit.redirect(COMPONENTS, "Given up; what was in is erased.", "info")
 
 
-_SUFFIX: Final = {KeyAction.PACKAGE: "key", KeyAction.ESCROW: "escrow.json"}
+def _suffix(order: KeyOrder) -> str:
+    """What a file that comes out is called after its key."""
+    told = order.parameters
+    if order.action is KeyAction.PACKAGE:
+        return "p12" if told["form"] == "pkcs12" else "p8"
+    if order.action is KeyAction.ESCROW:
+        return "escrow.json"
+    return "tr31" if told["method"].startswith("tr31") else "wrapped"

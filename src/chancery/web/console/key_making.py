@@ -126,7 +126,7 @@ def _form(visit: Visit, template: KeyTemplate) -> dict[str, Any]:
         "groups": [
             name for name in _groups(visit) if not template.groups or name in template.groups
         ],
-        "vaults": _vaults(visit),
+        "vaults": visit.services.keys.vaults,
         "uses": [(use.value, use.value) for use in sorted(template.rules.uses)],
         "exportability": [
             (kind.value, text)
@@ -142,12 +142,6 @@ def _groups(visit: Visit) -> list[str]:
     """Those in which the visitor may make keys."""
     groups, who = visit.services.keys.groups, visit.principal
     return [g.name for g in groups.all(who) if KeyRight.MANAGE in groups.rights(who, g.name)]
-
-
-def _vaults(visit: Visit) -> list[str]:
-    if not visit.may(Permission.AUTHORITY_READ):
-        return ["software"]
-    return [one.standing.name for one in visit.services.vaults.all(visit.principal)]
 
 
 def _usable(visit: Visit, use: KeyUse) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ RIGHTS: Final = {
     KeyRight.APPROVE: ("Approve", "agree to what others ask for"),
     KeyRight.HOLD: ("Hold", "bring and receive components"),
 }
+_USES: Final = {KeyUse.MAC: "MAC", KeyUse.VERIFY: "Verify; of a secret key: check MACs only"}
 _WAYS: Final = (
     ("generate", "Generated here"),
     ("import", "Imported"),
@@ -173,7 +174,7 @@ def _template_form(visit: Visit, found: KeyTemplate) -> dict[str, Any]:
         "kinds": [
             (kind.value, f"{kind.value}, {kind.strength} bits of strength") for kind in KeyKind
         ],
-        "uses": [(use.value, use.value.capitalize()) for use in KeyUse],
+        "uses": [(use.value, _USES.get(use, use.value.capitalize())) for use in KeyUse],
         "uses_of": {
             family.value: ", ".join(sorted(some)) for family, some in sorted(USES_OF.items())
         },

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from chancery.domain.key_orders import KeyAction, KeyOrder
@@ -27,6 +27,14 @@ TITLES: Final = {
     KeyEvent.COMPROMISE: ("Report compromise", "Others may know it: it does nothing any more."),
     KeyEvent.DESTROY: ("Destroy", "Its material is erased for good; the record of it stays."),
 }
+QUESTIONS: Final = {
+    KeyEvent.ACTIVATE: "Activate {}?",
+    KeyEvent.SUSPEND: "Suspend {}?",
+    KeyEvent.RESUME: "Resume {}?",
+    KeyEvent.DEACTIVATE: "Deactivate {}?",
+    KeyEvent.COMPROMISE: "Report that others may know {}?",
+    KeyEvent.DESTROY: "Destroy {}?",
+}
 GRAVE: Final = frozenset({KeyEvent.COMPROMISE, KeyEvent.DESTROY})
 MOMENTS: Final = {
     KeyEvent.ACTIVATE: ("From when on (UTC)", "Empty: now."),
@@ -48,6 +56,7 @@ WISHES: Final = {
     KeyAction.SPLIT: "Export in components",
     KeyAction.ESCROW: "Escrow",
 }
+_MONTHS: Final = 24
 _DESPITE: Final = (
     "What it protected is read only by who may manage it, with a reason that goes on record."
 )
@@ -166,6 +175,17 @@ def _print(public_key: str) -> str:
 
     der = base64.b64decode(public_key)
     return f"RSA {rsa_public(der).key_size} bits, SHA-256 {hashlib.sha256(der).hexdigest()}"
+
+
+def months(start: int, days: int) -> list[str]:
+    """The months of a time to come, at most two years of them."""
+    at = datetime.fromtimestamp(start, UTC).replace(day=1)
+    last = start + days * 86_400
+    found: list[str] = []
+    while at.timestamp() <= last and len(found) < _MONTHS:
+        found.append(month_of(int(at.timestamp())))
+        at = (at + timedelta(days=32)).replace(day=1)
+    return found
 
 
 def month_of(instant: int) -> str:

@@ -56,7 +56,7 @@ def tree(visit: Visit) -> Response:
 def calendar(visit: Visit) -> Response:
     days = visit.query.number("days", 90, least=1, most=3_660) or 90
     due = visit.services.keys.life.calendar(visit.principal, visit.now, days)
-    months: dict[str, list[object]] = {}
+    months: dict[str, list[object]] = {name: [] for name in words.months(visit.now, days)}
     for one in due:
         months.setdefault(words.month_of(one.at), []).append(one)
     return visit.render(
