@@ -7,7 +7,7 @@ import ipaddress
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cryptography import x509
@@ -173,15 +173,19 @@ class AcmeClient:
         found, self.nonce = self.nonce, ""
         return found
 
-    def signed(self, url: str, payload: object, **header: Any) -> bytes:
+    def signed(self, address: str, payload: object, **header: Any) -> bytes:
         """The body of a request; *header* replaces members, None takes one out."""
         own = {"kid": self.kid} if self.kid else {"jwk": jwk_of(self.key)}
-        head = {"nonce": header.pop("nonce", None) or self.fresh(), "url": url} | own | header
+        head = {"nonce": header.pop("nonce", None) or self.fresh(), "url": address} | own | header
         whole = {name: value for name, value in head.items() if value is not None}
         return json.dumps(jws(self.key, whole, payload)).encode()
 
-    def post(self, url: str, payload: object = None, **header: Any) -> Answer:
-        return self.fetch("POST", url, self.signed(url, payload, **header))
+    def post(self, address: str, payload: object = None, **header: Any) -> Answer:
+        return self.fetch("POST", address, self.signed(address, payload, **header))
+
+    def alike(self, **changes: Any) -> "AcmeClient":
+        """Another client of the same door; its nonces are its own."""
+        return replace(self, **{"nonce": "", **changes})
 
     def register(self, kid: str = "", secret: str = "", **more: Any) -> Answer:
         """Open an account, with an external account key if one is given."""
