@@ -1,26 +1,22 @@
--- Posts the certificate requests of a file, one line a JSON body, each connection in its own order.
-local bodies = {}
-for line in io.lines(os.getenv("BODIES")) do
-  bodies[#bodies + 1] = line
-end
-local token = os.getenv("TOKEN")
+-- Posts the certificate requests of a file, one line a JSON body, in turn.
+-- All is made before the clock starts, and no answer is looked at but for its status, which wrk
+-- counts by itself: the load generator shares the cores with what it measures.
+local headers = {
+  ["Content-Type"] = "application/json",
+  ["Authorization"] = "Bearer " .. os.getenv("TOKEN"),
+}
+local requests = {}
 local turn = 0
-local headers = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. token }
+
+function init(args)
+  for line in io.lines(os.getenv("BODIES")) do
+    requests[#requests + 1] = wrk.format("POST", "/api/v1/requests", headers, line)
+  end
+end
 
 function request()
-  turn = turn % #bodies + 1
-  return wrk.format("POST", "/api/v1/requests", headers, bodies[turn])
-end
-
-local threads = {}
-function setup(thread) threads[#threads + 1] = thread end
-
-local refused = 0
-function response(status, _, body)
-  if status ~= 201 then
-    refused = refused + 1
-    if refused == 1 then io.stderr:write(status .. " " .. body .. "\n") end
-  end
+  turn = turn % #requests + 1
+  return requests[turn]
 end
 
 function done(summary, latency, _)

@@ -35,6 +35,7 @@ from chancery.services.authority import AuthorityService
 from chancery.services.backup import BackupMaking, BackupService
 from chancery.services.catalogue import Catalogue
 from chancery.services.certificates import CertificateService
+from chancery.services.crew import Siblings
 from chancery.services.custody import BundleService, CustodyService
 from chancery.services.decisions import DecisionService
 from chancery.services.delivery import DeliveryService
@@ -110,8 +111,11 @@ class Office:
 
 
 @contextmanager
-def open_office(settings: Settings) -> Iterator[Office]:
-    """Connect to the record and the signer; at the end finish what is under way, and close."""
+def open_office(settings: Settings, siblings: Siblings | None = None) -> Iterator[Office]:
+    """Connect to the record and the signer; at the end finish what is under way, and close.
+
+    *siblings*: the other workers, who take a share of what comes in at once.
+    """
     clock = SystemClock()
     run = settings.signer.socket.parent
     revocations = SharedChanges(run / "revocations")
@@ -126,7 +130,7 @@ def open_office(settings: Settings) -> Iterator[Office]:
     preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
     admission = Admission(portal_policy(settings.portal), clock)
     registration = RegistrationService(
-        store, catalogue, preparation, issuance, clock, entropy, admission
+        store, catalogue, preparation, issuance, clock, entropy, admission, siblings
     )
     public = DirectoryPublisher(settings.publication.directory)
     status = StatusService(

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from starlette.types import ASGIApp
 
+from chancery.adapters.siblings import Siblings
 from chancery.api.application import create_api
 from chancery.api.intake import QuickIntake
 from chancery.app import logs
@@ -36,6 +37,7 @@ from chancery.server.memo import FileMemo
 from chancery.server.metrics import Metrics
 from chancery.server.status import status_apps
 from chancery.server.tls import TlsContexts
+from chancery.services.crew import help_with
 from chancery.services.gauges import Family
 from chancery.services.roster import Services
 from chancery.settings import load
@@ -55,10 +57,16 @@ def main() -> int:
     logs.configure(words[2])
     http, https = (socket.socket(fileno=int(word)) for word in words[:2])
     try:
-        with open_office(load(Path(config))) as office:
+        settings = load(Path(config))
+        siblings = Siblings(socket_path(settings.signer.socket).parent, words[2])
+        with open_office(settings, siblings) as office:
             if "--cold" in words:
                 _settle(office, joined="--joined" in words)
-            return _serve(office, http, https)
+            siblings.serve(help_with(office.registration.enqueue))
+            try:
+                return _serve(office, http, https)
+            finally:
+                siblings.close()
     except (CAError, StartFailed) as error:
         logs.start_failed(error)
         return 1

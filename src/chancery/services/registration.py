@@ -4,9 +4,11 @@ Every door ends here; no other module decides about a request.
 """
 
 from base64 import b32encode
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from chancery.domain.errors import AlreadyExists, CAError, NotPermitted, Unavailable
 from chancery.domain.gateway import Receipt
@@ -19,6 +21,7 @@ from chancery.domain.request import (
     Submission,
 )
 from chancery.ports import Clock, Entropy, Page, RequestFilter, Store
+from chancery.services import crew
 from chancery.services.access import demand_within
 from chancery.services.catalogue import Catalogue
 from chancery.services.confinement import request_within, requests_within
@@ -30,7 +33,10 @@ from chancery.services.request_access import hash_code, visible
 from chancery.wire import pkcs10
 from chancery.wire.describe import describe
 
-_BULK_WINDOW = 256
+_CHUNK = 64
+"""Submissions that are begun with together: a batch of the pipeline."""
+_WINDOW = 8
+"""Chunks under way at once: four here, four with a sibling."""
 _NOTE_LIMIT = 4000
 _ONE_CODE = 500
 """Requests under one code, at the most that are looked through."""
@@ -58,7 +64,9 @@ class RegistrationService:
         clock: Clock,
         entropy: Entropy,
         admission: Admission,
+        siblings: crew.Siblings | None = None,
     ) -> None:
+        self._siblings = siblings
         self._store = store
         self._catalogue = catalogue
         self._preparation = preparation
@@ -100,7 +108,7 @@ class RegistrationService:
             return receipt.code, answers
         code = self._new_code()
         under_way = [self._enqueue(principal, one, code) for one in submissions]
-        return code, [_outcome(future) for future in under_way]
+        return code, [crew.outcome(future) for future in under_way]
 
     def receive(
         self,
@@ -185,21 +193,39 @@ class RegistrationService:
     def submit_many(
         self, principal: Principal, submissions: Iterable[Submission | CAError]
     ) -> Iterator[Submitted | CAError]:
-        """Answer each submission in order, at most ``_BULK_WINDOW`` under way.
+        """Answer each submission in order, at most ``_WINDOW`` chunks under way.
 
         An input that a door could not even read comes in, and goes out, as its error.
+        Every other chunk goes to a sibling, if there is one and it keeps up.
         """
         demand_within(principal, Permission.REQUEST_SUBMIT)
-        under_way: list[Future[Submitted] | CAError] = []
-        for submission in submissions:
-            if isinstance(submission, CAError):
-                under_way.append(submission)
-            else:
-                under_way.append(self.enqueue(principal, submission))
-            if len(under_way) >= _BULK_WINDOW:
-                yield _outcome(under_way.pop(0))
-        for future in under_way:
-            yield _outcome(future)
+        source = iter(submissions)
+        under_way: deque[crew.Later] = deque()
+        call: crew.Call | None = None
+        try:
+            while chunk := list(islice(source, _CHUNK)):
+                if under_way and call is None and self._siblings is not None:
+                    call = self._siblings.call()
+                mine = 2 * call.waiting >= len(under_way) if call is not None else True
+                under_way.append(self._begin(principal, chunk, None if mine else call))
+                if len(under_way) >= _WINDOW:
+                    yield from under_way.popleft()()
+            while under_way:
+                yield from under_way.popleft()()
+        finally:
+            if call is not None:
+                call.close()
+
+    def _begin(
+        self,
+        principal: Principal,
+        chunk: Sequence[Submission | CAError],
+        call: "crew.Call | None",
+    ) -> crew.Later:
+        readable = [one for one in chunk if isinstance(one, Submission)]
+        if call is None or len(readable) < len(chunk):
+            return crew.begin(self.enqueue, principal, chunk)
+        return crew.share(call, principal, readable)
 
     def _check_queue(self, request: CertificateRequest) -> None:
         """Refuse to lengthen a queue that has grown past what its officers can see."""
@@ -256,12 +282,3 @@ def _same(request: CertificateRequest, submission: Submission) -> bool:
     if replace(sent, csr=None) != replace(submission, csr=None):
         return False
     return sent.csr == (None if submission.csr is None else pkcs10.decode(submission.csr).der)
-
-
-def _outcome(future: "Future[Submitted] | CAError") -> Submitted | CAError:
-    if isinstance(future, CAError):
-        return future
-    try:
-        return future.result()
-    except CAError as error:
-        return error
