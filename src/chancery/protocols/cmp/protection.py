@@ -1,6 +1,7 @@
 """Who sent a message: what protects it says so (RFC 9810 §5.1.3)."""
 
 import hmac
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography import x509
@@ -73,7 +74,7 @@ class Guard:
         signature: bytes,
         now: int,
     ) -> Caller:
-        signer = _signer(message)
+        signer = _signer(message, settings.ra_certificates())
         caller = self._holder(door, settings, signer, now)
         parsed = x509.load_der_x509_certificate(signer.der)
         try:
@@ -115,16 +116,20 @@ class Guard:
         return Caller(signer.subject.text, certificate=signer.der, trusted=True)
 
 
-def _signer(message: Message) -> CaCertificate:
-    """The certificate of whoever signed: the one that senderKID names, else the first."""
-    if not message.certificates:
+def _signer(message: Message, known: Sequence[bytes]) -> CaCertificate:
+    """The certificate of whoever signed: the one that senderKID names, else the first.
+
+    Clients leave a self-signed one out: then it may be among those *known*.
+    """
+    candidates = (*message.certificates[:_LOOKED_AT], *known)
+    if not candidates:
         raise BadRequest(
             "the message is signed, and holds no certificate",
             field="extraCerts",
             rule="cmp.no-certificate",
             remedy="put the signer's certificate first into extraCerts",
         )
-    found = [ca_certificate.decode(one) for one in message.certificates[:_LOOKED_AT]]
+    found = [ca_certificate.decode(one) for one in candidates]
     wanted = message.header.sender_key
     return next((one for one in found if one.key_identifier == wanted), found[0])
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Final
 
 from chancery.domain.algorithms import KeyAlgorithm
@@ -77,6 +78,7 @@ def _texts(given: Mapping[str, object], name: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+@lru_cache(maxsize=64)
 def _certificate(text: str) -> bytes:
     try:
         (found,) = pkcs7.certificates(text.encode("ascii", "replace"))
