@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages lock format screenshots clean
+.PHONY: bench-doors bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -86,6 +86,10 @@ ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
 
 scep-fuzz: .venv/.dev ## 1,000,000 mutated SCEP messages
 	CHANCERY_SCEP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_scep_messages.py
+
+bench-doors: .venv/.dev ## certificates through SCEP, EST, CMP and ACME, beside REST; pebble beside ACME
+	scripts/bench-packages
+	$(PY) bench/doors.py
 
 bench-hsm: .venv/.dev ## signatures on a token through the signer: as ratios to the token driven raw
 	$(PY) bench/hsm.py

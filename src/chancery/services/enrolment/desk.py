@@ -154,7 +154,7 @@ class EnrolmentDesk:
             return found
         principal = door.principal(asked.who, asked.origin)
         try:
-            self._registration.take(principal, submission, transaction.request_id)
+            done = self._registration.take(principal, submission, transaction.request_id)
         except CAError as error:
             found = self._found(transaction)
             if isinstance(error, AlreadyExists) and found is not None:
@@ -162,7 +162,8 @@ class EnrolmentDesk:
             if not isinstance(error, Unavailable):
                 self._transactions.undo(door, transaction)
             raise
-        return self._certain(transaction)
+        with self._store.read() as session:
+            return _standing(session, done.request, done.certificate, transaction)
 
     def transaction(self, door: Door, transaction_id: str) -> Transaction | None:
         """What is on record of one, without waiting for what comes of it."""
@@ -254,17 +255,9 @@ class EnrolmentDesk:
                 if request is None:
                     return None
                 if request.state not in _LATE or time.monotonic() > patience:
-                    return self._of(session, request, transaction)
+                    record = session.certificates.get(request.certificate_id or "")
+                    return _standing(session, request, record, transaction)
             time.sleep(_LOOK_S)
-
-    def _of(
-        self, session: Session, request: CertificateRequest, transaction: Transaction
-    ) -> Standing:
-        record = session.certificates.get(request.certificate_id or "")
-        chain: tuple[bytes, ...] = ()
-        if record is not None:
-            chain = tuple(link.der for link in chain_of(session, record.authority, record.der))
-        return Standing(request, record, chain, transaction)
 
     def _certain(self, transaction: Transaction) -> Standing:
         found = self._found(transaction)
@@ -350,3 +343,15 @@ def _vouched(asked: Enrolment, csr: CertificationRequest | None) -> str | None:
     if not asked.vouched or csr is None:
         return None
     return hashlib.sha256(csr.der).hexdigest()
+
+
+def _standing(
+    session: Session,
+    request: CertificateRequest,
+    record: CertificateRecord | None,
+    transaction: Transaction,
+) -> Standing:
+    chain: tuple[bytes, ...] = ()
+    if record is not None:
+        chain = tuple(link.der for link in chain_of(session, record.authority, record.der))
+    return Standing(request, record, chain, transaction)
