@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from browser.world import World
+from browser.world import World, accessible
 
 
 def test_the_tree_is_a_picture_and_a_table(world: World, page: Page) -> None:
@@ -44,3 +44,18 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     page.get_by_role("button", name="Make it").click()
     expect(page.locator("#parent-error")).to_contain_text("path length is 0")
     expect(page.get_by_label("Subject")).to_have_value("CN=Too Deep,O=Example")
+
+
+def test_responders_are_seen_and_a_choice_about_ocsp_is_kept(world: World, page: Page) -> None:
+    world.sign_in(page, "operator")
+    page.goto("/console/ocsp")
+    row = page.get_by_role("row").filter(has_text="issuing-ca OCSP responder")
+    expect(row).to_contain_text("answers")
+    row.get_by_role("link", name="issuing-ca", exact=True).click()
+    page.get_by_label("Signatures on requests").select_option("verify")
+    page.get_by_label("Archive cutoff (days)").fill("30")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("answers follow within two seconds")).to_be_visible()
+    expect(page.get_by_label("Archive cutoff (days)")).to_have_value("30")
+    expect(page.get_by_label("Signatures on requests")).to_have_value("verify")
+    assert not accessible(page)

@@ -1,6 +1,6 @@
 """``chancery ocsp``: what an authority's OCSP answers say."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 
@@ -13,6 +13,15 @@ app = group("ocsp")
 
 Ca = Annotated[str, Parameter(name="--ca", help="Name of the CA.")]
 _DAY_S = 86_400
+_COLUMNS: Final = ("label", "subject", "algorithm", "not_before", "not_after", "renewed_at")
+
+
+@app.command(name="list")
+def list_(*, api: Connection = DEFAULT) -> None:
+    """List who answers for each key, until when, and when that is renewed."""
+    with api.open() as server:
+        items = server.items("ocsp", limit=None)
+        output.listing(items, _COLUMNS, as_json=api.as_json)
 
 
 @app.command

@@ -218,6 +218,7 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
     ("crl show --ca a", "GET", "/authorities/a/crl", {}, None),
     ("crl list --ca a", "GET", "/authorities/a/crls", {"limit": "500"}, None),
     ("ocsp show --ca a", "GET", "/ocsp/a", {}, None),
+    ("ocsp list", "GET", "/ocsp", {"limit": "500"}, None),
     ("crl publication", "GET", "/publication", {}, None),
     ("crl retry s3", "POST", "/publication/s3/retry", {}, None),
     (

@@ -42,6 +42,26 @@ class OcspPolicyOut(Out):
     requests: SignedRequests = _REQUESTS
 
 
+class ResponderOut(Out):
+    """Who answers for one key.  Unix seconds; null: nobody yet."""
+
+    authority: str
+    label: str = Field(description="Of the key: part of its URLs.")
+    subject: str | None
+    serial: str | None
+    algorithm: str | None
+    not_before: int | None
+    not_after: int | None
+    renewed_at: int | None = Field(description="When its certificate is renewed by itself.")
+
+
+@door.route("GET", "", Permission.AUTHORITY_READ)
+def list_responders(who: Who, using: Using) -> list[ResponderOut]:
+    """List the OCSP responders of each key, with their dates."""
+    found = using.status.responders(who)
+    return [ResponderOut.model_validate(one, from_attributes=True) for one in found]
+
+
 @door.route("GET", "/{name}", Permission.AUTHORITY_READ)
 def show_ocsp(who: Who, using: Using, name: str) -> OcspPolicyOut:
     """What answers about an authority's certificates say beyond good and revoked."""

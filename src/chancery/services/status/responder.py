@@ -27,6 +27,41 @@ class SigningResponder:
     wire: ocsp.Responder
 
 
+@dataclass(frozen=True, slots=True)
+class ResponderStanding:
+    """Who answers for one key, in words for people.  Unix seconds; None: nobody yet."""
+
+    authority: str
+    label: str
+    subject: str | None = None
+    serial: str | None = None
+    algorithm: str | None = None
+    not_before: int | None = None
+    not_after: int | None = None
+    renewed_at: int | None = None
+
+    @classmethod
+    def of(cls, key: CaKey, authority: str, found: SigningResponder | None) -> "ResponderStanding":
+        if found is None:
+            return cls(authority, key.label)
+        certificate = found.certificate
+        return cls(
+            authority,
+            key.label,
+            certificate.subject.text,
+            certificate.serial,
+            found.algorithm.value,
+            certificate.not_before,
+            certificate.not_after,
+            renewal_of(certificate),
+        )
+
+
+def renewal_of(certificate: CaCertificate) -> int:
+    """When a responder's certificate is renewed: at half its life."""
+    return (certificate.not_before + certificate.not_after) // 2
+
+
 class ResponderSource(Protocol):
     """Finds the responder for a CA key.  Safe for concurrent use."""
 

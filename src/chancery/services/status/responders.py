@@ -27,7 +27,12 @@ from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Se
 from chancery.services.abandonment import abandon
 from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, decode
-from chancery.services.status.responder import SigningResponder, signing_responder
+from chancery.services.status.responder import (
+    ResponderStanding,
+    SigningResponder,
+    renewal_of,
+    signing_responder,
+)
 from chancery.services.status.responder_content import (
     PROFILE,
     REQUEST_PREFIX,
@@ -126,8 +131,11 @@ class Responders:
         self._store.write(lambda session: abandon(session, intent, why, now))
 
     def _ageing(self, responder: SigningResponder) -> bool:
-        life = responder.certificate
-        return self._clock.s() >= (life.not_before + life.not_after) // 2
+        return self._clock.s() >= renewal_of(responder.certificate)
+
+    def standing(self, authority: Authority, key: CaKey) -> ResponderStanding:
+        """Who answers for *key*, by the record; nothing is made."""
+        return ResponderStanding.of(key, authority.name, self._recorded(authority, key))
 
     def _recorded(self, authority: Authority, key: CaKey) -> SigningResponder | None:
         """The youngest responder certificate on record that this key signed."""

@@ -16,12 +16,13 @@ from chancery.services.access import demand
 from chancery.services.issuers import ca_keys, find, is_label
 from chancery.services.status.composing import Answer, Spans
 from chancery.services.status.crl_files import is_list_name
-from chancery.services.status.crl_schedule import due, next_at
+from chancery.services.status.crl_schedule import due, living, next_at
 from chancery.services.status.crls import CrlIssuer
 from chancery.services.status.desk import Desk
 from chancery.services.status.issuer_index import IssuerIndex
 from chancery.services.status.ocsp import OcspResponder
 from chancery.services.status.ocsp_policy import OcspPolicies
+from chancery.services.status.responder import ResponderStanding
 from chancery.services.status.responders import Lint, Responders
 from chancery.services.status.status_watch import never_moved
 
@@ -197,6 +198,19 @@ class StatusService:
         self._next.pop(name, None)
         self._again.pop(name, None)
         return record
+
+    def responders(self, principal: Principal) -> list[ResponderStanding]:
+        """Who answers for each living key of ours."""
+        demand(principal, Permission.AUTHORITY_READ)
+        now = self._clock.s()
+        with self._store.read() as session:
+            keys = [
+                (authority, key)
+                for authority in session.authorities.all()
+                if _signs(authority)
+                for key in living(session, authority, now)
+            ]
+        return [self._responders.standing(authority, key) for authority, key in keys]
 
     def rotate_responders(self) -> int:
         """Make or renew responders before they are needed; the number of authorities served."""
