@@ -1,17 +1,20 @@
 """OpenSSL and psec on what managed keys give out: nobody needs us to open it."""
 
 import base64
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from key_house import OPERATOR, KeyHouse, opened
+from key_house import ADMIN, OFFICER, OPERATOR, OTHER, KeyHouse, opened
 from people import SteppedClock
 from psec import tr31
 
 from chancery.adapters.storage import migrate, open_store
+from chancery.domain.key_groups import KeyTemplate
 from chancery.domain.key_states import KeyEvent
+from chancery.domain.managed_key import Exportability, KeyKind, KeyRules, KeyUse
 from chancery.services.keys.wanted import Wanted
 
 pytestmark = pytest.mark.interop
@@ -123,3 +126,60 @@ def test_openssl_reads_pkcs12_and_pkcs8(house: KeyHouse, tmp_path: Path) -> None
     public = openssl("pkey", "-in", str(tmp_path / "t.pem"), "-pubout", "-outform", "DER")
     assert taken.current.facts.spki == public
     keys.life.change(OPERATOR, "theirs", KeyEvent.SUSPEND, "tried")
+
+
+def test_agents_need_nothing_but_openssl_to_bring_a_key_back(
+    house: KeyHouse, tmp_path: Path
+) -> None:
+    keys = house.keys
+    made = house.make("letters", "data-aes-256-exportable")
+    sealed = keys.using.encrypt(OPERATOR, "letters", b"dear all")
+    agents = []
+    for number in range(2):
+        private = tmp_path / f"agent{number}.pem"
+        openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072",
+                "-out", str(private))  # fmt: skip
+        public = openssl("pkey", "-in", str(private), "-pubout", "-outform", "DER")
+        agents.append((private, base64.b64encode(public).decode()))
+    asked = keys.escrow.seal(OPERATOR, "letters", [public for _, public in agents], 2)
+    record = json.loads(house.agreed(asked).data)
+    shares = []
+    for number, (private, public) in enumerate(agents):
+        mine = next(one for one in record["agents"] if one["public_key"] == public)
+        (tmp_path / f"share{number}").write_bytes(base64.b64decode(mine["share"]))
+        share = openssl(
+            "pkeyutl", "-decrypt", "-inkey", str(private), "-pkeyopt", "rsa_padding_mode:oaep",
+            "-pkeyopt", "rsa_oaep_md:sha256", "-in", str(tmp_path / f"share{number}"),
+        )  # fmt: skip
+        shares.append(share.decode())
+    back = keys.escrow.recover(OPERATOR, "letters", shares, to="letters-again")
+    assert back.current.facts.check_value == made.current.facts.check_value
+    assert keys.using.decrypt(OPERATOR, "letters-again", sealed) == (b"dear all", 1)
+
+
+def test_openssl_computes_the_same_macs_and_check_values(house: KeyHouse, tmp_path: Path) -> None:
+    """CMAC and its check value by OpenSSL, with the key that a partner was given."""
+    keys = house.keys
+    rules = KeyRules(frozenset({KeyUse.MAC}), Exportability.SENSITIVE)
+    template = KeyTemplate("cmac", "", KeyKind.AES_256, rules, block_usage="M6", block_mode="C")
+    keys.templates.put(ADMIN, template)
+    made = house.make("cmac", "cmac")
+    kek = b"\x11" * 16 + bytes(range(16))
+    entry = keys.parts.begin(OPERATOR, Wanted("known-kek", "vault", "kek-aes-256"), 2).entry.id
+    piece = bytes(range(100, 132))
+    other = bytes(a ^ b for a, b in zip(kek, piece, strict=True))
+    keys.parts.enter(OFFICER, entry, 1, piece.hex(), "")
+    keys.parts.enter(OTHER, entry, 2, other.hex(), "")
+    keys.parts.finish(OPERATOR, entry)
+    block = keys.leaving.wrap(OPERATOR, "cmac", "tr31-d", by="known-kek").data.decode()
+    assert block[5:9] == "M6AC"
+    key = tr31.KeyBlock(kek).unwrap(block)
+
+    def cmac(data: bytes) -> bytes:
+        (tmp_path / "data").write_bytes(data)
+        said = openssl("mac", "-cipher", "AES-256-CBC", "-macopt", f"hexkey:{key.hex()}",
+                       "-in", str(tmp_path / "data"), "CMAC")  # fmt: skip
+        return bytes.fromhex(said.decode().strip())
+
+    assert keys.using.mac(OPERATOR, "cmac", b"message").data == cmac(b"message")
+    assert made.current.facts.check_value == cmac(bytes(16))[:5].hex().upper()

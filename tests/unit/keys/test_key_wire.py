@@ -20,6 +20,12 @@ KEK = bytes(range(32))
 VECTORS = [
     ("RFC 3394 §4.1", "aes-kw", KEK[:16].hex(), "00112233445566778899aabbccddeeff",
      "1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5"),
+    ("RFC 3394 §4.2", "aes-kw", KEK[:24].hex(), "00112233445566778899aabbccddeeff",
+     "96778b25ae6ca435f92b5b97c050aed2468ab8a17ad84e5d"),
+    ("RFC 3394 §4.4", "aes-kw", KEK[:24].hex(), "00112233445566778899aabbccddeeff0001020304050607",
+     "031d33264e15d33268f24ec260743edce1c6c7ddee725a936ba814915c6762d2"),
+    ("RFC 3394 §4.5", "aes-kw", KEK.hex(), "00112233445566778899aabbccddeeff0001020304050607",
+     "a8f9bc1612c68b3ff6e6f4fbe30e71e4769c8b80a32cb8958cd5d17d6b254da1"),
     ("RFC 3394 §4.3", "aes-kw", KEK.hex(), "00112233445566778899aabbccddeeff",
      "64e8c3f9ce0f5ba263e9777905818a2a93c8191e7d6e8ae7"),
     ("RFC 3394 §4.6", "aes-kw", KEK.hex(),

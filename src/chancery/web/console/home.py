@@ -185,7 +185,7 @@ def _vaults(visit: Visit) -> Iterator[Item]:
         if one.state is not VaultState.UP:
             title = f"Vault {one.name} is {one.state.value.replace('-', ' ')}"
             url = f"/console/vaults/{one.name}"
-            yield Item("alert-triangle", title, one.reason, url, "bad", at=one.since)
+            yield Item("alert-triangle", title, one.reason or "", url, "bad", at=one.since)
 
 
 def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
