@@ -235,9 +235,9 @@ class CmpClient:
         signer = next(signers(answer.header, (*found, *self._anchors)), None)
         if signer is None or not anchored(signer, found, self._anchors, self._clock.s()):
             raise _untrusted("the answer is signed by somebody who is not trusted here")
-        key = algorithms.load_key(signer.spki)
+        public = algorithms.load_key(signer.spki)
         try:
-            possession.check(key, method, answer.protection, answer.protected)
+            possession.check(public, method, answer.protection, answer.protected)
         except BadRequest:
             raise _untrusted("the signature of the answer is wrong") from None
 

@@ -20,8 +20,7 @@ ANSWERS: Final = {Body.IR: Body.IP, Body.CR: Body.CP, Body.P10CR: Body.CP, Body.
 KIND: Final = "kind"
 REQUEST_ID: Final = "request_id"
 BY: Final = "by"
-FIRST: Final = "first"
-"""Of a transaction's data: what was asked, under which number, by whom, with which nonce."""
+"""Of a transaction's data: what was asked, under which number, by whom."""
 _CAPABLE: Final = 3
 """The version of a message that holds an EnvelopedData (RFC 9810 §7)."""
 
@@ -148,7 +147,6 @@ class Enrolling:
                 KIND: asked.message.kind.value,
                 REQUEST_ID: wish.request_id,
                 BY: caller.identity,
-                FIRST: (header.sender_nonce or b"").hex(),
                 STATE: (Confirmation.WAIVED if waived else Confirmation.AWAITED).value,
             },
         )

@@ -9,7 +9,7 @@ from typing import Final
 
 from chancery.domain.errors import BadRequest, Conflict, NotPermitted
 from chancery.protocols.cmp import talk
-from chancery.protocols.cmp.enrolling import BY, FIRST, REQUEST_ID, Enrolling
+from chancery.protocols.cmp.enrolling import BY, REQUEST_ID, Enrolling
 from chancery.protocols.cmp.talk import Answer, Asked
 from chancery.services.enrolment import EnrolmentDesk, Standing
 from chancery.services.enrolment.confirmation import (
@@ -116,8 +116,3 @@ class Following:
 def _request_id(standing: Standing) -> int:
     value = standing.transaction.data.get(REQUEST_ID)
     return value if isinstance(value, int) else 0
-
-
-def first_nonce(standing: Standing) -> bytes:
-    """The nonce of the message that began the transaction."""
-    return bytes.fromhex(str(standing.transaction.data.get(FIRST, "")))
