@@ -415,7 +415,7 @@ def test_many_repetitions_at_once_have_one_effect(client: Client) -> None:
     client.authorization = None
     asked = request(key=ec.generate_private_key(ec.SECP256R1()))
     with ThreadPoolExecutor(32) as pool:
-        replies = list(pool.map(lambda _: client.ask("simplereenroll", asked), range(200)))
+        replies = list(pool.map(lambda _: client.ask("simplereenroll", asked), range(100)))
     assert {certificate(reply) for reply in replies} == {certificate(replies[0])}
 
 
