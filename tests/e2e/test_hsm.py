@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chancery.app.office import open_office
+from chancery.settings import load
 from services.foreign import openssl, wait_for
 from services.instance import Instance
 from support.softhsm import SoftHsm
@@ -34,25 +36,30 @@ def house(hsm: SoftHsm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[In
                 "ca", "create", "token-ca", "--container", "main", "--parent", "root-ca",
                 "--subject", "CN=Token CA,O=Example", "--vault", "hsm", user="operator",
             )  # fmt: skip
-            document = {
-                "name": "token", "profiles": ["tls-server"], "authorities": ["token-ca"],
-                "approval_group": "officers", "approvals": 0, "anonymous": False,
-            }  # fmt: skip
-            path = made.directory / "ra.json"
-            path.write_text(json.dumps(document))
-            assert made.run("ra", "put", str(path), user="admin").returncode == 0
+            for name, approvals in (("token", 0), ("careful", 1)):
+                document = {
+                    "name": name, "profiles": ["tls-server"], "authorities": ["token-ca"],
+                    "approval_group": "officers", "approvals": approvals, "anonymous": False,
+                }  # fmt: skip
+                path = made.directory / "ra.json"
+                path.write_text(json.dumps(document))
+                assert made.run("ra", "put", str(path), user="admin").returncode == 0
             yield made
+
+
+def submitted(house: Instance, folder: Path, name: str, ra: str) -> dict[str, str]:
+    csr = folder / f"{name}.csr"
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", str(folder / "key.pem"),
+            "-out", str(csr), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")  # fmt: skip
+    done: dict[str, str] = house.json(
+        "request", "submit", str(csr), "--profile", "tls-server", "--ra", ra, user="requester",
+    )  # fmt: skip
+    return done
 
 
 def issued(house: Instance, folder: Path, name: str) -> Path:
     """A certificate of the token's CA, with its chain in one file."""
-    csr = folder / f"{name}.csr"
-    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", str(folder / "key.pem"),
-            "-out", str(csr), "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}")  # fmt: skip
-    done = house.json(
-        "request", "submit", str(csr), "--profile", "tls-server", "--ra", "token",
-        user="requester",
-    )  # fmt: skip
+    done = submitted(house, folder, name, "token")
     assert done["state"] == "issued"
     chain = folder / f"{name}.pem"
     house.run("request", "download", done["id"], "--format", "chain", "-o", str(chain),
@@ -96,7 +103,9 @@ def test_levels_and_names_of_vaults(house: Instance) -> None:
 
 
 def test_a_token_pulled_out(house: Instance, hsm: SoftHsm, tmp_path: Path) -> None:
-    """503 with Retry-After at once; the other CAs go on; back by itself."""
+    """503 with Retry-After at once; the other CAs go on; what was approved waits; back by itself."""
+    pending = submitted(house, tmp_path, "waits.example.org", "careful")
+    assert pending["state"] == "pending"
     hsm.remove()
     try:
         wait_for(lambda: vault(house)["state"] == "away", seconds=20, what="the loss")
@@ -110,10 +119,20 @@ def test_a_token_pulled_out(house: Instance, hsm: SoftHsm, tmp_path: Path) -> No
         assert away.returncode == 7, away.stderr
         assert "vault.away" in away.stderr
         assert house.run("crl", "issue", "--ca", "issuing-ca", user="operator").returncode == 0
+        approved = house.run("request", "approve", pending["id"], "--json", user="officer1")
+        assert "vault.away" in approved.stdout + approved.stderr
+        shown = house.json("request", "show", pending["id"], user="officer1")
+        assert shown["state"] == "approved", shown
     finally:
         hsm.put_back()
     wait_for(lambda: vault(house)["state"] == "up", seconds=20, what="its return")
     issued(house, tmp_path, "two.example.org")
+
+    # What the jobs process does by itself once it is a minute old.
+    with open_office(load(house.directory / "chancery.toml")) as office:
+        assert office.reconciliation.run(older_than_s=0).signed == 1
+    shown = house.json("request", "show", pending["id"], user="officer1")
+    assert shown["state"] == "issued"
     assert vault(house)["lost"] == 1
 
 
