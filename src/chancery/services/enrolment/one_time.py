@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chancery.domain.door import Door
 from chancery.domain.enrolment import Binding, CredentialKind
 from chancery.domain.errors import BadRequest
+from chancery.services.enrolment.binding import check_binding
 from chancery.services.enrolment.credential_rules import NewCredential
 from chancery.wire import general_names
 from chancery.wire.otp_csv import OtpLine
@@ -25,18 +26,15 @@ def wanted(line: OtpLine) -> NewCredential:
             rule="otp.binding",
             remedy="name the subject of the device's request, like CN=device-1,O=Example",
         )
-    return NewCredential(
-        CredentialKind.ONE_TIME,
-        Binding(
-            subject=line.subject,
-            subject_pattern=line.subject_pattern,
-            # No names means none: whoever has the password could add some otherwise.
-            names=tuple(map(general_names.parse, line.names)),
-            profile=line.profile,
-        ),
-        expires_s=line.expires_s,
-        note=line.note,
+    binding = Binding(
+        subject=line.subject,
+        subject_pattern=line.subject_pattern,
+        # No names means none: whoever has the password could add some otherwise.
+        names=tuple(map(general_names.parse, line.names)),
+        profile=line.profile,
     )
+    check_binding(binding)
+    return NewCredential(CredentialKind.ONE_TIME, binding, expires_s=line.expires_s, note=line.note)
 
 
 def all_wanted(lines: Sequence[OtpLine]) -> list[NewCredential]:
