@@ -2,16 +2,19 @@
 
 import base64
 import hashlib
+import os
 import secrets
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from chancery.adapters.fetching import HttpFetcher
+from chancery.adapters.publication import DirectoryPublisher
 from chancery.adapters.publication_ldap import LdapDestination, Tree
 from chancery.adapters.publication_s3 import Bucket, S3Destination
 from chancery.domain.authority import CrlIdp
@@ -190,9 +193,9 @@ def test_copies_are_tried_until_they_are_there(house: House, directory_server: S
     assert (ldap.files, ldap.behind, ldap.attempts) == (4, 4, 1)
     assert ldap.error is not None
     assert s3.behind == s3.files == 6
-    assert service.run() == 0, "not before its time"
+    assert service.run() == 3, "the others have their turn, that one not before its time"
     service.retry(operator(), "corp")
-    assert service.run() == 4
+    assert service.run() == 1
     ldap = service.standings(SYSTEM)[1]
     assert (ldap.behind, ldap.error, ldap.attempts) == (0, None, 0)
     assert service.run() == 0
@@ -209,6 +212,78 @@ def test_copies_are_tried_until_they_are_there(house: House, directory_server: S
         assert found == house.status.latest_crl(name)
     house.status.issue_crl(operator(), "root")
     assert service.run() == 3, "what is new, and nothing else"
+    # What is no longer made is taken away, before it is stale where it is found.
+    house.authorities.edit(SYSTEM, "root", AuthorityChange(crl_ca_list=False))
+    house.status.run_due()
+    service.run()
+    said = directory_server._tool("ldapsearch", "-o", "ldif-wrap=no", "-b", entry, "-s", "base")
+    assert b"deltaRevocationList" in said.stdout
+    assert b"authorityRevocationList" not in said.stdout
+    with house.store.read() as session:
+        rows = {(one.publisher, one.file) for one in session.publications.all()}
+    assert ("corp", "crl/root.crl") in rows
+    assert ("corp", "crl/root/ca.crl") not in rows
+    # Whoever is no longer in the settings is no failure any more.
+    PublicationService(house.store, house.clock, house.publisher, []).run()
+    with house.store.read() as session:
+        assert session.publications.all() == []
+    house.authorities.edit(SYSTEM, "root", AuthorityChange(crl_ca_list=True))
+    house.status.run_due()
+
+
+class Places:
+    """How often a place that never answers was asked."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def takes(self, file: str) -> bool:
+        return bool(file)
+
+    def put(self, file: str, data: bytes, *, max_age_s: int) -> None:
+        self.asked.append(f"{file} {len(data)} {max_age_s}")
+        raise Unavailable("away")
+
+    def remove(self, file: str) -> None:
+        self.put(file, b"", max_age_s=0)
+
+
+def test_a_place_that_fails_is_asked_once_in_a_run(house: House) -> None:
+    """Each of its files would wait for its timeout, and everybody else meanwhile."""
+    place = Places()
+    service = PublicationService(house.store, house.clock, house.publisher, [place])
+    assert service.run() == 0
+    assert len(place.asked) == 1
+    assert service.run() == 0
+    assert len(set(place.asked)) == 2, "another file has its turn while the first one waits"
+
+
+def test_a_key_that_succeeded_wants_an_entry_of_its_own(directory_server: Slapd) -> None:
+    """Else its CRLs would be missing in the directory, and nobody told."""
+    tree = Tree(
+        (server_of(directory_server.ldaps),), directory_server.authority.pem.decode(),
+        f"cn=root,{BASE}", "root of the directory", {"root": f"cn=Root CA,{BASE}"}, 3,
+    )  # fmt: skip
+    corp = LdapDestination("corp", tree)
+    assert not corp.takes("crl/other.crl")
+    for file in ("crl/root.2.crl", "ca/root.2.cer", "crl/root.2/delta.crl"):
+        assert corp.takes(file)
+        with pytest.raises(Unavailable, match=r"no entry for the key root\.2") as caught:
+            corp.put(file, b"x", max_age_s=1)
+        assert "publication.ldap.entries" in str(caught.value.remedy)
+
+
+def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
+    publisher = DirectoryPublisher(tmp_path)
+    publisher.publish("crl/web.crl", b"old")
+    old, young = (tmp_path / "crl" / f".web.crl.{n}.1" for n in (1, 2))
+    for left in (old, young):
+        left.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    publisher.publish("crl/web.crl", b"new")
+    assert sorted(path.name for path in (tmp_path / "crl").iterdir()) == [young.name, "web.crl"]
 
 
 def test_requests_to_object_stores_are_signed_as_amazon_says() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +15,7 @@ from chancery.domain.errors import Unavailable
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 _SYNCING: Final = 8  # fsyncs at once: the disk merges them into few writes of its journal
+_LEFT_S: Final = 3_600  # seconds after which nobody writes a temporary file any more
 _MODE: Final = 0o644  # what is published is for everyone; the directory may say otherwise
 
 
@@ -35,6 +37,7 @@ class DirectoryPublisher:
             _make_directory(target.parent)
             _replace(target, data)
             _sync_directory(target.parent)
+            _tidy(target)
 
     def publish_all(self, files: Iterable[tuple[str, bytes]]) -> None:
         targets = [(self._target(name), data) for name, data in files]
@@ -91,6 +94,15 @@ def _replace(target: Path, data: bytes) -> None:
     except OSError:
         beside.unlink(missing_ok=True)
         raise
+
+
+def _tidy(target: Path) -> None:
+    """Remove what writers of the same file left behind who were killed long ago."""
+    now = time.time()
+    for left in target.parent.glob(f".{target.name}.*"):
+        with contextlib.suppress(OSError):
+            if now - left.stat().st_mtime > _LEFT_S:
+                left.unlink()
 
 
 def _make_directory(directory: Path) -> None:

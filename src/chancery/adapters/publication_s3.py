@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import http.client
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,12 +59,21 @@ class S3Destination:
             "cache-control": f"max-age={max_age_s}, public, no-transform",
             "x-amz-meta-sha256": digest,
         }
-        signed = self.signed("PUT", path, digest, headers)
+        self._do("PUT", path, data, self.signed("PUT", path, digest, headers), (200, 201, 204))
+
+    def remove(self, file: str) -> None:
+        path = "/" + quote(f"{self._bucket.bucket}/{self._bucket.prefix}{file}", safe=_SAFE)
+        digest = hashlib.sha256(b"").hexdigest()
+        self._do("DELETE", path, b"", self.signed("DELETE", path, digest, {}), (200, 204, 404))
+
+    def _do(
+        self, method: str, path: str, data: bytes, headers: Mapping[str, str], good: Sequence[int]
+    ) -> None:
         try:
-            status, said = self._send("PUT", path, data, signed)
+            status, said = self._send(method, path, data, headers)
         except (OSError, http.client.HTTPException) as error:
             raise _away(self.name, str(error) or type(error).__name__) from error
-        if status not in (200, 201, 204):
+        if status not in good:
             raise _away(self.name, f"it answered {status}: {said}")
 
     def _send(

@@ -50,6 +50,7 @@ def jobs_of(office: Office) -> list[Job]:
             office.settings.audit.checkpoint_every.total_seconds(),
             office.audit.checkpoint,
         ),
+        Job("crl-files", 5, office.status.catch_up),
         Job("expiry", 30, office.changes.expire_due),
         Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),
@@ -81,15 +82,16 @@ def chores_of(office: Office, stop: threading.Event) -> list[Job]:
 
 
 def publication_of(office: Office) -> list[Job]:
-    """Copies to other places, and a look at what is published: both wait for strangers."""
+    """Copies to other places, which may keep us waiting."""
+    return [Job("publication", 1, office.publishing.service.run)]
+
+
+def watch_of(office: Office) -> list[Job]:
+    """A look at what is published: it waits for strangers, too, but for nobody else."""
     given, work = office.settings.publication, office.publishing
-    jobs = [
-        Job("publication", 1, work.service.run),
-        Job("crl-files", 5, office.status.catch_up),
-    ]
-    if given.watch:
-        jobs.append(Job("crl-watch", given.watch_every.total_seconds(), work.watchdog.run))
-    return jobs
+    if not given.watch:
+        return []
+    return [Job("crl-watch", given.watch_every.total_seconds(), work.watchdog.run)]
 
 
 def run_forever(
@@ -125,11 +127,15 @@ def main() -> int:
             chores = (chores_of(office, stop), stop)
             working = threading.Thread(target=run_forever, args=chores, name="chores")
             working.start()
-            outside = (publication_of(office), stop)
-            publishing = threading.Thread(
-                target=run_forever, args=outside, name="publication", daemon=True
-            )
-            publishing.start()
+            outside = [
+                threading.Thread(target=run_forever, args=(jobs, stop), name=name, daemon=True)
+                for name, jobs in (
+                    ("publication", publication_of(office)),
+                    ("watch", watch_of(office)),
+                )
+            ]
+            for thread in outside:
+                thread.start()
             runner = office.work.runner()
             runner.start()
             print("ready", flush=True)
@@ -138,7 +144,8 @@ def main() -> int:
             runner.stop()
             linting.join(timeout=10)
             working.join(timeout=10)
-            publishing.join(timeout=10)
+            for thread in outside:
+                thread.join(timeout=10)
     except CAError as error:  # those of the jobs were told where they happened
         logs.start_failed(error)
         return 1

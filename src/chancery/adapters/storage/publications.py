@@ -41,6 +41,11 @@ class SqlPublications:
         )  # fmt: skip
         self._link.driver(_PUT, values)
 
+    def drop(self, publisher: str, file: str) -> None:
+        self._link.driver(
+            "DELETE FROM publication WHERE publisher = ? AND file = ?", (publisher, file)
+        )
+
     def keep(self, publishers: Sequence[str]) -> None:
         for one in {item.publisher for item in self.all()} - set(publishers):
             self._link.driver("DELETE FROM publication WHERE publisher = ?", (one,))

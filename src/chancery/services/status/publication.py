@@ -6,9 +6,9 @@ by file, and tried again for as long as it takes.
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NoReturn
 
 from chancery.domain.errors import CAError, Unavailable
 from chancery.domain.identity import Permission, Principal
@@ -27,6 +27,10 @@ _LONGEST_S: Final = 300
 _MAX_AGE_S: Final = 300
 DIRECTORY: Final = "http"
 """The name under which the directory of this machine is told of, which HTTP serves."""
+
+
+class _Failed(Exception):
+    """A place did not take a file; it is on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,48 +71,77 @@ class PublicationService:
         self._destinations = destinations
 
     def run(self) -> int:
-        """Put everywhere what is newer than there; how many files got where they belong."""
-        if not self._destinations:
-            return 0
+        """Put everywhere what is newer than there; how many files got where they belong.
+
+        A place that fails is left alone until the next run: others wait for
+        this thread, and each of its files would wait as long again.
+        """
         with self._store.read() as session:
             wanted = list(_wanted(session))
             known = {(one.publisher, one.file): one for one in session.publications.all()}
-        return sum(
-            self._bring(destination, one, known.get((destination.name, one.file)))
-            for destination in self._destinations
-            for one in wanted
-            if destination.takes(one.file)
-        )
+        names = {one.name for one in self._destinations}
+        if any(publisher not in names for publisher, _ in known):  # no longer in the settings
+            self._store.write(lambda session: session.publications.keep(sorted(names)))
+        return sum(self._bring_all(one, wanted, known) for one in self._destinations)
+
+    def _bring_all(
+        self,
+        destination: Destination,
+        wanted: Sequence[Wanted],
+        known: Mapping[tuple[str, str], Publication],
+    ) -> int:
+        done = 0
+        files = {one.file for one in wanted}
+        mine = [one for (name, _), one in known.items() if name == destination.name]
+        try:
+            for one in wanted:
+                if destination.takes(one.file):
+                    done += self._bring(destination, one, known.get((destination.name, one.file)))
+            for former in mine:
+                if former.file not in files:
+                    self._take_away(destination, former)
+        except _Failed:
+            pass
+        return done
 
     def _bring(self, destination: Destination, wanted: Wanted, known: Publication | None) -> bool:
         now = self._clock.s()
         if known is not None and (known.sha256 == wanted.sha256 or known.next_at > now):
             return False
+        before = known or Publication(destination.name, wanted.file, None, None, 0, None, 0)
         try:
             data = self._here.published(wanted.file)
             if data is None or hashlib.sha256(data).hexdigest() != wanted.sha256:
                 return False  # being replaced at this moment, or made on another machine
             destination.put(wanted.file, data, max_age_s=_MAX_AGE_S)
         except CAError as error:
-            _log.warning("%s is not at %s: %s", wanted.file, destination.name, error)
-            attempts = 1 + (known.attempts if known is not None else 0)
-            wait = min(_FIRST_S << min(attempts - 1, 10), _LONGEST_S)
-            row = Publication(
-                destination.name,
-                wanted.file,
-                known.sha256 if known is not None else None,
-                known.published_at if known is not None else None,
-                attempts,
-                str(error)[:400],
-                now + wait,
-            )
-            done = False
-        else:
-            digest = wanted.sha256
-            row = Publication(destination.name, wanted.file, digest, now, 0, None, 0)
-            done = True
+            self._failed(before, error)
+        row = Publication(destination.name, wanted.file, wanted.sha256, now, 0, None, 0)
         self._store.write(lambda session: session.publications.put(row))
-        return done
+        return True
+
+    def _take_away(self, destination: Destination, former: Publication) -> None:
+        """What is no longer made goes, before it is stale where it is found."""
+        if former.next_at > self._clock.s():
+            return
+        try:
+            if destination.takes(former.file):
+                destination.remove(former.file)
+        except CAError as error:
+            self._failed(former, error)
+        name, file = former.publisher, former.file
+        self._store.write(lambda session: session.publications.drop(name, file))
+
+    def _failed(self, before: Publication, error: CAError) -> NoReturn:
+        """Note it, and when it is tried again."""
+        _log.warning("%s is not at %s: %s", before.file, before.publisher, error)
+        attempts = before.attempts + 1
+        wait = min(_FIRST_S << min(attempts - 1, 10), _LONGEST_S)
+        row = replace(
+            before, attempts=attempts, error=str(error)[:400], next_at=self._clock.s() + wait
+        )
+        self._store.write(lambda session: session.publications.put(row))
+        raise _Failed
 
     def standings(self, principal: Principal) -> list[Standing]:
         """Each publisher, the directory of this machine first."""
