@@ -22,12 +22,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from chancery.adapters.addresses import is_within
-from chancery.adapters.validation import DnsCaa, LocalValidator
+from chancery.adapters.validation import DnsCaa, LocalValidator, SpreadValidator
+from chancery.app.vantage import VantageServer
 from chancery.domain.acme import ChallengeKind, Fault, identifier
-from chancery.domain.acme_settings import AcmeSettings
+from chancery.domain.acme_settings import AcmeSettings, Vantage
 from chancery.domain.errors import Unavailable
 from chancery.ports_acme import CaaRecord, Question
 from services.challtestsrv import Resolver, resolver
+from services.tls_files import Authority
 
 TOKEN, THUMBPRINT = "t" * 43, "p" * 43
 RIGHT = f"{TOKEN}.{THUMBPRINT}"
@@ -251,3 +253,40 @@ def test_a_certificate_proves_a_host(tls: Tls, settings: AcmeSettings, tmp_path:
     fault = ask(ChallengeKind.TLS_ALPN_01, "tls.test", replace(there, tls_port=settings.http_port))
     assert fault is not None
     assert fault.kind == "tls"
+
+
+def test_other_places_must_see_it_too(settings: AcmeSettings, tmp_path: Path) -> None:
+    ca, certificate, key = Authority.create("vantage"), tmp_path / "tls.pem", tmp_path / "tls.key"
+    ca.server("localhost").write(certificate, key)
+    trusted = tmp_path / "ca.pem"
+    trusted.write_bytes(ca.pem)
+    token = tmp_path / "token"
+    token.write_text("word\n")
+
+    def opened(own: AcmeSettings, word: str = "word") -> VantageServer:
+        server = VantageServer(("127.0.0.1", 0), (certificate, key), word, own)
+        threading.Thread(target=server.run, daemon=True).start()
+        return server
+
+    blind = replace(settings, networks=())
+    servers = [opened(settings), opened(settings), opened(blind), opened(settings, "other")]
+    places = [
+        Vantage(f"https://localhost:{one.port}/", str(token), str(trusted)) for one in servers
+    ]
+    gone = Vantage("https://localhost:9/", str(token), str(trusted))
+
+    def proved(*seen_from: Vantage, quorum: int | None = None, host: str = "good.test") -> bool:
+        there = replace(settings, vantages=seen_from, quorum=quorum)
+        name = identifier("dns", host)
+        question = Question(ChallengeKind.HTTP_01, name, TOKEN, THUMBPRINT)
+        return SpreadValidator().check(question, there) is None
+
+    one, two, blinded, stranger = places
+    assert proved(one, two)
+    assert proved(one, two, blinded)  # all but one
+    assert not proved(one, blinded, gone)
+    assert not proved(one, two, stranger, quorum=3)
+    assert not proved(stranger)
+    assert not proved(one, two, host="other.test")
+    for server in servers:
+        server.stop()

@@ -15,7 +15,7 @@ from chancery.adapters.clock import SystemClock
 from chancery.adapters.passwords import Argon2Hasher
 from chancery.adapters.sealing import KeyFileSealer
 from chancery.adapters.storage import SqlStore
-from chancery.adapters.validation import DnsCaa, LocalValidator
+from chancery.adapters.validation import DnsCaa, SpreadValidator
 from chancery.domain import shipped
 from chancery.domain.door import DoorProtocol
 from chancery.domain.errors import Unavailable
@@ -148,7 +148,7 @@ def doors(
         lint=compile_lint,
         http=settings.listen.http_url,
     )
-    acme = AcmeService(store, catalogue, desk, sealer, LocalValidator(), DnsCaa(), clock, entropy)
+    acme = AcmeService(store, catalogue, desk, sealer, SpreadValidator(), DnsCaa(), clock, entropy)
     confirmations = Confirmations(store, desk, clock, entropy)
     parts = Parts(
         settings=settings,

@@ -1,14 +1,16 @@
 """``chancery acme``: external account keys, accounts, orders, and early renewals."""
 
 import time
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
-from chancery.cli import arguments, credentials, output
+from chancery.cli import arguments, credentials, files, output
 from chancery.cli.application import group
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.credentials import Expires, Id, Label, Profile, Ra, State
+from chancery.domain.acme_settings import AcmeSettings, check_settings
 
 app = group("acme")
 eab = group("eab")
@@ -188,3 +190,32 @@ def renew_normally(early_id: Id, /, *, api: Connection = DEFAULT) -> None:
     with api.open() as server:
         server.delete("acme", "early-renewals", early_id)
     output.done(early_id, "taken back", as_json=api.as_json)
+
+
+@app.command
+def vantage(
+    *,
+    certificate: Annotated[Path, Parameter(help="Its TLS certificate with its chain, PEM.")],
+    key: Annotated[Path, Parameter(help="The key of it, PEM.")],
+    secret_file: Annotated[Path, Parameter(help="File with the word that the CA shows.")],
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "0.0.0.0",  # noqa: S104
+    port: int = 9443,
+    resolver: Annotated[
+        tuple[str, ...], Parameter(help="A resolver of its own; repeatable; else the system's.")
+    ] = (),
+    network: Annotated[
+        tuple[str, ...], Parameter(help="A private range that it may reach; repeatable.")
+    ] = (),
+) -> None:
+    """Serve as a vantage point: look at names for a CA elsewhere, from where this runs.
+
+    The door of the CA names it in its setting `vantages`.
+    """
+    from chancery.app.vantage import VantageServer  # noqa: PLC0415 - loads the validation
+
+    settings = AcmeSettings(resolvers=resolver, networks=network)
+    check_settings(settings)
+    secret = files.secret(secret_file, "secret")
+    server = VantageServer((host, port), (certificate, key), secret, settings)
+    output.done(f"{host}:{server.port}", "listening", as_json=False)
+    server.run()
