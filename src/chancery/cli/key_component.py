@@ -54,7 +54,7 @@ def enter(
     api: Connection = DEFAULT,
 ) -> None:  # fmt: skip
     """Bring a component: hexadecimal digits, typed unseen."""
-    digits = files.secret(component_file, "component (hex)")
+    digits = files.secret(component_file, "component")
     body = {"number": number, "component": digits.replace(" ", ""), "check_value": check_value}
     with api.open() as server:
         answer = server.post("key-components", entry, "enter", body=output.given(body))

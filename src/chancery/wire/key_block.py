@@ -129,7 +129,8 @@ def peek(block: str) -> BlockHeader:
         header.load(block)
         if header.mode_of_use not in _MODES:
             raise ValueError
-        return BlockHeader(
+        length = int(block[1:5])
+        found = BlockHeader(
             header.version_id,
             header.key_usage,
             header.algorithm,
@@ -143,6 +144,14 @@ def peek(block: str) -> BlockHeader:
             rule="key-block.header",
             remedy="send it whole: version A to D, with a mode of use that is known",
         ) from None
+    if length != len(block):
+        raise BadRequest(
+            f"the block says that it has {length} characters, and has {len(block)}",
+            field="wrapped",
+            rule="key-block.length",
+            remedy="send it whole, and nothing else with it",
+        )
+    return found
 
 
 def wrap(

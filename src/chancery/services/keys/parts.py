@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from chancery.domain.errors import BadRequest, NotFound, NotPermitted, WrongState
+from chancery.domain.errors import BadRequest, Conflict, NotFound, NotPermitted, WrongState
 from chancery.domain.identity import Permission, Principal
 from chancery.domain.key_groups import KeyRight
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder, Part, people_in
@@ -85,6 +85,13 @@ class Parts:
         wanted = view.content.wanted
         if view.entry.outward or wanted is None:
             raise _no_entry(entry_id)
+        if missing := view.entry.total - len(view.content.seen):
+            raise Conflict(
+                f"{missing} of {view.entry.total} components are missing",
+                field="entry",
+                rule="parts.missing",
+                remedy="have those who hold them bring them: `chancery key-component enter`",
+            )
 
         def make(new: NewKey, who: KeyAuthority) -> KeyFacts:
             return self._desk.vault.join(new, entry_id, check_value, who)
