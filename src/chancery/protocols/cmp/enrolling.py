@@ -125,19 +125,20 @@ class Enrolling:
 
     def _enrolment(self, asked: Asked, wish: Wish) -> Enrolment:
         caller, header = asked.caller, asked.message.header
-        renews = None
+        renews, profile = None, wishes.profile(header)
         if asked.message.kind is Body.KUR:
             renews = caller.record
             wishes.check_old(asked, wish)
         elif caller.record is not None and not caller.trusted:
             wishes.check_own_names(wish, caller.record.subject, frozenset(caller.record.names))
+            profile = wishes.own_profile(profile, caller.record.profile)
         waived = asked.settings.implicit_confirm and header.has(cmp.IMPLICIT_CONFIRM)
         return Enrolment(
             who=caller.who,
             origin=asked.origin,
             transaction=asked.transaction,
             **self._key(asked, wish),
-            profile=wishes.profile(header),
+            profile=profile,
             days=wish.days,
             credential=caller.credential,
             renews=renews,

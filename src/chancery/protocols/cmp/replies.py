@@ -16,6 +16,7 @@ from chancery.services.enrolment import EnrolmentDesk
 from chancery.services.enrolment.keys import DoorKey
 from chancery.wire import algorithms, ca_certificate, cmp, der
 from chancery.wire.cmp import Header
+from chancery.wire.names import encode_name
 
 ALGORITHM: Final = SignatureAlgorithm.RSA_PKCS1_SHA256
 """Keys of doors are RSA keys."""
@@ -60,11 +61,11 @@ class Replies:
         )
         if secret is None:
             return self._signed(door, header, answer)
-        issuer = ca_certificate.decode(self._desk.issuers(door)[0])
+        issuer = encode_name(self._desk.authority(door).subject)
         protected = cmp.message(
             replace(
                 header,
-                sender=der.explicit(4, issuer.subject_der),
+                sender=der.explicit(4, issuer),
                 protection=asked.protection,
                 sender_key=asked.sender_key,
             ),

@@ -98,6 +98,18 @@ def check_own_names(wish: Wish, subject: str, names: frozenset[GeneralName]) -> 
         )
 
 
+def own_profile(named: str | None, own: str) -> str:
+    """Nor does it make another kind of certificate: a device's signs no programs."""
+    if named not in (None, own):
+        raise NotPermitted(
+            f"a certificate of profile {own} entitles to others of it alone",
+            field="certProfile",
+            rule="renewal.profile",
+            remedy="leave the profile out, or enrol with a credential for it",
+        )
+    return own
+
+
 def check_old(asked: Asked, wish: Wish) -> None:
     """The oldCertID control names the certificate to be updated: it is the one that signed."""
     value = wish.message.control(crmf.OLD_CERTIFICATE) if wish.message is not None else None
