@@ -239,5 +239,7 @@ def _same_value(given: str, own: str, what: str) -> None:
             f"the check value of {what} is {own}, not {told[:16]}",
             field="check_value",
             rule="parts.check-value",
-            remedy="compare each octet with the paper: one digit is wrong",
+            remedy="compare each octet with the paper: one digit is wrong"
+            if what == "the component"
+            else "one of the components is another one's: give them up and begin anew",
         )
