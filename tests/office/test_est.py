@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import email
 import hashlib
+import json
 import os
 import uuid
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from browsing import Browser
 from cmc_client import pki_data, signed
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -28,14 +30,18 @@ from pyasn1.type import univ
 from pyasn1_alt_modules import rfc6402
 
 from chancery.app.office import Office
+from chancery.app.worker import roster
 from chancery.domain.certificate import RevocationReason
 from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.enrolment import Binding, CredentialKind
 from chancery.domain.errors import BadRequest
 from chancery.domain.identity import SYSTEM, Principal
+from chancery.domain.registration import RegistrationAuthority
+from chancery.domain.shipped import PROFILES
 from chancery.ports import Page, RequestFilter
 from chancery.protocols.exchange import Exchange, Reply
 from chancery.services.enrolment import NewCredential
+from chancery.web import create_web
 from chancery.wire import cms, der, est_wishes, names, pkcs7
 from chancery.wire.general_names import encode_san, parse
 
@@ -649,3 +655,58 @@ def test_no_body_is_an_accident(office: Office, body: bytes, operation: str) -> 
     for encoded in (body, base64.b64encode(b"\x30" + body)):
         reply = client.send("POST", operation, encoded, {"content-type": media})
         assert 400 <= reply.status < 500
+
+
+# The console
+
+
+def test_the_page_of_the_door_makes_a_shared_key(office: Office, door: Door) -> None:
+    home = office.settings.database.url_file.parent.parent
+    password = json.loads((home / "quickstart.json").read_text())["users"]["officer1"]["password"]
+    browser = Browser(create_web(roster(office)))
+    browser.sign_in("officer1", password)
+    page = browser.get(f"/console/doors/{door.name}")
+    assert (page.status, "simpleenroll" in page.text) == (200, True)
+    made = browser.post(
+        f"/console/doors/{door.name}/shared-keys", {"reference": "kek-7", "days": "3"}
+    )
+    assert (made.status, "shown this once" in made.text) == (200, True)
+    (kept,) = (
+        one for one in office.doors.credentials.find(SYSTEM, door.name) if one.reference == "kek-7"
+    )
+    assert office.doors.credentials.secret_of(kept).decode() in made.text
+    assert browser.post("/console/doors/scep/main/shared-keys", {"days": "3"}).status == 404
+
+
+# Who enrols for others
+
+
+def test_a_registrar_enrols_for_others_where_a_setting_says_so(office: Office) -> None:
+    client = next(one for one in PROFILES if one.name == "tls-client")
+    purposes = (*client.extended_key_usage, "1.3.6.1.5.5.7.3.28")
+    office.profiles.put(SYSTEM, replace(client, name="registrar", extended_key_usage=purposes))
+    ra = RegistrationAuthority(
+        name="registrars",
+        profiles=("device", "registrar"),
+        authorities=("issuing-ca",),
+        approval_group="officers",
+        approvals=1,
+        anonymous=False,
+        submit_groups=(),
+    )
+    office.ras.put(SYSTEM, ra)
+    label = f"r-{uuid.uuid4().hex[:8]}"
+    strict = office.doors.service.put(
+        SYSTEM,
+        Door(DoorProtocol.EST, label, ra="registrars", profile="device", profiles=("registrar",)),
+    )
+    named = Binding(subject=f"CN={HOST}", names=(parse(f"dns:{HOST}"),), profile="registrar")
+    user(office, strict, binding=named)
+    at = Client(office, strict)
+    at.holding(at.basic().enrolled())
+    at.authorization = None
+    asked = request("other.example.org", key=ec.generate_private_key(ec.SECP256R1()))
+    assert at.ask("simpleenroll", asked).status == 400
+    at.door = office.doors.service.put(SYSTEM, replace(strict, settings={"trust_ra": True}))
+    assert at.ask("simpleenroll", asked).status == 200
+    assert at.ask("simplereenroll", asked).status == 400  # a renewal is of its own certificate
