@@ -120,6 +120,9 @@ class Issuance:
         refuse_duplicates(session, [piece.request for piece in fresh])
         session.requests.add([piece.request for piece in fresh])
         events = [submitted_event(piece.work.principal, piece.request) for piece in fresh]
+        for piece in fresh:
+            if piece.work.together is not None:
+                events += piece.work.together(session)
         session.audit.append(events, self._clock.ms())
         self._announcer.waiting(session, [piece.request for piece in fresh if not piece.intended])
         for piece in fresh:

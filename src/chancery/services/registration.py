@@ -28,7 +28,7 @@ from chancery.services.confinement import request_within, requests_within
 from chancery.services.issuance import Issuance
 from chancery.services.portal.admission import Admission
 from chancery.services.preparation import Preparation, submission_of
-from chancery.services.rehearsal import Submitted, Work
+from chancery.services.rehearsal import Submitted, Together, Work
 from chancery.services.request_access import hash_code, visible
 from chancery.wire import pkcs10
 from chancery.wire.describe import describe
@@ -160,13 +160,15 @@ class RegistrationService:
                     return Submitted(request, code, record)
         return None
 
-    def take(self, principal: Principal, submission: Submission, request_id: str) -> Submitted:
-        """Take in what a door hands over, under an id that is on record with its transaction.
+    def take(
+        self, principal: Principal, submission: Submission, request_id: str, together: Together
+    ) -> Submitted:
+        """Take in what a door hands over, under an id that it chose.
 
-        AlreadyExists if a request has that id: the same came in a moment before.
+        *together* goes on record with the request, or neither does.
         """
         demand_within(principal, Permission.REQUEST_SUBMIT)
-        return self._enqueue(principal, submission, None, request_id).result()
+        return self._enqueue(principal, submission, None, request_id, together).result()
 
     def _enqueue(
         self,
@@ -174,6 +176,7 @@ class RegistrationService:
         submission: Submission,
         code: str | None,
         request_id: str | None = None,
+        together: Together | None = None,
     ) -> "Future[Submitted]":
         code_sha256 = hash_code(code) if code else None
 
@@ -184,7 +187,8 @@ class RegistrationService:
             check=self._check_queue,
             request_id=request_id,
         )
-        return self._issuance.enqueue(Work(principal, examination, code=code, note=submission.note))
+        work = Work(principal, examination, code=code, note=submission.note, together=together)
+        return self._issuance.enqueue(work)
 
     def submit(self, principal: Principal, submission: Submission) -> Submitted:
         """Record a request, and issue at once if nobody needs to approve it."""

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
+from chancery.domain.audit import AuditEvent
 from chancery.domain.certificate import CertificateRecord, Intent
 from chancery.domain.dn_profile import Uniqueness
 from chancery.domain.errors import LintFailed, WrongState
 from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id
 from chancery.domain.request import CertificateRequest, RequestState
-from chancery.ports import Clock, Entropy
+from chancery.ports import Clock, Entropy, Session
 from chancery.services.catalogue import Catalogue, Template
 from chancery.wire.tbs import assemble, certificate
 from chancery.wire.twin import twin_signature
@@ -44,6 +45,10 @@ class Submitted:
     certificate: CertificateRecord | None
 
 
+Together = Callable[[Session], list[AuditEvent]]
+"""What goes on record in the commit that records a request, or not at all; its events."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One request on its way: still to be prepared, or already on record."""
@@ -53,6 +58,7 @@ class Work:
     approvers: tuple[str, ...] = ()
     code: str | None = None
     note: str = ""
+    together: "Together | None" = None
     done: "Future[Submitted]" = field(default_factory=Future)
 
     @property

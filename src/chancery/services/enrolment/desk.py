@@ -13,11 +13,9 @@ from chancery.domain.enrolment import Transaction
 from chancery.domain.errors import (
     AlreadyExists,
     BadRequest,
-    CAError,
     NotAuthenticated,
     NotFound,
     NotPermitted,
-    Unavailable,
     WrongState,
 )
 from chancery.domain.request import CertificateRequest, RequestKind, RequestState, Submission
@@ -144,23 +142,23 @@ class EnrolmentDesk:
         """Take in what is asked, once: whoever repeats a transaction gets what came of it.
 
         NotPermitted if the credential is bound to another identity (it is lost
-        then); any other refusal gives its use back.
+        then); any other refusal costs no use.
         """
         csr = pkcs10.decode(asked.csr) if asked.csr is not None else None
         submission = self._submission(door, asked, csr)
-        transaction = self._transactions.begin(door, asked, csr, submission.profile)
-        found = self._found(transaction)
-        if found is not None:
-            return found
+        transaction, known = self._transactions.find(door, asked, csr)
+        if known:
+            return self._certain(transaction)
+        self._transactions.hold(door, asked, csr, submission.profile)
         principal = door.principal(asked.who, asked.origin)
+        together = self._transactions.recording(door, asked, transaction)
         try:
-            done = self._registration.take(principal, submission, transaction.request_id)
-        except CAError as error:
-            found = self._found(transaction)
-            if isinstance(error, AlreadyExists) and found is not None:
-                return found
-            if not isinstance(error, Unavailable):
-                self._transactions.undo(door, transaction)
+            done = self._registration.take(principal, submission, transaction.request_id, together)
+        except (AlreadyExists, NotAuthenticated):
+            # The same came in a moment before, and has its request, and spent the credential.
+            transaction, known = self._transactions.find(door, asked, csr)
+            if known:
+                return self._certain(transaction)
             raise
         with self._store.read() as session:
             return _standing(session, done.request, done.certificate, transaction)

@@ -17,11 +17,11 @@ SHARED = "shared_challenge"
 def wanted(line: OtpLine) -> NewCredential:
     """A password for one device: the exact subject, and exactly the names given.
 
-    Without a subject there is nothing to bind to: BadRequest.
+    Raises BadRequest without a subject, or a pattern for it.
     """
-    if line.subject is None and line.subject_pattern is None and not line.names:
+    if line.subject is None and line.subject_pattern is None:
         raise BadRequest(
-            "a one-time password is for somebody: a subject, a pattern for it, or names",
+            "a one-time password is for somebody: a subject, or a pattern for it",
             field="subject",
             rule="otp.binding",
             remedy="name the subject of the device's request, like CN=device-1,O=Example",

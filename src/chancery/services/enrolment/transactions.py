@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from chancery.domain.audit import Outcome
+from chancery.domain.audit import AuditEvent, Outcome
 from chancery.domain.certificate import CertificateRecord
 from chancery.domain.door import Door
 from chancery.domain.enrolment import Credential, CredentialState, Transaction
-from chancery.domain.errors import AlreadyExists, Conflict, NotAuthenticated, NotPermitted
+from chancery.domain.errors import Conflict, NotPermitted
 from chancery.domain.ids import new_id
 from chancery.domain.names import GeneralName
 from chancery.ports import Clock, Entropy, Session, Store
 from chancery.services.audit import event
 from chancery.services.enrolment.binding import hold
+from chancery.services.enrolment.credential_rules import refused
+from chancery.services.rehearsal import Together
 from chancery.wire.pkcs10 import CertificationRequest
 
 _KEPT_S: Final = 365 * 86_400
@@ -50,17 +52,17 @@ class Enrolment:
 
 
 class Transactions:
-    """Begins them, and undoes what came to nothing."""
+    """Finds them again, and records new ones."""
 
     def __init__(self, store: Store, clock: Clock, entropy: Entropy) -> None:
         self._store = store
         self._clock = clock
         self._entropy = entropy
 
-    def begin(
-        self, door: Door, asked: Enrolment, csr: CertificationRequest | None, profile: str
-    ) -> Transaction:
-        """Put the attempt on record and spend its credential, in one commit; or find it there.
+    def find(
+        self, door: Door, asked: Enrolment, csr: CertificationRequest | None
+    ) -> tuple[Transaction, bool]:
+        """The attempt, and whether it is on record already.
 
         Conflict if the client numbered another key or request so before.
         """
@@ -75,42 +77,44 @@ class Transactions:
             created_at=now // 1000,
             data=asked.data,
         )
-        with self._store.read() as session:
-            known = session.enrolments.transaction(door.name, asked.transaction)
-        if known is not None:
-            return _same(known, wanted)
-        if asked.credential is not None:
-            self._hold(door, asked, asked.credential, csr, profile)
+        known = self.known(door, asked.transaction)
+        if known is None:
+            return wanted, False
+        if (known.key_sha256, known.request_sha256) != (wanted.key_sha256, wanted.request_sha256):
+            raise Conflict(
+                "this transaction is about another key or request",
+                field="transaction",
+                rule="transaction.same",
+                remedy="begin a new transaction",
+            )
+        return known, True
 
-        def unit(session: Session) -> Transaction:
-            meanwhile = session.enrolments.transaction(door.name, asked.transaction)
-            if meanwhile is not None:
-                return _same(meanwhile, wanted)
-            if asked.credential is not None:
-                if not session.enrolments.spend(asked.credential.id, now // 1000):
-                    raise _spent()
-                spent = event(
-                    door.principal(asked.who, asked.origin),
+    def known(self, door: Door, transaction_id: str) -> Transaction | None:
+        with self._store.read() as session:
+            return session.enrolments.transaction(door.name, transaction_id)
+
+    def recording(self, door: Door, asked: Enrolment, wanted: Transaction) -> Together:
+        """Put the attempt on record and spend its credential, in the commit of the request."""
+
+        def together(session: Session) -> list[AuditEvent]:
+            session.enrolments.add_transaction(wanted)
+            if asked.credential is None:
+                return []
+            if not session.enrolments.spend(asked.credential.id, wanted.created_at):
+                raise refused()
+            principal = door.principal(asked.who, asked.origin)
+            request = wanted.request_id
+            return [
+                event(
+                    principal,
                     "credential.spent",
                     asked.credential.id,
                     door=door.name,
-                    request=wanted.request_id,
+                    request=request,
                 )
-                session.audit.append([spent], now)
-            session.enrolments.add_transaction(wanted)
-            return wanted
+            ]
 
-        try:
-            return self._store.write(unit)
-        except AlreadyExists:
-            return _same(self.known(door, asked.transaction), wanted)
-
-    def known(self, door: Door, transaction_id: str) -> Transaction:
-        with self._store.read() as session:
-            found = session.enrolments.transaction(door.name, transaction_id)
-        if found is None:
-            raise Conflict("the transaction is gone", field="transaction")
-        return found
+        return together
 
     def forget_old(self) -> int:
         """Drop transactions so old that nobody repeats them; return how many (the scheduler)."""
@@ -119,27 +123,17 @@ class Transactions:
             lambda session: session.enrolments.forget_transactions(before, 500)
         )
 
-    def undo(self, door: Door, transaction: Transaction) -> None:
-        """Nothing came of it, and no request is on record: the credential may be used again."""
-
-        def unit(session: Session) -> None:
-            if session.requests.get(transaction.request_id) is not None:
-                return
-            session.enrolments.drop_transaction(door.name, transaction.id)
-            if transaction.credential_id is not None:
-                session.enrolments.give_back(transaction.credential_id)
-
-        self._store.write(unit)
-
-    def _hold(
+    def hold(
         self,
         door: Door,
         asked: Enrolment,
-        credential: Credential,
         csr: CertificationRequest | None,
         profile: str,
     ) -> None:
         """Hold the request against the binding; whoever asks for more has burnt the credential."""
+        credential = asked.credential
+        if credential is None:
+            return
         try:
             hold(
                 credential.binding,
@@ -176,24 +170,3 @@ class Transactions:
             session.audit.append([misused], now)
 
         self._store.write(unit)
-
-
-def _same(known: Transaction, wanted: Transaction) -> Transaction:
-    """*known*, if it is about the same key and request."""
-    if (known.key_sha256, known.request_sha256) != (wanted.key_sha256, wanted.request_sha256):
-        raise Conflict(
-            "this transaction is about another key or request",
-            field="transaction",
-            rule="transaction.same",
-            remedy="begin a new transaction",
-        )
-    return known
-
-
-def _spent() -> NotAuthenticated:
-    return NotAuthenticated(
-        "the credential is unknown, spent, expired or locked, or its secret is wrong",
-        field="credential",
-        rule="credential.valid",
-        remedy="have a new one made",
-    )
