@@ -282,6 +282,19 @@ def test_people_instead_of_passwords_and_shared_challenges_only_where_somebody_s
     assert (shut.ask(client, message).fail, shut.seen()[1]) == ("2", "scep.shared-challenge")
 
 
+@pytest.mark.parametrize("open_", [{"subject": None}, {"names": None}])
+def test_a_password_that_leaves_something_open_counts_as_shared(
+    bench: Bench, host: str, tid: str, open_: dict[str, None]
+) -> None:
+    """With a free SAN or a free subject its holder could be an administrator."""
+    whole = one_time.wanted(OtpLine(1, f"CN={host}", None, (f"dns:{host}",)))
+    half = replace(whole, binding=replace(whole.binding, **open_))
+    secret = bench.office.doors.credentials.issue(SYSTEM, bench.door.name, half).secret
+    client = bench.client(host)
+    reply = bench.ask(client, client.message(19, csr(host, secret), tid))
+    assert (reply.fail, bench.seen()[1]) == ("2", "scep.shared-challenge")
+
+
 def test_certificates_and_crls_are_fetched(bench: Bench, host: str) -> None:
     client = enrolled(bench, host)
     mine = cms.read_certificate(client.certificate)

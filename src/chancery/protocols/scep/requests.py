@@ -131,10 +131,10 @@ class Requests:
         found = self._credentials.by_secret(door, csr.challenge_password, origin)
         if _shared(found) and not settings.shared_challenge:
             raise NotPermitted(
-                "this password is bound to no identity, and this door takes no shared ones",
+                "this password leaves the subject or its names open; this door takes no such ones",
                 field="challengePassword",
                 rule="scep.shared-challenge",
-                remedy="make a one-time password for this device",
+                remedy="make a one-time password for this device, with its subject and names",
             )
         return found
 
@@ -195,10 +195,11 @@ def _identified(payload: bytes) -> tuple[bytes, bytes]:
 
 
 def _shared(credential: Credential) -> bool:
-    """Whether it may be used any number of times, or by anybody."""
+    """Whether it may be used any number of times, or leaves the subject or its names open."""
     bound = credential.binding
-    narrow = bound.subject or bound.subject_pattern or bound.names or bound.name_patterns
-    return credential.uses_left is None or not narrow
+    subject = bound.subject is not None or bound.subject_pattern is not None
+    names = bound.names is not None or bool(bound.name_patterns)
+    return credential.uses_left is None or not (subject and names)
 
 
 def _outcome(standing: Standing, who: str) -> Outcome:
