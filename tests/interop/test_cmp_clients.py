@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from services.instance import Instance, clean_environment
+from services.instance import CHANCERY, Instance, clean_environment
 from services.rest import Rest
 
 pytestmark = pytest.mark.interop
@@ -144,6 +144,27 @@ def test_the_command_makes_secrets(place: Place) -> None:
     assert made["binding"]["names"] == ["dns:x.example"]
 
 
+def test_our_own_client(place: Place) -> None:
+    """The command enrols by a secret, renews by the certificate, and has it revoked."""
+    secret = place.secret("CN=own")
+    (place.directory / "own.txt").write_text(secret[3].removeprefix("pass:"))
+    (place.directory / "own.txt").chmod(0o600)
+    url = f"{place.instance.facts['http']}/.well-known/cmp/p/main"
+    new = ("--key", "own.key", "-o", "own.pem", "--chain-out", "own-chain.pem")
+    by_secret = ("--reference", secret[1], "--secret-file", "own.txt")
+    made = place.run(CHANCERY, "cmp", "request", url, "--subject", "CN=own", *new, *by_secret)
+    assert made.returncode == 0, made.stderr
+    held = ("--certificate", "own.pem", "--certificate-key", "own.key", "--trust", "own-chain.pem")
+    renewed = place.run(CHANCERY, "cmp", "request", url, "--body", "kur", "--key", "own-2.key",
+                        "-o", "own-2.pem", *held)  # fmt: skip
+    assert renewed.returncode == 0, renewed.stderr
+    gone = place.run(CHANCERY, "cmp", "revoke-certificate", url, *held, "--reason", "4")
+    assert gone.returncode == 0, gone.stderr
+    again = place.run(CHANCERY, "cmp", "revoke-certificate", url, *held)
+    assert again.returncode != 0
+    assert "signer_not_trusted" in again.stderr
+
+
 def test_p10cr(place: Place) -> None:
     place.key("p10.key")
     place.run("openssl", "req", "-new", "-key", "p10.key", "-subj", "/CN=p10", "-out", "p10.csr",
@@ -203,7 +224,12 @@ def test_polling_until_people_have_decided(place: Place) -> None:
 
 def test_a_registration_authority_vouches(place: Place, device: str) -> None:
     pem = (place.directory / f"{device}.pem").read_text()
-    trusting = place.door("ra", settings={"trusted_ras": [pem]})
+    trusting = place.door("ra")
+    changed = place.instance.json(
+        "cmp", "trust", str(place.directory / f"{device}.pem"), "--ra", "main", "--label", "ra",
+        user="admin",
+    )  # fmt: skip
+    assert changed["settings"]["trusted_ras"] == [pem]
     place.key("vouched.key")
     wish = ["-cmd", "ir", "-popo", "0", "-newkey", "vouched.key", "-subject", "/CN=vouched",
             "-certout", "vouched.pem", *place.trusting(device)]  # fmt: skip
