@@ -120,6 +120,7 @@ class Audit(Section):
     directory: Path
     origin: str = Field(description="Name of this log in its checkpoints.")
     key_id: str = "audit"
+    vault: str = Field(default=SOFTWARE, description="Where a new key of the log is made.")
     checkpoint_every: Span = timedelta(seconds=1)
 
 
@@ -198,6 +199,8 @@ class Settings(Section):
             raise ValueError("webhooks: two of them have the same name")
         refuse_ambiguous(self.directories, self.providers)
         refuse_twice(self.gateways)
+        if self.audit.vault not in self.signer.vault_kinds:
+            raise ValueError(f"audit.vault: there is no vault {self.audit.vault}")
         return self
 
 

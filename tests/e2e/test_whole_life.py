@@ -207,11 +207,17 @@ def test_the_whole_life(world: World) -> None:
     world.server.kill()
     shutil.rmtree(world.server.directory)
     restore(world, backup)
+    config = str(world.server.directory / "chancery.toml")
+    log = world.server.json("audit", "new-key", "--config", config, "--vault", "issuing")
     world.server.start()
 
     assert world.certificates() == before
     checked = world.server.run("audit", "verify", str(world.server.directory))
     assert checked.returncode == 0, checked.stdout
+    checkpoint = (world.server.directory / "audit" / "checkpoint").read_text()
+    assert checkpoint.startswith(f"{log['log']}\n")
+    listed = world.hsm.tool("--list-objects", "--type", "privkey", label="issuing")
+    assert f"audit-{log['log'].rpartition('/')[2]}\n" in listed  # its key is on the token, too
     wait_for(lambda: world.crl_number("corp-issuing") > number, seconds=20, what="a new CRL")
     second = world.issue("second.example.org")
     assert second not in [serial for serial, _ in before]

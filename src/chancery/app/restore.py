@@ -176,8 +176,10 @@ def _renamed_log(folder: Path, settings: Settings, sequence: int) -> Settings:
     return renamed
 
 
-def with_log(config: str, origin: str, key_id: str) -> str:
-    """*config* with another origin and key of the log; everything else stays as it was."""
+def with_log(config: str, origin: str, key_id: str, **more: str) -> str:
+    """*config* with another origin and key of the log (and *more* of it); the rest as it was."""
+    values = {"origin": origin, "key_id": key_id, **more}
+    names = "|".join(values)
     out: list[str] = []
     inside = False
     for line in config.splitlines(keepends=True):
@@ -185,8 +187,8 @@ def with_log(config: str, origin: str, key_id: str) -> str:
             inside = line.split("#")[0].strip() == "[audit]"
             out.append(line)
             if inside:
-                out.append(f"origin = {json.dumps(origin)}\nkey_id = {json.dumps(key_id)}\n")
-        elif not (inside and re.match(r"\s*(origin|key_id)\s*=", line)):
+                out += [f"{name} = {json.dumps(value)}\n" for name, value in values.items()]
+        elif not (inside and re.match(rf"\s*({names})\s*=", line)):
             out.append(line)
     return "".join(out)
 
@@ -196,7 +198,8 @@ def _settle(
 ) -> dict[str, Any]:
     """Prove the log, begin its successor, settle what was open, wish for CRLs."""
     records = proven(office, found)
-    office.vault.generate(office.settings.audit.key_id, KeyAlgorithm.ED25519, KeyPurpose.AUDIT)
+    log = office.settings.audit
+    office.vault.generate(log.key_id, KeyAlgorithm.ED25519, KeyPurpose.AUDIT, vault=log.vault)
     strays = _strays(office, found)
     facts: dict[str, Any] = {
         "sequence": found.manifest.sequence,
@@ -229,7 +232,7 @@ def _settle(
     }
     office.store.write(_wish_for_crls)
     office.audit.checkpoint()
-    _new_verifier(office, here)
+    new_verifier(office, here)
     return facts | {"verifier": str(office.audit.verifier_key())}
 
 
@@ -274,7 +277,8 @@ def _wish_for_crls(session: Session) -> None:
             session.crls.mark_due(authority.name, 0)
 
 
-def _new_verifier(office: Office, here: Layout) -> None:
+def new_verifier(office: Office, here: Layout) -> None:
+    """Publish the log's new key; the former stays beside it."""
     if here.audit_key.exists():
         here.audit_key.rename(here.root / f"audit-before-{office.settings.audit.key_id}.vkey")
     write_public(here.audit_key, f"{office.audit.verifier_key()}\n".encode())

@@ -9,16 +9,22 @@ from cyclopts import Parameter
 from chancery.cli import arguments, audit_verify, files, output
 from chancery.cli.application import group
 from chancery.cli.arguments import All, Limit, Time
+from chancery.cli.backup_opening import VaultShareFiles
 from chancery.cli.client import Client, Json
 from chancery.cli.connection import DEFAULT, Connection
+from chancery.cli.instance import AsJson, Config, local_database
 from chancery.domain.errors import NotFound
 
 app = group("audit")
 app.command(audit_verify.verify)
 app.command(audit_verify.proof)
 
+Vault = Annotated[
+    str | None, Parameter(help="Vault of the new key; else `[audit] vault` of the settings.")
+]
 _COLUMNS: Final = ("seq", "time_ms", "actor", "action", "subject", "outcome")
 _PAGE: Final = 500
+_MAX_SHARE: Final = 64 * 1024  # octets
 
 
 @app.command(name="list")
@@ -49,6 +55,28 @@ def list_(
     with api.open() as server:
         records = _records(server, conditions, before, None if wanted is None else wanted + 1)
         output.listing(records, _COLUMNS, as_json=api.as_json, limit=wanted)
+
+
+@app.command
+def new_key(
+    *,
+    config: Config,
+    vault: Vault = None,
+    vault_share_file: VaultShareFiles = (),
+    as_json: AsJson = False,
+) -> None:
+    """Let the log go on under a new key, in a vault of your choice.  The instance is stopped.
+
+    Its records stay as they are.  Give auditors the new audit.vkey, and have
+    backup devices trust it: `chancery backup device pin FOLDER --trust audit.vkey`.
+    """
+    from chancery.app.log_key import new_log_key  # noqa: PLC0415 - loads the server
+    from chancery.settings import load  # noqa: PLC0415 - as above
+
+    with local_database("database.url_file"):
+        shares = [files.read(path, _MAX_SHARE).decode() for path in vault_share_file]
+        facts = new_log_key(config, vault or load(config).audit.vault, shares)
+    output.show(facts, as_json=as_json)
 
 
 @app.command
