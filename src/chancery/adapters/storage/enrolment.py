@@ -187,4 +187,4 @@ def _credential(row: Record) -> Credential:
 
 def _transaction(row: Sequence[Any]) -> Transaction:
     *values, data = row
-    return Transaction(*values, data=documents.decode(dict, data))
+    return Transaction(*values, documents.decode(dict, data))
