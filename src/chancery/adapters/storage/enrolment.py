@@ -186,5 +186,5 @@ def _credential(row: Record) -> Credential:
 
 
 def _transaction(row: Sequence[Any]) -> Transaction:
-    *values, data = row
-    return Transaction(*values, documents.decode(dict, data))
+    found = dict(zip(_T.columns.keys(), row, strict=True))
+    return Transaction(**found | {"data": documents.decode(dict, found["data"])})
