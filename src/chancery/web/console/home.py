@@ -10,7 +10,7 @@ from starlette.responses import Response
 from chancery.domain.backup import BackupKey, BackupOrder, Consent
 from chancery.domain.errors import CAError
 from chancery.domain.identity import Permission
-from chancery.domain.vaults import VaultState
+from chancery.domain.vaults import VaultStanding, VaultState
 from chancery.ports import CertificateFilter, Page, RequestFilter
 from chancery.services.attention import Point, Urgency
 from chancery.services.figures import Count
@@ -59,6 +59,17 @@ class Item:
     at: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One figure about keys and backups; *at* is shown instead of *text* where there is one."""
+
+    title: str
+    text: str
+    url: str
+    tone: str = ""
+    at: int | None = None
+
+
 @pages.get("", Permission.AUTHENTICATED)
 def home(visit: Visit) -> Response:
     if visit.principal.ra:  # through its gateway there is the work of one registration authority
@@ -71,10 +82,11 @@ def home(visit: Visit) -> Response:
         if visit.may(Permission.AUTHORITY_READ)
         else []
     )
+    vaults = _vaults(visit)
     queue = [
         *_waiting(found.waiting),
         *map(_point, points),
-        *_vaults(visit),
+        *_vaults_down(vaults),
         *_proposals(visit),
         *_errands(visit),
         *_others(counts, found.own),
@@ -84,6 +96,7 @@ def home(visit: Visit) -> Response:
         "console/home.html",
         queue=queue,
         stats=[(words, counts[name], _url(counts[name])) for name, words in _STATS if reads],
+        keeping=[*_vault_stat(vaults), *_backup_stats(visit)],
         days=visit.services.figures.series(visit.principal, _DAYS) if reads else [],
         issued=visit.services.certificates.find(visit.principal, CertificateFilter(), page)
         if reads
@@ -172,20 +185,45 @@ def _errands(visit: Visit) -> Iterator[Item]:
             yield Item(icon, words.format(one.key), "", until, "warn", at=one.until)
 
 
-def _vaults(visit: Visit) -> Iterator[Item]:
-    """Vaults that do not work: nothing that is in them can be used."""
+def _vaults(visit: Visit) -> list[VaultStanding] | CAError | None:
+    """Every vault; why none answers; None for who has nothing to do with them."""
     if not visit.may(Permission.AUTHORITY_MANAGE):
-        return
+        return None
     try:
-        vaults = visit.services.vaults.all(visit.principal)
+        return [view.standing for view in visit.services.vaults.all(visit.principal)]
     except CAError as error:  # the signer itself is away
-        yield Item("alert-triangle", "No vault answers", str(error), "/console/vaults", "bad")
+        return error
+
+
+def _vaults_down(vaults: list[VaultStanding] | CAError | None) -> Iterator[Item]:
+    """Vaults that do not work: nothing that is in them can be used."""
+    if isinstance(vaults, CAError):
+        yield Item("alert-triangle", "No vault answers", str(vaults), "/console/vaults", "bad")
         return
-    for one in (vault.standing for vault in vaults):
+    for one in vaults or ():
         if one.state is not VaultState.UP:
             title = f"Vault {one.name} is {one.state.value.replace('-', ' ')}"
             url = f"/console/vaults/{one.name}"
             yield Item("alert-triangle", title, one.reason or "", url, "bad", at=one.since)
+
+
+def _vault_stat(vaults: list[VaultStanding] | CAError | None) -> Iterator[Stat]:
+    if isinstance(vaults, list):
+        up = sum(one.state is VaultState.UP for one in vaults)
+        tone = "" if up == len(vaults) else "bad"
+        yield Stat("Vaults up", f"{up} of {len(vaults)}", "/console/vaults", tone)
+
+
+def _backup_stats(visit: Visit) -> Iterator[Stat]:
+    """How old the last backup is, and the last proof that one can be restored."""
+    if not visit.may(Permission.BACKUP_READ):
+        return
+    standing = visit.services.backups.standing(visit.principal)
+    for title, at in (
+        ("Last backup", standing.last.started_at if standing.last else None),
+        ("Last good drill", standing.last_drill.done_at if standing.last_drill else None),
+    ):
+        yield Stat(title, "none yet", "/console/backups", "" if at else "warn", at)
 
 
 def _others(counts: dict[str, Count], own: Count) -> Iterator[Item]:
