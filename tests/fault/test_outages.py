@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 import urllib.request
@@ -13,16 +14,18 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from chancery.wire import crl
 from services import postgres
 from services.books import Client, compare_books, database
 from services.csr import p256_csr
 from services.foreign import wait_for
-from services.instance import Instance
+from services.instance import CHANCERY, Instance
 from services.rest import Reply, Rest
 
 pytestmark = pytest.mark.fault
 
 CLIENTS = 3
+KILLED_WRITERS = int(os.environ.get("CHANCERY_KILLED_WRITERS", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +176,53 @@ def test_the_database_crashes_under_load(own_postgres: postgres.Server, tmp_path
             serves_more(clients)
         wait_for(instance.ready, seconds=10, what="readiness")
     settle(instance, told(clients), alone=False)
+
+
+def test_a_publisher_killed_at_work_leaves_no_half_file(automatic: Instance) -> None:
+    """SIGKILL to the jobs process the moment its temporary file is seen beside a CRL of 2 MB."""
+    fill = (CHANCERY, "bench", "generate", "--config", str(automatic.directory / "chancery.toml"))
+    words = [*fill, "--certificates", "45000", "--revoked", "40000"]
+    subprocess.run(words, check=True, capture_output=True)
+    issuing = automatic.facts["issuing"]
+    folder = automatic.directory / "public" / "crl"
+    target = folder / f"{issuing}.crl"
+    with automatic.serving():
+        serials = [submit(automatic).body["serial"] for _ in range(KILLED_WRITERS)]
+        number, left = 0, set[str]()
+        for serial in serials:
+            with ThreadPoolExecutor(1) as pool:
+                killing = pool.submit(kill_writer, folder, f".{target.name}.", left)
+                reply = Rest(automatic, "officer1")(
+                    "POST", f"/certificates/{serial}/revoke", {"reason": "superseded"}
+                )
+                assert reply.status == 200, reply
+                pid = killing.result()
+            found = crl.decode(target.read_bytes())  # the old one or the new one, whole
+            assert found.number >= number
+            number = found.number
+            wait_for(lambda pid=pid: pid not in automatic.family(), seconds=10, what="the kill")  # type: ignore[misc]
+
+        def listed() -> bool:
+            parsed = x509.load_der_x509_crl(target.read_bytes())
+            return all(parsed.get_revoked_certificate_by_serial_number(int(s, 16)) for s in serials)
+
+        made = Rest(automatic, "operator")("POST", f"/authorities/{issuing}/crl")
+        assert made.status == 201, made
+        wait_for(listed, seconds=10, what="a CRL with all of them")
+        assert crl.decode(target.read_bytes()).number > number
+
+
+def kill_writer(folder: Path, beginning: str, left: set[str]) -> int:
+    """Kill the process that writes a temporary file of that name, as soon as there is one.
+
+    *left*: those of writers killed before.
+    """
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for name in os.listdir(folder):  # noqa: PTH208 - at once: Path would cost the moment
+            if name.startswith(beginning) and name not in left:
+                pid = int(name.removeprefix(beginning).partition(".")[0])
+                os.kill(pid, signal.SIGKILL)
+                left.add(name)
+                return pid
+    raise AssertionError("nobody wrote a CRL")
