@@ -10,6 +10,7 @@ from cryptography import x509
 
 from chancery.adapters.changes import SharedChanges
 from chancery.adapters.clock import SystemClock
+from chancery.adapters.entropy import EntropyPool
 from chancery.adapters.lint import PkiLinter
 from chancery.adapters.one_time_codes import TotpCodes
 from chancery.adapters.passkeys import WebAuthnPasskeys
@@ -126,8 +127,9 @@ def open_office(settings: Settings, siblings: Siblings | None = None) -> Iterato
     changes = SharedChanges(run / "changes")
     catalogue = Catalogue(store, clock, changes, http=http)
     telling = announcer(settings, catalogue, clock)
-    issuance = Issuance(store, vault, catalogue, clock, entropy, telling)
-    preparation = Preparation(catalogue, vault, clock, entropy, _debian(settings))
+    numbers = EntropyPool()
+    issuance = Issuance(store, vault, catalogue, clock, numbers, telling)
+    preparation = Preparation(catalogue, vault, clock, numbers, _debian(settings))
     admission = Admission(portal_policy(settings.portal), clock)
     registration = RegistrationService(
         store, catalogue, preparation, issuance, clock, entropy, admission, siblings

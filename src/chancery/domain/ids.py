@@ -4,15 +4,14 @@ What is written together then lies together in every index, and a commit writes
 a few pages instead of one for each row.
 """
 
-import uuid
-
 
 def new_id(now_ms: int, entropy: bytes) -> str:
     """Make a UUIDv7 from Unix milliseconds and 10 random octets (RFC 9562 §5.7)."""
     value = (now_ms << 80) | int.from_bytes(entropy[:10])
     value = (value & ~(0xF << 76)) | (7 << 76)
     value = (value & ~(0b11 << 62)) | (0b10 << 62)
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def new_serial(now_s: int, entropy: bytes) -> int:

@@ -59,6 +59,8 @@ _SPECIAL = str.maketrans({c: "\\" + c for c in '",+;<>\\='})
 
 def _escape(value: str) -> str:
     """Escape one value (RFC 4514 §2.4), and control characters too: they end up in logs."""
+    if value.isalnum() and value.isascii():
+        return value
     text = value.translate(_SPECIAL)
     if any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):
         text = "".join(f"\\{ord(c):02x}" if ord(c) < 0x20 or ord(c) == 0x7F else c for c in text)

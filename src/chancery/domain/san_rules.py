@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from typing import Final
 
@@ -182,9 +181,8 @@ def _no_identity(profile: ExtensionProfile, kinds: Iterable[NameKind]) -> BadNam
 
 
 def _check_counts(names: tuple[GeneralName, ...], profile: ExtensionProfile) -> None:
-    counts = Counter(name.kind for name in names)
     for rule in profile.san:
-        found = counts[rule.kind]
+        found = sum(name.kind is rule.kind for name in names)
         if found > rule.max_count:
             raise BadName(
                 f"{found} names of kind {rule.kind.value} where {profile.name} allows"

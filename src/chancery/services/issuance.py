@@ -12,9 +12,9 @@ import hashlib
 import queue
 import threading
 from concurrent.futures import Future
-from dataclasses import replace
 
 from chancery.domain.certificate import CertificateRecord
+from chancery.domain.copying import changed
 from chancery.domain.errors import CAError, Unavailable
 from chancery.domain.ids import new_id
 from chancery.domain.keys import CertificateOrder
@@ -221,7 +221,7 @@ class Issuance:
             if error is not None:
                 piece.work.done.set_exception(error)
                 continue
-            request = replace(piece.request, state=RequestState.ISSUED, certificate_id=record.id)
+            request = changed(piece.request, state=RequestState.ISSUED, certificate_id=record.id)
             piece.work.done.set_result(Submitted(request, piece.work.code, record))
 
     def _refused(self, piece: Piece, error: CAError) -> None:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from chancery.domain import key_quality
 from chancery.domain.algorithms import KeyAlgorithm, key_family
 from chancery.domain.authority import LEVELS, Authority
+from chancery.domain.copying import changed
 from chancery.domain.errors import BadRequest, CAError
 from chancery.domain.identity import Principal
 from chancery.domain.ids import new_id, new_serial
@@ -245,7 +246,7 @@ class Preparation:
             csr=csr.der if csr else None,
             server_key_id=key.server_key_id,
             approvals_needed=needed,
-            submission=documents.encode(replace(submission, csr=None)).decode(),
+            submission=documents.encode(changed(submission, csr=None)).decode(),
             created_at=now // 1000,
             expires_at=now // 1000 + ra.request_lifetime_s,
             code_sha256=code_sha256,

@@ -179,6 +179,10 @@ def header(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     return tag, at, at + size
 
 
+def _unexpected(tag: int, expected: int) -> BadRequest:
+    return _malformed(f"tag {tag:#04x} where {expected:#04x} belongs", "der.unexpected-tag")
+
+
 class Reader:
     """Values one after another, none reaching outside *data*."""
 
@@ -199,16 +203,20 @@ class Reader:
 
     def read(self, expected: int | None = None) -> tuple[int, bytes, bytes]:
         """Take the next value as (tag, content, the whole encoding)."""
-        tag, start, end = header(self._data, self._at, self._end)
+        data, at = self._data, self._at
+        tag, start, end = header(data, at, self._end)
         if expected is not None and tag != expected:
-            raise _malformed(f"tag {tag:#04x} where {expected:#04x} belongs", "der.unexpected-tag")
-        raw = self._data[self._at : end]
+            raise _unexpected(tag, expected)
         self._at = end
-        return tag, self._data[start:end], raw
+        return tag, data[start:end], data[at:end]
 
     def content(self, expected: int) -> bytes:
         """Take the content of the next value, which must have this tag."""
-        return self.read(expected)[1]
+        tag, start, end = header(self._data, self._at, self._end)
+        if tag != expected:
+            raise _unexpected(tag, expected)
+        self._at = end
+        return self._data[start:end]
 
     def enter(self, expected: int) -> "Reader":
         """Take the next value and read inside it."""
@@ -220,16 +228,19 @@ class Reader:
 
     def finish(self) -> None:
         """Insist that nothing is left."""
-        if self:
+        if self._at < self._end:
             raise _malformed("octets after the last value", "der.trailing")
 
 
 def single(data: bytes, expected: int | None = None) -> tuple[int, bytes]:
     """Read *data* as exactly one value: (tag, content)."""
-    reader = Reader(data)
-    tag, content, _ = reader.read(expected)
-    reader.finish()
-    return tag, content
+    size = len(data)
+    tag, start, end = header(data, 0, size)
+    if expected is not None and tag != expected:
+        raise _unexpected(tag, expected)
+    if end != size:
+        raise _malformed("octets after the last value", "der.trailing")
+    return tag, data[start:end]
 
 
 def decode_integer(content: bytes) -> int:

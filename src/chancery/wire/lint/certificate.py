@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from chancery.domain.errors import BadRequest
@@ -62,7 +63,7 @@ class _Judge:
     def _findings(self, parts: Parts) -> list[str]:
         found: list[str] = []
         _check_frame(parts, found)
-        _check_validity(parts, self._profile.max_validity_s, found)
+        found += _check_validity(parts.not_before, parts.not_after, self._profile.max_validity_s)
         self._check_extensions(parts, found)
         return found
 
@@ -151,19 +152,21 @@ def _check_frame(parts: Parts, found: list[str]) -> None:
         found.append(_error("issuer.empty", "the issuer has no name"))
 
 
-def _check_validity(parts: Parts, most_s: int, found: list[str]) -> None:
+@lru_cache(maxsize=64)  # what is issued in one second shares its validity
+def _check_validity(
+    first: tuple[int, bytes], last: tuple[int, bytes], most_s: int
+) -> tuple[str, ...]:
     """RFC 5280 §4.1.2.5: form, order; and the profile's longest validity, both ends included."""
-    not_before, not_after = _time(*parts.not_before), _time(*parts.not_after)
+    not_before, not_after = _time(*first), _time(*last)
     if not_before is None or not_after is None:
-        found.append(_error("validity.time", "a time is not in the form that RFC 5280 demands"))
-        return
+        return (_error("validity.time", "a time is not in the form that RFC 5280 demands"),)
     lasting = int((not_after - not_before).total_seconds()) + 1
     if lasting <= 0:
-        found.append(_error("validity.order", "the validity ends before it begins"))
-    elif lasting > most_s:
-        found.append(
-            _error("validity.long", f"valid for {lasting} s; the profile allows {most_s} s")
-        )
+        return (_error("validity.order", "the validity ends before it begins"),)
+    if lasting > most_s:
+        text = f"valid for {lasting} s; the profile allows {most_s} s"
+        return (_error("validity.long", text),)
+    return ()
 
 
 def _time(tag: int, content: bytes) -> datetime | None:
