@@ -652,6 +652,11 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
         "operation ",
         "notification ",
         "job ",
+        "door ",  # doors and their protocols: tests/interop, with real clients
+        "scep ",
+        "est ",
+        "cmp ",
+        "acme ",
         "figures ",
         "certificate revoke-m",
         "key",
