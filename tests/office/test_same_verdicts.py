@@ -415,7 +415,7 @@ def test_by_scep(place: Place) -> None:
     What is wrong in the form of an encrypted request is not told, or its
     envelope could be opened by asking.
     """
-    at = Scep(place, place.door(DoorProtocol.SCEP))
+    at = Scep(place, place.door(DoorProtocol.SCEP, shared_challenge=True))
     holder = at.holding(at.enrolled())
     names = {case: make(key=SIGNER, challenge=at.challenge()) for case, (_, make) in NAMES.items()}
     found = verdicts(place, at.door, lambda octets: at.send(at.new, 19, octets), names)
@@ -448,7 +448,7 @@ def test_a_key_that_waits_for_approval_waits_once(place: Place) -> None:
         trusted = {"trusted": [".example.org"]} if protocol is DoorProtocol.ACME else {}
         door = place.door(protocol, approvals=1, **trusted)
         assert verdicts(place, door, by(place, door), asked) == {"duplicate": "request.duplicate"}
-    mine = Scep(place, place.door(DoorProtocol.SCEP)).enrolled()
-    at = Scep(place, place.door(DoorProtocol.SCEP, approvals=1))
+    mine = Scep(place, place.door(DoorProtocol.SCEP, shared_challenge=True)).enrolled()
+    at = Scep(place, place.door(DoorProtocol.SCEP, approvals=1, shared_challenge=True))
     found = verdicts(place, at.door, lambda octets: at.send(at.holding(mine), 17, octets), asked)
     assert found == {"duplicate": "request.duplicate"}
