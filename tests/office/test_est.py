@@ -233,17 +233,18 @@ def digest_of(
     password: str = PASSWORD,
     algorithm: str = "SHA-256",
     uri: str = "",
+    name: str = USER,
 ) -> str:
     """An independent computation: RFC 7616 §3.4."""
     nonce = challenge.partition('nonce="')[2].partition('"')[0]
     realm = challenge.partition('realm="')[2].partition('"')[0]
     uri = uri or f"/.well-known/est/{client.door.label}/simpleenroll"
     h = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}[algorithm]
-    a1 = h(f"{USER}:{realm}:{password}".encode()).hexdigest()
+    a1 = h(f"{name}:{realm}:{password}".encode()).hexdigest()
     a2 = h(f"POST:{uri}".encode()).hexdigest()
     response = h(f"{a1}:{nonce}:00000001:abc:auth:{a2}".encode()).hexdigest()
     return (
-        f'Digest username="{USER}", realm="{realm}", nonce="{nonce}", uri="{uri}", algorithm={algorithm}, '
+        f'Digest username="{name}", realm="{realm}", nonce="{nonce}", uri="{uri}", algorithm={algorithm}, '
         f'response="{response}", qop=auth, nc=00000001, cnonce="abc"'
     )
 
@@ -270,6 +271,15 @@ def test_digest_where_the_door_offers_it(office: Office) -> None:
         assert client.ask("simpleenroll", request()).status == 401
     client.authorization = digest_of(client, strong.replace('nonce="', 'nonce="A'))
     assert "stale=true" in challenges(client.ask("simpleenroll", request()))[0]
+
+
+def test_digest_by_a_name_in_utf_8(office: Office) -> None:
+    client = Client(office, opened(office, digest=True))
+    user(office, client.door, reference="Müller")
+    strong = challenges(client.ask("simpleenroll", request()))[0]
+    field = digest_of(client, strong, name="Müller")
+    client.authorization = field.encode().decode("latin-1")  # as the server sees octets
+    assert client.ask("simpleenroll", request()).status == 200
 
 
 def test_digest_with_md5_only_if_a_setting_says_so(office: Office) -> None:

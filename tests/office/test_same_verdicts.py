@@ -270,7 +270,7 @@ def octets_of(*corpora: dict[str, tuple[str, Any]]) -> dict[str, bytes]:
 Send = Callable[[bytes], None]
 
 
-def by_rest(place: Place, ra: str = "verdicts") -> Callable[[bytes], str]:
+def by_rest(place: Place, ra: str = "verdicts", *, refused: bool = True) -> Callable[[bytes], str]:
     """Returns the rule that the problem document names."""
     asker = api(place.office)
 
@@ -278,14 +278,16 @@ def by_rest(place: Place, ra: str = "verdicts") -> Callable[[bytes], str]:
         is_pem = b"-----BEGIN" in octets
         text = octets.decode() if is_pem else pem.encode("CERTIFICATE REQUEST", octets)
         answer = asker.post("/api/v1/requests", {"ra": ra, "profile": "verdicts", "csr": text})
-        assert answer.is_problem, answer
+        assert answer.is_problem is refused, answer
+        if not refused:
+            return ""
         assert 400 <= answer.status < 500
         return str(answer.json["rule"])
 
     return send
 
 
-def by_est(place: Place, door: Door) -> Send:
+def by_est(place: Place, door: Door, *, refused: bool = True) -> Send:
     user = place.credential(door, CredentialKind.USER)
     pair = base64.b64encode(f"{user.credential.reference}:{user.secret}".encode()).decode()
     fields = {"authorization": f"Basic {pair}", "content-type": "application/pkcs10"}
@@ -299,20 +301,26 @@ def by_est(place: Place, door: Door) -> Send:
             "POST", path, tail, "", fields, body, HERE, True, None, None, "https://x"
         )
         reply = handler.handle(exchange)
-        assert 400 <= reply.status < 500, reply
+        assert (reply.status == 200) is not refused, reply
+        if not refused:
+            return
+        assert 400 <= reply.status < 500
         assert reply.status != 401
         assert dict(reply.headers)["Content-Type"].startswith("text/plain")
 
     return send
 
 
-def by_cmp(place: Place, door: Door) -> Send:
+def by_cmp(place: Place, door: Door, *, refused: bool = True) -> Send:
     at, secret = CmpDoor(place.office, door), place.credential(door, CredentialKind.SECRET)
 
     def send(octets: bytes) -> None:
-        with pytest.raises(NotPermitted) as refused:
+        if not refused:
             at.by_secret(secret).enrol(cmp.Body.P10CR, octets, implicit=True)
-        assert refused.value.rule == "cmp.refused"
+            return
+        with pytest.raises(NotPermitted) as caught:
+            at.by_secret(secret).enrol(cmp.Body.P10CR, octets, implicit=True)
+        assert caught.value.rule == "cmp.refused"
 
     return send
 
@@ -356,7 +364,7 @@ class Scep:
         assert (reply.status, reply.fail is not None) == ("2", True), reply
 
 
-def by_acme(place: Place, door: Door) -> Send:
+def by_acme(place: Place, door: Door, *, refused: bool = True) -> Send:
     binding = Binding(name_patterns=(".example.org",))
     wanted = NewCredential(CredentialKind.ACCOUNT, binding, uses=None, expires_s=None)
     key = place.office.doors.credentials.issue(SYSTEM, door.name, wanted)
@@ -368,7 +376,9 @@ def by_acme(place: Place, door: Door) -> Send:
         order = client.order(HOST)
         assert order.status == 201, order
         answer = client.finalize(order, b64(octets))
-        assert answer.status >= 400, answer
+        assert (answer.status == 200) is not refused, answer
+        if not refused:
+            return
         assert answer.problem in ("badCSR", "badPublicKey", "malformed", "unauthorized"), answer
 
     return send
@@ -452,3 +462,45 @@ def test_a_key_that_waits_for_approval_waits_once(place: Place) -> None:
     at = Scep(place, place.door(DoorProtocol.SCEP, approvals=1, shared_challenge=True))
     found = verdicts(place, at.door, lambda octets: at.send(at.holding(mine), 17, octets), asked)
     assert found == {"duplicate": "request.duplicate"}
+
+
+def greedy(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """For a good name, and for everything that the profile does not give."""
+    ca = der.sequence(der.boolean(value=True))
+    wishes = [
+        *pkcs10.decode(good(key)).extensions,
+        ("2.5.29.19", True, ca),  # basicConstraints
+        ("2.5.29.15", True, der.named_bits((0, 5, 6))),  # keyUsage: keyCertSign and cRLSign
+        ("2.5.29.37", False, der.sequence(der.oid("1.3.6.1.4.1.311.20.2.2"))),  # smart card log-on
+        ("1.3.6.1.4.1.99999.1", False, der.NULL),
+    ]
+    read = pkcs10.decode(good(key))
+    info = pkcs10.encode_info(read.subject, read.spki, wishes)
+    signature = key.sign(info, ec.ECDSA(hashes.SHA256()))
+    return pkcs10.join(info, SignatureAlgorithm.ECDSA_SHA256, signature)
+
+
+def test_what_the_profile_does_not_take_is_not_heard(place: Place) -> None:
+    """The certificate is the profile's, by every way in."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(5)]
+    by_rest(place, refused=False)(greedy(keys[0]))
+    by_est(place, place.door(DoorProtocol.EST), refused=False)(greedy(keys[1]))
+    by_cmp(place, place.door(DoorProtocol.CMP), refused=False)(greedy(keys[2]))
+    acme = place.door(DoorProtocol.ACME, trusted=[".example.org"])
+    by_acme(place, acme, refused=False)(greedy(keys[3]))
+    scep = Scep(place, place.door(DoorProtocol.SCEP, shared_challenge=True))
+    assert scep.post(scep.holding(scep.enrolled()), 17, greedy(keys[4])).status == "0"
+    with place.office.store.read() as session:
+        issued = [
+            x509.load_der_x509_certificate(one.der)
+            for one in session.certificates.iterate()
+            if one.profile == "verdicts"
+        ]
+    for key in keys:
+        (found,) = (one for one in issued if one.public_key() == key.public_key())
+        extensions = found.extensions
+        assert not extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        assert not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+        purposes = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        assert [one.dotted_string for one in purposes] == list(PROFILE.extended_key_usage)
+        assert "1.3.6.1.4.1.99999.1" not in [one.oid.dotted_string for one in extensions]

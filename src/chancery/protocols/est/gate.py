@@ -137,6 +137,8 @@ class Gate:
         return _user(found)
 
     def _digest(self, call: Call, text: str) -> Credential:
+        # Octets of a header field arrive as Latin-1; in a name they are UTF-8 (RFC 7616 §4).
+        text = text.encode("latin-1", "replace").decode("utf-8", "replace")
         presented, exchange = digest.read(text), call.exchange
         call.who = presented.username[:120]
         if presented.algorithm == "MD5" and not call.settings.digest_md5:
