@@ -88,6 +88,8 @@ def _touched(session: Session, authority: Authority, key: CaKey) -> Iterator[str
         for generation, count in partitions(authority.crl_shards)
         for index in range(count)
     ]
+    if not parts:
+        return
     known = [lists[part].seq for part, _, _ in parts if part in lists]
     since = min(known, default=0)
     changes = session.crl_lists.changed_serials(authority.name, since, _LISTED + 1)
