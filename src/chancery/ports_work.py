@@ -64,6 +64,10 @@ class Jobs(Protocol):
         """Make a job that failed, or waits, due now; WrongState while it runs."""
         ...
 
+    def drop(self, job_id: str) -> None:
+        """Forget a job that nobody has taken; one that is gone, or under way, stays as it is."""
+        ...
+
     def discard(self, job_id: str) -> None:
         """Forget a failed job; WrongState if it has not failed."""
         ...

@@ -332,7 +332,10 @@ def test_what_is_confirmed_stays(door: CmpDoor) -> None:
     transaction_id = (cmp.decode(door.sent[-1]).header.transaction or b"").hex()
     with door.office.store.read() as session:
         transaction = session.enrolments.transaction(door.door.name, transaction_id)
+        kind = door.office.doors.confirmations.kind
+        jobs = session.jobs.find(None, kind, None, 1000)
     assert transaction is not None
+    assert not [job for job in jobs if transaction.id in job.payload]
     look(door, transaction, 10_000)
     assert status_of(door, got.certificate) is CertificateStatus.VALID
     again = cmp.decode(door.send(door.sent[-1]))  # the very certConf once more

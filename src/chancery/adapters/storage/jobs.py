@@ -112,6 +112,9 @@ class SqlJobs:
         if not self._link.driver(sql, (now, job_id)).rowcount:
             raise self._wrong(job_id)
 
+    def drop(self, job_id: str) -> None:
+        self._link.driver("DELETE FROM job WHERE id = ? AND leased_by IS NULL", (job_id,))
+
     def discard(self, job_id: str) -> None:
         sql = "DELETE FROM job WHERE id = ? AND failed_at IS NOT NULL"
         if not self._link.driver(sql, (job_id,)).rowcount:

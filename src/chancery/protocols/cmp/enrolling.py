@@ -1,5 +1,6 @@
 """ir, cr, p10cr and kur: a certificate is wanted (RFC 9483 §4.1)."""
 
+from dataclasses import replace
 from typing import Final, TypedDict
 
 from chancery.domain.errors import BadCSR, BadRequest, Conflict, NotPermitted
@@ -11,7 +12,7 @@ from chancery.protocols.cmp.key_delivery import KeyDelivery
 from chancery.protocols.cmp.talk import Answer, Asked
 from chancery.protocols.cmp.wishes import Wish
 from chancery.services.enrolment import Enrolment, EnrolmentDesk, Standing
-from chancery.services.enrolment.confirmation import STATE, Confirmation, Confirmations
+from chancery.services.enrolment.confirmation import JOB, STATE, Confirmation, Confirmations
 from chancery.wire import ca_certificate, cmp, cmp_bodies, der
 from chancery.wire.cmp import Body, Failure
 from chancery.wire.cmp_bodies import CertificateResponse, Status, StatusInfo
@@ -54,9 +55,10 @@ class Enrolling:
         wish = wishes.read(asked)
         self._check(asked, wish)
         enrolment = self._enrolment(asked, wish)
-        awaited = enrolment.data[STATE] == Confirmation.AWAITED
-        if awaited:
-            self._confirmations.expect(asked.door, asked.transaction, asked.settings.confirm_s)
+        if enrolment.data[STATE] == Confirmation.AWAITED:
+            wait_s = asked.settings.confirm_s
+            job = self._confirmations.expect(asked.door, asked.transaction, wait_s)
+            enrolment = replace(enrolment, data={**enrolment.data, JOB: job})
         standing = self._desk.submit(asked.door, enrolment)
         if standing.transaction.data.get(talk.SEED) != enrolment.data[talk.SEED]:
             raise _in_use()

@@ -23,6 +23,7 @@ from chancery.services.jobs import Finish, Lease
 STATE: Final = "confirmation"
 """The entry of a transaction's data that is kept here."""
 UNTIL: Final = "confirm_until"
+JOB: Final = "confirmation_job"
 REASON: Final = RevocationReason.cessationOfOperation
 """Why a certificate that nobody wants is revoked."""
 _SLACK_S: Final = 5
@@ -54,9 +55,15 @@ class Confirmations:
         with self._store.read() as session:
             return session.enrolments.transaction(door.name, transaction_id) is not None
 
-    def expect(self, door: Door, transaction_id: str, wait_s: int) -> None:
-        """Look after that transaction in *wait_s* seconds, whether or not it comes about."""
-        self._store.write(lambda session: self._plan(session, door.name, transaction_id, wait_s))
+    def expect(self, door: Door, transaction_id: str, wait_s: int) -> str:
+        """Look after that transaction in *wait_s* seconds, whether or not it comes about.
+
+        Returns what the transaction's data must say under ``JOB``: a client
+        that confirms takes the job off the table.
+        """
+        return self._store.write(
+            lambda session: self._plan(session, door.name, transaction_id, wait_s)
+        )
 
     def handed_out(self, door: Door, transaction: Transaction, wait_s: int) -> None:
         """The client has its certificate now, and this long to confirm it."""
@@ -98,7 +105,7 @@ class Confirmations:
             return None
         left = self._left(request.state, transaction, wait_s)
         if left and state == Confirmation.AWAITED:
-            return lambda session: self._plan(session, name, transaction_id, left)
+            return lambda session: self._again(session, name, transaction_id, left)
         if record is not None and record.status is CertificateStatus.VALID:
             if state == Confirmation.AWAITED:
                 self.settle(door, transaction_id, Confirmation.REJECTED)
@@ -115,12 +122,21 @@ class Confirmations:
     def given_up(self, session: Session, job: Job, error: str, now_ms: int) -> None:
         """Whoever looks at failed jobs is told already."""
 
-    def _plan(self, session: Session, door: str, transaction_id: str, wait_s: int) -> None:
+    def _plan(self, session: Session, door: str, transaction_id: str, wait_s: int) -> str:
         now = self._clock.ms()
         payload = json.dumps({"door": door, "transaction": transaction_id, "wait_s": wait_s})
         due = now // 1000 + wait_s + _SLACK_S
         job = Job(new_id(now, self._entropy(10)), self.kind, payload, due, 0, now // 1000)
         session.jobs.add([job])
+        return job.id
+
+    def _again(self, session: Session, door: str, transaction_id: str, wait_s: int) -> None:
+        """The job under way ends, and another looks later."""
+        job_id = self._plan(session, door, transaction_id, wait_s)
+        current = session.enrolments.transaction(door, transaction_id)
+        if current is not None:
+            data = {**current.data, JOB: job_id}
+            session.enrolments.set_transaction_data(door, transaction_id, data)
 
     def _settle(
         self, session: Session, door: str, transaction_id: str, state: Confirmation
@@ -134,3 +150,5 @@ class Confirmations:
             )
         data = {**current.data, STATE: state.value}
         session.enrolments.set_transaction_data(door, transaction_id, data)
+        if state is Confirmation.CONFIRMED:  # what was rejected is looked after until revoked
+            session.jobs.drop(str(current.data.get(JOB, "")))
