@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: bench-doors bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages lock format screenshots clean
+.PHONY: bench-doors bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages bench-large lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -96,6 +96,10 @@ bench-hsm: .venv/.dev ## signatures on a token through the signer: as ratios to 
 
 bench-crl: .venv/.dev ## CRLs of a CA that revoked 1,000,000, and revoking many at once
 	$(PY) bench/crl.py
+
+bench-large: .venv/.dev ## OCSP, start and CRL with 10,000,000 certificates, 1,000,000 revoked; 20 GB and a quarter of an hour
+	scripts/bench-packages
+	$(PY) bench/large.py
 
 bench-pages: .venv/.dev ## server time of the console's pages with 1,000,000 certificates on record
 	$(PY) bench/pages.py
