@@ -655,6 +655,17 @@ def test_what_is_no_message_at_all(door: CmpDoor) -> None:
     assert door.post(bytes(cmp.MAX_MESSAGE + 1)).status == 413
 
 
+def test_a_flood_of_bad_messages_is_not_signed_for_ever(door: CmpDoor) -> None:
+    header = cmp.Header(transaction=secrets.token_bytes(16), sender_nonce=secrets.token_bytes(16))
+    body = cmp.encode(cmp.message(header, Body.GENM, cmp.encode_info(())))
+    flood = CmpDoor(door.office, door.door, origin="198.51.100.7")
+    answers = [cmp.decode(flood.send(body)) for _ in range(310)]
+    assert answers[0].protection is not None
+    assert answers[-1].protection is None
+    assert failures(cmp.encode(answers[-1])) == {Failure.BAD_MESSAGE_CHECK}
+    assert cmp.decode(door.send(body)).protection is not None  # from elsewhere
+
+
 def test_addresses(door: CmpDoor, authority: Holder) -> None:
     header = cmp.Header(transaction=secrets.token_bytes(16), sender_nonce=secrets.token_bytes(16))
     body = cmp.encode(

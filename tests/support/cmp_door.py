@@ -63,6 +63,7 @@ class CmpDoor:
     office: Office
     door: Door
     operation: str = ""
+    origin: str = HERE
     sent: list[bytes] = field(default_factory=list)
 
     @classmethod
@@ -89,7 +90,9 @@ class CmpDoor:
 
     def post(self, body: bytes) -> Reply:
         self.sent.append(body)
-        return self.office.doors.handlers.of(DoorProtocol.CMP).handle(post(body, self.path))
+        return self.office.doors.handlers.of(DoorProtocol.CMP).handle(
+            post(body, self.path, origin=self.origin)
+        )
 
     def send(self, body: bytes) -> bytes:
         return self.post(body).body

@@ -11,7 +11,7 @@ def make(parts: Parts) -> CmpHandler:
     return CmpHandler(
         parts.desk,
         Guard(parts.desk, parts.credentials),
-        Replies(parts.desk, parts.keys, parts.vault, parts.entropy),
+        Replies(parts.desk, parts.keys, parts.vault, parts.clock, parts.entropy),
         parts.catalogue,
         parts.confirmations,
         KeyDelivery(parts.desk, parts.credentials, parts.keys, parts.vault, parts.entropy),

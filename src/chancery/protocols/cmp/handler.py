@@ -96,8 +96,7 @@ class CmpHandler:
             message = cmp.decode(exchange.body)
         except CAError as error:
             self._seen(door, exchange, "message", error)
-            body = self._replies.write(door, None, Header(), _error(error), now)
-            return _reply(body, 400)
+            return _reply(self._replies.bare(Header(), _error(error), now), 400)
         return _reply(self._message(door, place, message, exchange, now))
 
     def _message(
@@ -113,7 +112,10 @@ class CmpHandler:
             answer, asked = self._understood(asked, exchange)
         except CAError as error:
             self._seen(door, exchange, message.kind.name.lower(), error, caller)
-            return self._replies.write(door, caller, message.header, _refusal(message, error), now)
+            refusal = _refusal(message, error)
+            if caller is None:
+                return self._replies.refuse(door, message.header, refusal, exchange.origin, now)
+            return self._replies.write(door, caller, message.header, refusal, now)
         except Exception:  # noqa: BLE001 - the client gets a PKIMessage whatever our bug is
             _log.exception("CMP %s at %s failed", message.kind.name, door.name)
             fault = CAError("internal error", rule="internal")

@@ -10,10 +10,13 @@ from typing import Final, Protocol
 
 from chancery.domain.algorithms import SignatureAlgorithm
 from chancery.domain.door import Door
-from chancery.ports import Entropy
+from chancery.domain.errors import TooOften
+from chancery.ports import Clock, Entropy
 from chancery.protocols.cmp.talk import Answer, Caller
 from chancery.services.enrolment import EnrolmentDesk
 from chancery.services.enrolment.keys import DoorKey
+from chancery.services.portal.buckets import Buckets
+from chancery.services.portal.policy import Rate
 from chancery.wire import algorithms, ca_certificate, cmp, der
 from chancery.wire.cmp import Header
 from chancery.wire.names import encode_name
@@ -21,6 +24,8 @@ from chancery.wire.names import encode_name
 ALGORITHM: Final = SignatureAlgorithm.RSA_PKCS1_SHA256
 """Keys of doors are RSA keys."""
 _NONCE: Final = 16
+_SIGNED_REFUSALS: Final = Rate(burst=300, per_hour=3600)
+"""From one network address, in one process."""
 
 
 class Keys(Protocol):
@@ -38,19 +43,36 @@ class Signs(Protocol):
 class Replies:
     """See the module."""
 
-    def __init__(self, desk: EnrolmentDesk, keys: Keys, vault: Signs, entropy: Entropy) -> None:
+    def __init__(
+        self, desk: EnrolmentDesk, keys: Keys, vault: Signs, clock: Clock, entropy: Entropy
+    ) -> None:
         self._desk = desk
+        self._refusals = Buckets(_SIGNED_REFUSALS, clock, "refused messages")
         self._keys = keys
         self._vault = vault
         self._entropy = entropy
 
-    def write(
-        self, door: Door, caller: Caller | None, asked: Header, answer: Answer, now: int
-    ) -> bytes:
-        """DER PKIMessage with *answer*, protected as the caller did, or signed."""
+    def refuse(self, door: Door, asked: Header, answer: Answer, origin: str, now: int) -> bytes:
+        """No, to whoever proved nothing: signed, but not for ever.
+
+        A signature costs more than a bad message; beyond a rate, the refusal
+        is as bare as what it answers.
+        """
+        try:
+            self._refusals.take(origin)
+        except TooOften:
+            return self.bare(asked, answer, now)
+        return self.write(door, None, asked, answer, now)
+
+    def bare(self, asked: Header, answer: Answer, now: int) -> bytes:
+        """DER PKIMessage without protection."""
+        return cmp.encode(
+            cmp.message(self._header(asked, answer, now), answer.kind, answer.content)
+        )
+
+    def _header(self, asked: Header, answer: Answer, now: int) -> Header:
         chance = self._entropy(_NONCE)
-        secret = caller.secret if caller is not None else None
-        header = Header(
+        return Header(
             version=max(2, min(3, asked.version), answer.version),
             recipient=asked.sender,
             time=now,
@@ -59,6 +81,13 @@ class Replies:
             recipient_nonce=answer.recipient_nonce or asked.sender_nonce,
             info=answer.info,
         )
+
+    def write(
+        self, door: Door, caller: Caller | None, asked: Header, answer: Answer, now: int
+    ) -> bytes:
+        """DER PKIMessage with *answer*, protected as the caller did, or signed."""
+        secret = caller.secret if caller is not None else None
+        header = self._header(asked, answer, now)
         if secret is None:
             return self._signed(door, header, answer)
         issuer = encode_name(self._desk.authority(door).subject)
