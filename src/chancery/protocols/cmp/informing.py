@@ -64,14 +64,23 @@ class Informing:
         return Info(CA_CERTS, der.sequence(*(chain[:-1] or chain)))
 
     def _root_update(self, asked: Asked, wish: Info) -> Info:
-        """rootCaKeyUpdate: the root in force, for who holds another; nothing for who has it."""
-        root = self._desk.issuers(asked.door)[-1]
+        """rootCaKeyUpdate: the root in force, for who holds one before it; else nothing."""
+        root = self._root(asked)
         if wish.value is None or wish.value == root:
             return Info(ROOT_UPDATE)
         held = ca_certificate.decode(wish.value)
         if not held.self_issued:
             raise BadRequest("what was sent is no root", field="rootCaCert", rule="cmp.info")
-        return Info(ROOT_UPDATE, der.sequence(root))
+        same = held.subject_der == ca_certificate.decode(root).subject_der
+        return Info(ROOT_UPDATE, der.sequence(root) if same else None)
+
+    def _root(self, asked: Asked) -> bytes:
+        """The current certificate at the top, also while the CAs below still chain to the last."""
+        authority = self._desk.authority(asked.door)
+        while authority.parent is not None:
+            authority = self._catalogue.authority(authority.parent)
+        found = authority.chain[-1] if authority.chain else authority.certificate
+        return found or self._desk.issuers(asked.door)[-1]
 
     def _signing_keys(self, asked: Asked, _: Info) -> Info:
         """signKeyPairTypes: the kinds of key that the profile takes (RFC 9810 §5.3.19.2)."""

@@ -24,7 +24,7 @@ from chancery.wire.names import encode_name
 ALGORITHM: Final = SignatureAlgorithm.RSA_PKCS1_SHA256
 """Keys of doors are RSA keys."""
 _NONCE: Final = 16
-_SIGNED_REFUSALS: Final = Rate(burst=300, per_hour=3600)
+_SIGNED_REFUSALS: Final = Rate(burst=100, per_hour=3600)
 """From one network address, in one process."""
 
 
