@@ -78,6 +78,9 @@ def test_a_key_from_the_form_to_its_end(visit: "Doors", keys: KeyHouse) -> None:
     refused = send(operator, "/console/keys/app-data/change/resume", {"reason": "test"})
     assert refused.status == 409
     assert "is destroyed since" in refused.text
+    branches = operator.get("/console/keys/_tree").text
+    assert "1 key<" in branches
+    assert "app-data" in branches
     calendar = operator.get("/console/keys/_calendar?days=1825").text
     assert "A new version is made" in calendar
     auditor = visit(Role.AUDITOR)

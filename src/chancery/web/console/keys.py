@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from chancery.domain.identity import Permission
 from chancery.domain.key_groups import KeyGroup, KeyRight
-from chancery.domain.key_notices import notices
+from chancery.domain.key_notices import ends_at, notices
 from chancery.domain.key_orders import OrderState
 from chancery.domain.key_states import GONE, since, state_at
 from chancery.domain.managed_key import Exportability, KeyKind
@@ -26,6 +26,7 @@ pages = Pages(
 PATH: Final = "/console/keys"
 _SIZE: Final = 50
 _ORDERS: Final = 100
+_IN_TREE: Final = 500
 _DAYS: Final = (("30", "30 days"), ("90", "90 days"), ("365", "A year"), ("1825", "5 years"))
 
 
@@ -41,7 +42,6 @@ def tree(visit: Visit) -> Response:
         "console/keys/tree.html",
         block="results",
         page=page,
-        groups=nested(groups),
         groups_offered=[(group.name, group.name) for group in groups],
         kinds=[(kind.value, kind.value) for kind in KeyKind],
         state=lambda view: state_at(view.current.dates, visit.now),
@@ -49,6 +49,26 @@ def tree(visit: Visit) -> Response:
         told=lambda view: list(notices(view.key, view.current, visit.now)),
         filtered=where != KeyFilter(),
         makes=makes(visit),
+    )
+
+
+@pages.get("/_tree", Permission.KEY_READ)
+def branches(visit: Visit) -> Response:
+    """Every group with its keys, as they hang together."""
+    keys, who = visit.services.keys, visit.principal
+    found: dict[str, list[KeyView]] = {}
+    views = keys.life.find(who, KeyFilter(), None, _IN_TREE + 1)
+    for view in views[:_IN_TREE]:
+        found.setdefault(view.key.group, []).append(view)
+    return visit.render(
+        "console/keys/branches.html",
+        groups=nested(keys.groups.all(who)),
+        keys=found,
+        cut=len(views) > _IN_TREE,
+        state=lambda view: state_at(view.current.dates, visit.now),
+        since=lambda view: since(view.current.dates, visit.now),
+        ends=lambda view: ends_at(view.current.dates),
+        told=lambda view: list(notices(view.key, view.current, visit.now)),
     )
 
 
