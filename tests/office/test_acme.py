@@ -109,7 +109,7 @@ def test_the_directory_says_where_everything_is(office: Office, door: Door) -> N
 
 
 def test_from_an_account_to_a_certificate(office: Office, door: Door) -> None:
-    found = registered(office, door, name_patterns=(".trusted.test", "192.0.2.7"))
+    found = registered(office, door, name_patterns=(".trusted.test", "192.0.2.0/29"))
     certificate, done, _ = certified(found, "a.trusted.test", "b.trusted.test", "192.0.2.7")
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == ["a.trusted.test", "b.trusted.test"]
@@ -235,6 +235,7 @@ def test_orders_that_are_refused(office: Office, door: Door) -> None:
     assert found.order(*many).problem == "malformed"
     assert found.post(url).problem == "malformed"
     assert found.order("a.trusted.test", profile="tls-client").json["profile"] == "tls-client"
+    assert found.order("a.trusted.test").json["profile"] == "tls-server"
 
 
 def test_requests_that_are_not_the_order(office: Office, door: Door) -> None:

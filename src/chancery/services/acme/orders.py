@@ -107,7 +107,7 @@ class OrderService:
                 door=door.name,
                 account=account.id,
                 identifiers=identifiers,
-                profile=profile if new.profile is not None else None,
+                profile=profile,
                 status=OrderStatus.PENDING,
                 expires_at=now // 1000 + settings.order_lifetime_s,
                 created_at=now // 1000,

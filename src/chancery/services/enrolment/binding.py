@@ -1,7 +1,9 @@
 """Whether a request is for whom its credential was made: all of it is compared (VU#971035)."""
 
+import ipaddress
 import re
 from collections import Counter
+from contextlib import suppress
 from typing import Final
 
 from chancery.domain import key_quality
@@ -115,9 +117,12 @@ def _made(algorithm: str, allowed: tuple[str, ...]) -> bool:
 
 
 def _fits(name: GeneralName, pattern: str) -> bool:
-    """Whether *pattern* is that name, or a suffix of it that begins with a dot."""
+    """Whether *pattern* is that name, a suffix of it that begins with a dot, or its network."""
     if name.kind is NameKind.DNS and pattern.startswith("."):
         return name.value.endswith(pattern.lower())
+    if name.kind is NameKind.IP and "/" in pattern:
+        with suppress(ValueError):
+            return ipaddress.ip_address(name.value) in ipaddress.ip_network(pattern)
     return name.kind in (NameKind.DNS, NameKind.IP) and name.value == pattern.lower()
 
 
