@@ -36,7 +36,7 @@ from chancery.services.request_access import forget_key, refuse_duplicates
 from chancery.services.uniqueness import SubjectsTaken
 from chancery.wire.tbs import certificate
 
-_BATCH = 64
+_BATCH = 128
 
 Signed = list[tuple[Piece, CertificateRecord]]
 

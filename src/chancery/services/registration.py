@@ -33,7 +33,7 @@ from chancery.services.request_access import hash_code, visible
 from chancery.wire import pkcs10
 from chancery.wire.describe import describe
 
-_CHUNK = 64
+_CHUNK = 128
 """Submissions that are begun with together: a batch of the pipeline."""
 _WINDOW = 8
 """Chunks under way at once: four here, four with a sibling."""

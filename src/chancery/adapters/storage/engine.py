@@ -10,9 +10,9 @@ from chancery.domain.errors import BadRequest
 
 _BUSY_MS: Final = 10_000
 _READERS: Final = 16
-_WAL_PAGES: Final = 16_000
+_WAL_PAGES: Final = 32_000
 """Pages (of 4 KiB) between checkpoints.  Certificates that follow each other change the same
-pages, so a checkpoint of four times as many writes little more; and nobody may write meanwhile."""
+pages, so a checkpoint of eight times as many writes little more; and nobody may write meanwhile."""
 _CACHE_KIB: Final = 65_536
 
 _SQLITE_PRAGMAS: Final = (
