@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from chancery.cli import files, output
 from chancery.cli.application import group
+from chancery.cli.client import Json
 from chancery.cli.connection import DEFAULT, Connection
 from chancery.cli.instance import AsJson
 from chancery.domain.errors import BadRequest
@@ -99,7 +100,7 @@ def register(
         raise BadRequest(f"{public} is no source.json", field=str(public)) from error
     with api.open() as server:
         answer = server.post("backups", "keys", body=body)
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=_told)
 
 
 @key.command(name="list")
@@ -114,7 +115,7 @@ def approve(key_id: KeyId, /, *, api: Connection = DEFAULT) -> None:
     """Agree to a key that another operator proposed: compare its id with the one on paper."""
     with api.open() as server:
         answer = server.post("backups", "keys", key_id, "approve")
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=_told)
 
 
 @key.command
@@ -122,7 +123,13 @@ def withdraw(key_id: KeyId, /, *, api: Connection = DEFAULT) -> None:
     """Have no further backup encrypted to a key; what was made stays."""
     with api.open() as server:
         answer = server.post("backups", "keys", key_id, "withdraw")
-    output.show(answer, as_json=api.as_json)
+    output.show(answer, as_json=api.as_json, human=_told)
+
+
+def _told(found: Json) -> None:
+    """A source's public key fills a screen, and its id says which it is."""
+    left_out = {"public"} if found["kind"] == "source" else set()
+    output.record({name: value for name, value in found.items() if name not in left_out})
 
 
 def _custodian(text: str) -> "Custodian":
