@@ -33,8 +33,9 @@ from chancery.domain.errors import (
 from chancery.domain.identity import Role
 from chancery.domain.key_groups import KeyGroup, KeyTemplate
 from chancery.domain.key_orders import KeyAuthority, OrderState
-from chancery.domain.key_states import KeyEvent, KeyState, state_at
+from chancery.domain.key_states import KeyEvent, KeyState, state_at, transition
 from chancery.domain.managed_key import Exportability, KeyKind, KeyRules, KeyUse, RotationPolicy
+from chancery.ports_keys import NewKey
 from chancery.services.keys.wanted import Wanted
 from chancery.wire import key_wrap
 
@@ -451,3 +452,37 @@ def test_huge_inputs_are_refused(house: KeyHouse) -> None:
         house.keys.making.unwrap(
             OPERATOR, wanted("too-long", "both"), "kek", "aes-kwp", bytes(70_000)
         )
+
+
+# What a crash leaves between the boundary and the record
+
+
+def test_a_version_that_never_came_on_record_stands_in_nobodys_way(house: KeyHouse) -> None:
+    made = house.make("half-rotated", "both")
+    orphan = NewKey(
+        f"{made.key.id}.2", "software", made.key.kind, made.key.rules, made.current.dates
+    )
+    house.managed.movement.generate(orphan, KeyAuthority("operator"))
+    view = house.keys.making.rotate(OPERATOR, "half-rotated").view
+    assert view is not None
+    assert view.key.current == 2
+    sealed = house.keys.using.encrypt(OPERATOR, "half-rotated", b"x")
+    assert house.keys.using.decrypt(OPERATOR, "half-rotated", sealed) == (b"x", 2)
+
+
+@pytest.mark.parametrize("what", [KeyEvent.COMPROMISE, KeyEvent.SUSPEND, KeyEvent.DEACTIVATE])
+def test_what_the_boundary_did_alone_is_done_again(house: KeyHouse, what: KeyEvent) -> None:
+    """The record was away when the boundary had moved the key: the same again goes through."""
+    name = f"half-{what.value}"
+    made = house.make(name, "both")
+    moved = transition(made.current.dates, what, house.clock.s())
+    house.managed.movement.move(made.current.handle, moved, KeyAuthority("operator"))
+    house.clock.now += 60
+    view = house.keys.life.change(OPERATOR, name, what, "again").view
+    assert view is not None
+    wanted = {
+        KeyEvent.COMPROMISE: KeyState.COMPROMISED,
+        KeyEvent.SUSPEND: KeyState.SUSPENDED,
+        KeyEvent.DEACTIVATE: KeyState.DEACTIVATED,
+    }
+    assert state_at(view.current.dates, house.clock.s()) is wanted[what]

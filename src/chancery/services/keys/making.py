@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from chancery.domain.errors import BadRequest, NotPermitted, WrongState
+from chancery.domain.errors import AlreadyExists, BadRequest, NotPermitted, WrongState
 from chancery.domain.identity import Principal
 from chancery.domain.key_groups import KeyRight, KeyTemplate
 from chancery.domain.key_orders import KeyAction, KeyAuthority, KeyOrder
@@ -207,12 +207,15 @@ class Making:
         """The step that ``rotate`` and the schedule share."""
         now = self._desk.clock.s()
         dates = first_dates(key, now, now)
-        handle = handle_of(key, key.current + 1)
         who = authority(principal, order)
-        new = NewKey(handle, old.vault, key.kind, key.rules, dates)
-        facts = self._desk.vault.generate(new, who)
+        new = NewKey(handle_of(key, key.current + 1), old.vault, key.kind, key.rules, dates)
+        try:
+            facts = self._desk.vault.generate(new, who)
+        except AlreadyExists:  # made once, and never on record: the key must not be stuck with it
+            new = replace(new, handle=f"{new.handle}.{self._desk.entropy(4).hex()}")
+            facts = self._desk.vault.generate(new, who)
         version = KeyVersion(
-            key.id, key.current + 1, handle, old.vault, Origin.GENERATED, facts, dates,
+            key.id, key.current + 1, new.handle, old.vault, Origin.GENERATED, facts, dates,
             principal.name, reason,
         )  # fmt: skip
         ended = replace(old, dates=_retired(old.dates, key.rotation, now))

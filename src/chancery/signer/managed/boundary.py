@@ -162,11 +162,10 @@ class Boundary:
 
 
 def _same_end(before: KeyDates, after: KeyDates) -> bool:
-    """Destroying again what is destroyed: the first answer did not arrive."""
-    return (
-        before.destroyed is not None
-        and after.destroyed is not None
-        and ((before.compromised is None) == (after.compromised is None))
+    """Destroying, or reporting, again what is so already: the first answer did not arrive."""
+    return (before.destroyed, before.compromised) != (None, None) and (
+        (before.destroyed is None, before.compromised is None)
+        == (after.destroyed is None, after.compromised is None)
     )
 
 
