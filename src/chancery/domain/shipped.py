@@ -133,7 +133,7 @@ PROFILES: Final[tuple[ExtensionProfile, ...]] = (
         key_usage=(KeyUsage.DIGITAL_SIGNATURE, KeyUsage.KEY_ENCIPHERMENT),
         # id-kp-cmcRA (RFC 6402 §2.10); OpenSSL's PKCS7_verify, which certmonger calls,
         # believes signers of messages only with emailProtection.
-        extended_key_usage=("1.3.6.1.5.5.7.3.28", *_ekus("emailProtection")),
+        extended_key_usage=(*_ekus("emailProtection"), "1.3.6.1.5.5.7.3.28"),
         overrides=(Override.VALIDITY,),
         dn_profile="authority",
     ),
