@@ -22,6 +22,16 @@ class Responders(Section):
     directory: Path = Field(description="Certificates of its keys, one CA key each.")
 
 
+class Renewal(Section):
+    """Where certificates are renewed by themselves: the API of the CA, as somebody it knows."""
+
+    url: Annotated[str, Field(pattern=r"^https://", description="Of the CA: https://host[:port]")]
+    ca_file: Path
+    token_file: Path
+    ra: str
+    profile: str = "ocsp-signer"
+
+
 class ValidationHost(Section):
     """Relative paths count from the directory of the file.
 
@@ -33,12 +43,14 @@ class ValidationHost(Section):
     database: Database
     signer: Signer
     responders: Responders
+    renewal: Renewal | None = None
 
 
 _PATHS: Final = {
     "database": ("url_file",),
     "signer": ("vault", "journal", "socket", "unseal_key_file", "passphrase_file"),
     "responders": ("directory",),
+    "renewal": ("ca_file", "token_file"),
 }
 
 

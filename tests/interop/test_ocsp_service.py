@@ -256,6 +256,7 @@ def test_a_validation_authority_that_knows_a_feed_alone(world: World) -> None:
         for _ in range(6):
             assert "leaf.pem: revoked" in world.openssl(*plain)
         assert "leaf.pem: good" in world.openssl("-cert", world.file("leaf.pem"), url=url)
+        renewed(world, home, config)
         run(CHANCERY, "status", "feed", feed, "--config", settings)
         wait_for(
             lambda: "revoked" in world.openssl("-cert", world.file("leaf.pem"), url=url),
@@ -265,6 +266,32 @@ def test_a_validation_authority_that_knows_a_feed_alone(world: World) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0, (world.folder / "va.log").read_text()
     assert Path(feed).stat().st_size < 1_000_000
+
+
+def renewed(world: World, home: Path, config: str) -> None:
+    """Its certificate renews itself, where the CA's people agree."""
+    facts = world.instance.facts
+    with Path(config).open("a") as settings:
+        settings.write(
+            f'[renewal]\nurl = "{facts["https"]}"\nca_file = "{facts["ca_bundle"]}"\n'
+            f'token_file = "{facts["users"]["requester"]["token_file"]}"\nra = "va"\n'
+        )
+
+    def step() -> dict[str, str]:
+        said = run(CHANCERY, "va", "renew", "--now", "--config", config, "--json")
+        (found,) = json.loads(said)
+        return dict(found)
+
+    (file,) = (home / "responders").glob("*.pem")
+    former = file.read_bytes()
+    assert json.loads(run(CHANCERY, "va", "renew", "--config", config, "--json")) == []
+    asked = step()
+    assert (asked["state"], step()["state"]) == ("asked", "waits")
+    done = world.instance.run("request", "approve", asked["request"], user="officer1")
+    assert done.returncode == 0, done.stderr
+    assert step() == {"file": file.name, "state": "renewed", "request": asked["request"]}
+    assert file.read_bytes() != former
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def answers(port: int) -> bool:

@@ -17,6 +17,7 @@ from chancery.adapters.clock import SystemClock
 from chancery.app import logs
 from chancery.app.fast import fast_lane
 from chancery.app.signer_process import socket_path
+from chancery.app.va_renewal import Renewal
 from chancery.app.va_store import ReadingStore
 from chancery.domain.errors import CAError
 from chancery.protocols.ocsp.handler import OcspHandler
@@ -37,6 +38,7 @@ from chancery.wire import pem
 
 _log = structlog.get_logger("va")
 _LOOK_S: Final = 1.0  # between two looks at feed and certificates
+_RENEW_S: Final = 60.0  # between two looks at what is to be renewed
 _MAX_CERTIFICATE: Final = 64 * 1024
 _SOON_S: Final = 3 * 86_400  # a responder certificate that ends sooner is news
 
@@ -86,6 +88,9 @@ def _serve(host: ValidationHost, http: socket.socket) -> int:
         target=_look, args=(store, responders, index, stop), name="va-look", daemon=True
     )
     looking.start()
+    if host.renewal is not None:
+        renewing = (Renewal(host, vault, clock), stop)
+        threading.Thread(target=_renew, args=renewing, name="va-renew", daemon=True).start()
     gc.freeze()
     serve(
         app,
@@ -113,6 +118,19 @@ def _look(
                 _log.info("renewed", responders=responders.ends())
         except (CAError, OSError) as error:
             _log.warning("not.renewed", error=str(error))
+
+
+def _renew(renewal: Renewal, stop: threading.Event) -> None:
+    """Ask for what is past half its life, and look whether it was issued."""
+    while not stop.wait(_RENEW_S):
+        try:
+            for step in renewal.run():
+                if step.state != "waits":
+                    _log.info("renewal", file=step.file, state=step.state, request=step.request)
+        except (CAError, OSError) as error:
+            _log.warning("not.renewed", error=str(error))
+        except Exception:  # noqa: BLE001 - told in full; it is tried again
+            _log.exception("not.renewed")
 
 
 def _checks(

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from chancery.adapters.clock import SystemClock
 from chancery.app.instance_files import write_private, write_public
 from chancery.app.signer_process import running_signer, socket_path
+from chancery.app.va_renewal import Renewal, Step
 from chancery.domain.algorithms import SIGNATURES_OF, KeyAlgorithm, key_family
 from chancery.domain.errors import AlreadyExists, BadRequest, NotFound, Unavailable
 from chancery.domain.keys import KeyPurpose
@@ -98,6 +100,13 @@ def install(config: Path, certificate: bytes) -> Path:
     path = host.responders.directory / f"{issuer}.pem"
     write_public(path, pem.encode("CERTIFICATE", der).encode())
     return path
+
+
+def renew(config: Path, *, now: bool) -> list[Step]:
+    """Take a step with each certificate that is to be renewed."""
+    host = load(config)
+    with _signer(config) as vault:
+        return Renewal(host, vault, SystemClock()).run(now=now)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """``chancery va``: a validation authority that stands alone, on its own machine."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -55,6 +56,25 @@ def request(
     data = files.read(ca, _MAX)
     der = data if pem.is_der(data) else pem.decode(data, ("CERTIFICATE",), _MAX)[1]
     files.deliver(ask(config, der, algorithm).encode(), to, force=force)
+
+
+@app.command
+def renew(
+    *,
+    config: Config,
+    now: Annotated[
+        bool, Parameter(help="Also those whose half life has not come.", negative=())
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask the CA for certificates that are past half their life, and take what was issued.
+
+    A running service does it by itself where va.toml has [renewal].
+    """
+    from chancery.app.va_setup import renew as step  # noqa: PLC0415 - loads the signer
+
+    rows = [dataclasses.asdict(one) for one in step(config, now=now)]
+    output.listing(rows, ("file", "state", "request"), as_json=as_json)
 
 
 @app.command

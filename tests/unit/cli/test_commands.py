@@ -638,7 +638,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
         "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
         "audit show", "database upgrade", "certificate import",
         "vault unlock", "directory list", "directory check", "provider list", "provider check",
-        "ocsp edit", "ra enrol", "ra receipt", "va init", "va request", "va install", "bench generate",
+        "ocsp edit", "ra enrol", "ra receipt", "va init", "va request", "va install", "va renew", "bench generate",
         "status check", "status export", "status feed",
     }  # fmt: skip
     # Those of the ceremony, and those of test_work.py, test_custody.py, test_backup.py, test_keys.py.
