@@ -486,3 +486,12 @@ def test_what_the_boundary_did_alone_is_done_again(house: KeyHouse, what: KeyEve
         KeyEvent.DEACTIVATE: KeyState.DEACTIVATED,
     }
     assert state_at(view.current.dates, house.clock.s()) is wanted[what]
+
+
+def test_a_component_that_the_record_missed_is_brought_again(house: KeyHouse) -> None:
+    entry = house.keys.parts.begin(OPERATOR, wanted("noted-late", "both"), 2).entry.id
+    piece = bytes(range(40, 72))
+    house.managed.parts.put(entry, KeyKind.AES_256, (1, 2), piece, "", KeyAuthority(OFFICER.name))
+    house.keys.parts.enter(OFFICER, entry, 1, piece.hex(), "")
+    house.keys.parts.enter(OTHER, entry, 2, bytes(range(50, 82)).hex(), "")
+    assert house.keys.parts.finish(OPERATOR, entry).key.name == "noted-late"
