@@ -124,6 +124,21 @@ def test_nothing_is_done_on_the_word_of_one(desk: BackupService, store: SqlStore
     assert desk.withdraw_order(OLGA, order.id).state is Consent.WITHDRAWN
 
 
+def test_a_device_that_cannot_be_read_is_told(
+    monkeypatch: pytest.MonkeyPatch, desk: BackupService
+) -> None:
+    """It is not the same as having no place for backups."""
+
+    def altered(_: Medium) -> MediumFacts:
+        raise BadRequest("device.json was altered", rule="device.altered")
+
+    assert desk.standing(OLGA).concerns == ()
+    monkeypatch.setattr(Medium, "facts", altered)
+    standing = desk.standing(OLGA)
+    assert (standing.configured, standing.medium) == (True, None)
+    assert [one.kind for one in standing.concerns] == ["backup-device"]
+
+
 def test_two_who_are_signed_in_together_have_agreed(desk: BackupService) -> None:
     agreed(desk)
     order = desk.order(person("olga", partner="oscar"), every_s=DAY)
