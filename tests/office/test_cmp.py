@@ -27,7 +27,7 @@ from chancery.domain.work import Job
 from chancery.ports import Page, RequestFilter
 from chancery.protocols.cmp.client import CmpClient, Holder, SharedSecret
 from chancery.protocols.cmp.settings import pem_of
-from chancery.protocols.cmp.signing import PrivateKey
+from chancery.protocols.cmp.signing import PrivateKey, sign, spki
 from chancery.services.jobs import Lease
 from chancery.wire import cmp, cmp_bodies, cmp_mac, crmf, der
 from chancery.wire.cmp import Body, Failure, Info
@@ -170,6 +170,31 @@ def test_a_pkcs10_request_is_answered_without_a_number(door: CmpDoor) -> None:
     csr = x509.load_pem_x509_csr(p256_csr(name).encode()).public_bytes(Encoding.DER)
     got = door.by_secret(door.secret(name)).enrol(Body.P10CR, csr)
     assert names_of(got.certificate) == [name]
+
+
+@pytest.mark.parametrize(("days", "granted"), [(30, 30), (9000, 90)])
+def test_the_end_of_validity_is_a_wish(door: CmpDoor, days: int, granted: int) -> None:
+    name, own = host(), key()
+    san = template(f"CN={name}", (f"dns:{name}",), spki(own))
+    end = door.office.clock.s() + 86_400 * days
+    wanted = encode_until(san, end)
+    got = door.by_secret(door.secret(name)).enrol(Body.IR, signed(own, wanted))
+    made = x509.load_der_x509_certificate(got.certificate)
+    lasting = made.not_valid_after_utc - made.not_valid_before_utc
+    assert round(lasting.total_seconds() / 86_400) == granted
+
+
+def encode_until(wanted: crmf.Template, end: int) -> bytes:
+    """A CertTemplate with an end of validity: our own client does not ask for one."""
+    fields = der.single(crmf.encode_template(wanted))[1]
+    return der.sequence(der.explicit(4, der.explicit(1, der.time(end))), fields)
+
+
+def signed(own: PrivateKey, wanted: bytes) -> bytes:
+    asked = der.sequence(der.integer(0), wanted)
+    algorithm, signature = sign(own, asked)
+    proof = der.implicit(1, algorithm + der.bit_string(signature), constructed=True)
+    return der.sequence(asked, proof)
 
 
 def test_a_profile_is_named_in_the_header(door: CmpDoor) -> None:

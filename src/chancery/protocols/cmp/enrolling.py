@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final, TypedDict
 
-from chancery.domain.errors import BadCSR, BadRequest, Conflict, NotPermitted
+from chancery.domain.errors import BadCSR, BadRequest, CAError, Conflict, NotPermitted
 from chancery.domain.names import SHORT_NAMES, DistinguishedName, GeneralName
 from chancery.domain.request import RequestState
 from chancery.ports import Entropy
@@ -22,6 +22,9 @@ KIND: Final = "kind"
 REQUEST_ID: Final = "request_id"
 BY: Final = "by"
 """Of a transaction's data: what was asked, under which number, by whom."""
+CHANGED: Final = "changed"
+"""... and whether the certificate is not quite what was asked for."""
+_VALIDITY: Final = frozenset({"override.validity", "validity.max"})
 _CAPABLE: Final = 3
 """The version of a message that holds an EnvelopedData (RFC 9810 §7)."""
 
@@ -59,10 +62,20 @@ class Enrolling:
             wait_s = asked.settings.confirm_s
             job = self._confirmations.expect(asked.door, asked.transaction, wait_s)
             enrolment = replace(enrolment, data={**enrolment.data, JOB: job})
-        standing = self._desk.submit(asked.door, enrolment)
+        standing = self._submitted(asked, enrolment)
         if standing.transaction.data.get(talk.SEED) != enrolment.data[talk.SEED]:
             raise _in_use()
         return self.standing(asked, standing)
+
+    def _submitted(self, asked: Asked, enrolment: Enrolment) -> Standing:
+        """A validity that the profile does not grant is a wish, not a condition (RFC 4211 §5)."""
+        try:
+            return self._desk.submit(asked.door, enrolment)
+        except CAError as error:
+            if enrolment.days is None or error.rule not in _VALIDITY:
+                raise
+        changed = {**enrolment.data, CHANGED: True}
+        return self._desk.submit(asked.door, replace(enrolment, days=None, data=changed))
 
     def standing(self, asked: Asked, standing: Standing) -> Answer:
         """Tell how an enrolment stands: to whoever began it, at once or after polling."""
@@ -83,7 +96,7 @@ class Enrolling:
         made = standing.request.server_key_id is not None
         response = CertificateResponse(
             request_id,
-            StatusInfo(Status.ACCEPTED),
+            StatusInfo(Status.GRANTED_WITH_MODS if data.get(CHANGED) else Status.ACCEPTED),
             standing.certificate.der,
             key=self._delivery.sealed(asked, standing) if made else None,
             issuers=standing.chain if asked.caller.secret is not None else (),
