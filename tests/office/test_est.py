@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from browsing import Browser
 from cmc_client import pki_data, signed
+from cmp_door import wish
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -521,6 +522,20 @@ def test_cmc_enrols_by_password_and_renews_by_signature(client: Client) -> None:
     assert refused.status == 400
     status, info, _ = told(refused)
     assert (status, int(info["otherInfo"]["failInfo"])) == (2, 2)
+
+
+def test_cmc_takes_crmf_as_well(client: Client) -> None:
+    own = ec.generate_private_key(ec.SECP256R1())
+    content = der.single(wish(own, f"CN={HOST}", (f"dns:{HOST}",)), der.SEQUENCE)[1]
+    empty = der.sequence()
+    asked = der.sequence(der.implicit(1, content, constructed=True))
+    message = signed(der.sequence(empty, asked, empty, empty), own, None)
+    status, _, found = told(client.basic().ask("fullcmc", message, CMC))
+    assert status == 0
+    keys = [x509.load_der_x509_certificate(one).public_key() for one in found]
+    assert own.public_key() in keys
+    bare = client.ask("simpleenroll", der.tlv(der.SEQUENCE, content))
+    assert (bare.status, rules(client)[0]) == (415, "est.media")
 
 
 def test_cmc_waits_for_people(office: Office, who: Who) -> None:

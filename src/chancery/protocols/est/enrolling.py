@@ -14,7 +14,7 @@ from chancery.ports import Clock
 from chancery.protocols.est.call import CERTS_ONLY, Answered, Call, waiting
 from chancery.protocols.est.gate import Client, Gate
 from chancery.services.enrolment import Enrolment, EnrolmentDesk, Standing
-from chancery.wire import est, est_wishes, pkcs7, pkcs10
+from chancery.wire import crmf, est, est_wishes, pkcs7, pkcs10
 from chancery.wire.names import parse_text
 from chancery.wire.pkcs10 import CertificationRequest
 
@@ -50,13 +50,13 @@ class Enrolling:
         self, call: Call, client: Client, csr: CertificationRequest, *, renewing: bool
     ) -> Enrolment:
         """What is asked of the desk.  Whoever shows only a certificate gets its like, no more."""
-        wishes = est_wishes.read(csr.info)
+        # CRMF (in CMC) has controls of its own, none of which mean this.
+        changed = None if crmf.is_message(csr.der) else est_wishes.read(csr.info).new_name
         renews = client.holder if renewing or client.credential is None else None
         if client.registrar and not renewing:
             renews = None
         if renews is None and client.holder is not None and not client.registrar:
             same_identity(csr, client.holder)  # at a renewal the desk compares
-        changed = wishes.new_name
         if changed is not None:
             if not (call.settings.change_subject and renews is not None):
                 raise NotPermitted(
@@ -102,8 +102,15 @@ class Enrolling:
 
 def read_request(call: Call) -> CertificationRequest:
     """The PKCS#10 in the body.  Raises BadRequest."""
-    body = call.exchange.body
-    return pkcs10.decode(est.decode(body, pkcs10.LABELS, pkcs10.MAX_OCTETS))
+    found = est.decode(call.exchange.body, pkcs10.LABELS, pkcs10.MAX_OCTETS)
+    if crmf.is_message(found):
+        raise BadRequest(
+            "the body is CRMF",
+            field="body",
+            rule="est.media",
+            remedy="send PKCS#10, or use fullcmc",
+        )
+    return pkcs10.decode(found)
 
 
 def check_binding(call: Call, csr: CertificationRequest) -> None:
