@@ -29,6 +29,8 @@ ARCHIVE: Final = "1.3.6.1.5.5.7.5.1.4"  # id-regCtrl-pkiArchiveOptions
 _MAX_CONTROLS: Final = 16
 _TAG: Final = der.CONTEXT | der.CONSTRUCTED
 
+_SHAPE: Final = (der.SEQUENCE, der.SEQUENCE, der.INTEGER, der.SEQUENCE)
+
 VOUCHED: Final = 0x80
 SIGNED: Final = 0xA1
 """Tags of two ways to prove possession: somebody else vouches for it; a signature."""
@@ -90,12 +92,14 @@ def is_message(data: bytes) -> bool:
     SEQUENCE; a CertTemplate holds context tags where a Name holds SETs.
     """
     try:
-        inner = der.Reader(der.single(data, der.SEQUENCE)[1]).enter(der.SEQUENCE)
-        inner.content(der.INTEGER)
-        first = inner.enter(der.SEQUENCE).peek()
+        outer, at, end = der.header(data, 0, len(data))
+        inner, at, end = der.header(data, at, end)
+        number, _, after = der.header(data, at, end)
+        template, at, end = der.header(data, after, end)
     except BadRequest:
         return False
-    return first is not None and first & 0xC0 == der.CONTEXT
+    tags = (outer, inner, number, template)
+    return tags == _SHAPE and at < end and data[at] & 0xC0 == der.CONTEXT
 
 
 def decode(data: bytes) -> CertificationRequest:
