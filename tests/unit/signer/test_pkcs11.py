@@ -157,6 +157,10 @@ def test_a_key_made_by_other_means_is_found(holder: TokenHolder, hsm: SoftHsm) -
     with pytest.raises(Unavailable, match="no key with label") as caught:
         holder.find("theirs", "ffff")
     assert caught.value.rule == "vault.key-missing"
+    hsm.tool(*how, "0a0b", "--usage-sign", "--sensitive")
+    with pytest.raises(Unavailable, match="has 2 keys with label theirs and id 0a0b") as two:
+        holder.find("theirs", "0a0b")
+    assert two.value.rule == "vault.key-ambiguous"
     hsm.tool("--keypairgen", "--key-type", "EC:prime256v1", "--label", "loose", "--extractable")
     with pytest.raises(SignerRefused, match="may leave"):
         holder.find("loose", "")
