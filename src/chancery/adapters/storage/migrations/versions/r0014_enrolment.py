@@ -46,14 +46,16 @@ def upgrade() -> None:
         _words("note"),
         _words("data"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_credential")),
-        sa.UniqueConstraint("door", "reference", name=op.f("uq_enrolment_credential_door")),
+        sa.UniqueConstraint(
+            "door", "reference", name=op.f("uq_enrolment_credential_door_reference")
+        ),
         sa.CheckConstraint(
             "state IN ('open', 'spent', 'locked', 'revoked')",
             name=op.f("ck_enrolment_credential_state"),
         ),
         sa.CheckConstraint("uses_left >= 0", name=op.f("ck_enrolment_credential_uses_left")),
     )
-    op.create_index(op.f("ix_enrolment_credential_door"), "enrolment_credential", ["door", "id"])
+    op.create_index(op.f("ix_enrolment_credential_door_id"), "enrolment_credential", ["door", "id"])
     op.create_table(
         "enrolment_transaction",
         _words("door"),
@@ -81,5 +83,5 @@ def upgrade() -> None:
         _words("detail"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_door_message")),
     )
-    op.create_index(op.f("ix_door_message_door"), "door_message", ["door", "id"])
+    op.create_index(op.f("ix_door_message_door_id"), "door_message", ["door", "id"])
     op.create_index(op.f("ix_door_message_at"), "door_message", ["at"])
