@@ -13,6 +13,7 @@ from chancery.domain.errors import AlreadyExists, BadRequest, Unavailable, Wrong
 from chancery.server.standing_in import told
 from chancery.services.custody import Seal
 from chancery.settings import Settings, Signer, load
+from chancery.signer import files
 from chancery.signer.unseal import UnsealSource, record, waiting
 from chancery.signer.unseal.custodians import KIND, Founding, Gathered, share_set_of
 from chancery.signer.unseal.key_file import KeyFile
@@ -120,7 +121,8 @@ def seal(
     settings = load(config)
     founding = Founding(people, threshold, CustodyPurpose.VAULT)
     old = _present(settings.signer, ask)
-    open_master(settings.signer.vault, old)  # the refusal comes before any file
+    _, master = open_master(settings.signer.vault, old)  # the refusal comes before any file
+    files.wipe(master)
     write_letters(out, founding.share_set, founding.letters())
     before, _ = seal_of(settings)
     reseal(settings.signer.vault, old, founding)
