@@ -660,6 +660,8 @@ def test_messages_that_nobody_protected(door: CmpDoor, authority: Holder) -> Non
     assert failures(door.send(cmp.encode(broken))) == {Failure.BAD_MESSAGE_CHECK}
     alone = replace(signed, certificates=())
     assert failures(door.send(cmp.encode(alone))) == {Failure.ADD_INFO_NOT_AVAILABLE}
+    strange = replace(signed, certificates=(der.sequence(), *signed.certificates))
+    assert cmp.decode(door.send(cmp.encode(strange))).kind is Body.GENP
 
 
 @pytest.mark.parametrize("count", [0, 99, 100_001, 2**31, 2**63])
@@ -692,11 +694,16 @@ def test_a_flood_of_bad_messages_is_not_signed_for_ever(door: CmpDoor) -> None:
     header = cmp.Header(transaction=secrets.token_bytes(16), sender_nonce=secrets.token_bytes(16))
     body = cmp.encode(cmp.message(header, Body.GENM, cmp.encode_info(())))
     flood = CmpDoor(door.office, door.door, origin="198.51.100.7")
-    answers = [cmp.decode(flood.send(body)) for _ in range(110)]
-    assert answers[0].protection is not None
-    assert answers[-1].protection is None
-    assert failures(cmp.encode(answers[-1])) == {Failure.BAD_MESSAGE_CHECK}
-    assert cmp.decode(door.send(body)).protection is not None  # from elsewhere
+    first = answer = cmp.decode(flood.send(body))
+    assert first.protection is not None
+    for _ in range(1000):  # a slow machine gives tokens back meanwhile
+        if answer.protection is None:
+            break
+        answer = cmp.decode(flood.send(body))
+    assert answer.protection is None
+    assert failures(cmp.encode(answer)) == {Failure.BAD_MESSAGE_CHECK}
+    elsewhere = CmpDoor(door.office, door.door, origin="198.51.100.8")
+    assert cmp.decode(elsewhere.send(body)).protection is not None
 
 
 def test_addresses(door: CmpDoor, authority: Holder) -> None:

@@ -1,7 +1,8 @@
 """Who sent a message: what protects it says so (RFC 9810 §5.1.3)."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from cryptography import x509
@@ -121,17 +122,23 @@ def _signer(message: Message, known: Sequence[bytes]) -> CaCertificate:
 
     Clients leave a self-signed one out: then it may be among those *known*.
     """
-    candidates = (*message.certificates[:_LOOKED_AT], *known)
-    if not candidates:
+    found = list(_readable((*message.certificates[:_LOOKED_AT], *known)))
+    if not found:
         raise BadRequest(
-            "the message is signed, and holds no certificate",
+            "the message is signed, and holds no certificate that can be read",
             field="extraCerts",
             rule="cmp.no-certificate",
             remedy="put the signer's certificate first into extraCerts",
         )
-    found = [ca_certificate.decode(one) for one in candidates]
     wanted = message.header.sender_key
     return next((one for one in found if one.key_identifier == wanted), found[0])
+
+
+def _readable(certificates: Sequence[bytes]) -> Iterator[CaCertificate]:
+    """What else a client sends along may be of kinds that we do not read."""
+    for one in certificates:
+        with suppress(BadRequest):
+            yield ca_certificate.decode(one)
 
 
 def _same_sender(header: Header, signer: CaCertificate) -> None:
