@@ -88,6 +88,8 @@ class AcmeHandler:
         except Exception as error:  # noqa: BLE001 - the client gets a problem whatever our bug is
             return self._refusal(error, exchange, door, call, path)
         self._note(call, path, "ok")
+        if exchange.method == "HEAD":
+            answer = replace(answer, body=b"")
         return self._finished(answer, call)
 
     def _route(self, path: tuple[str, ...], exchange: Exchange) -> _Route:
