@@ -30,7 +30,8 @@ from chancery.protocols.cmp.settings import pem_of
 from chancery.protocols.cmp.signing import PrivateKey, sign, spki
 from chancery.services.jobs import Lease
 from chancery.wire import cmp, cmp_bodies, cmp_mac, crmf, der
-from chancery.wire.cmp import Body, Failure, Info
+from chancery.wire.cmp import Info
+from chancery.wire.cmp_kinds import Body, Failure
 from services.csr import p256_csr
 
 Who = Callable[[str], Principal]

@@ -39,7 +39,8 @@ from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.shipped import PROFILES
 from chancery.protocols.exchange import Exchange
 from chancery.services.enrolment import Issued, NewCredential
-from chancery.wire import cmp, der, pem, pkcs10
+from chancery.wire import der, pem, pkcs10
+from chancery.wire.cmp_kinds import Body
 
 # What differs between engines is tried below the doors.
 pytestmark = pytest.mark.parametrize("office", ["sqlite"], indirect=True)
@@ -316,10 +317,10 @@ def by_cmp(place: Place, door: Door, *, refused: bool = True) -> Send:
 
     def send(octets: bytes) -> None:
         if not refused:
-            at.by_secret(secret).enrol(cmp.Body.P10CR, octets, implicit=True)
+            at.by_secret(secret).enrol(Body.P10CR, octets, implicit=True)
             return
         with pytest.raises(NotPermitted) as caught:
-            at.by_secret(secret).enrol(cmp.Body.P10CR, octets, implicit=True)
+            at.by_secret(secret).enrol(Body.P10CR, octets, implicit=True)
         assert caught.value.rule == "cmp.refused"
 
     return send

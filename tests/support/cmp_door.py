@@ -15,7 +15,8 @@ from chancery.protocols.cmp.client import CmpClient, Holder, SharedSecret, reque
 from chancery.protocols.cmp.signing import PrivateKey, spki
 from chancery.protocols.exchange import Exchange, Reply
 from chancery.services.enrolment import Issued, NewCredential
-from chancery.wire import cmp, cmp_mac, crmf
+from chancery.wire import cmp_mac, crmf
+from chancery.wire.cmp_kinds import Body
 from chancery.wire.general_names import encode_san, parse
 from chancery.wire.names import parse_text
 
@@ -134,6 +135,6 @@ class CmpDoor:
         """Whoever got a certificate for *host* by a secret."""
         own = key()
         got = self.by_secret(self.secret(host)).enrol(
-            cmp.Body.IR, wish(own, f"CN={host}", (f"dns:{host}",)), implicit=True
+            Body.IR, wish(own, f"CN={host}", (f"dns:{host}",)), implicit=True
         )
         return Holder(got.certificate, own)

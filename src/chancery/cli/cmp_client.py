@@ -69,40 +69,18 @@ def request(
 ) -> None:
     """Enrol at a CMP server, this one or any other: wait if people decide, and confirm."""
     from chancery.protocols.cmp import client as cmp_client  # noqa: PLC0415 - help must not wait
-    from chancery.protocols.cmp.signing import spki  # noqa: PLC0415
-    from chancery.wire import (  # noqa: PLC0415
-        ca_certificate,
-        crmf,
-        foreign_certificate,
-        general_names,
-        names,
-    )
-    from chancery.wire.cmp import Body  # noqa: PLC0415
+    from chancery.wire import ca_certificate, crmf  # noqa: PLC0415
+    from chancery.wire.cmp_kinds import Body  # noqa: PLC0415
 
     talking = _client(url, reference, secret_file, certificate, certificate_key, trust, tls_trust)
-    own = _key(key)
-    wanted, kind = subject, body or ("cr" if certificate is not None else "ir")
-    alternative = [general_names.parse(name) for name in san]
-    if certificate is not None and subject is None:
-        held = foreign_certificate.decode(_certificates(certificate)[0])
-        wanted, alternative = held.subject, alternative or list(held.names)
-    template = crmf.Template(
-        subject=names.parse_text(wanted or ""),
-        spki=spki(own),
-        extensions=(("2.5.29.17", False, general_names.encode_san(alternative)),)
-        if alternative
-        else (),
-    )
+    own, held = _key(key), _certificates(certificate)[0] if certificate is not None else None
+    kind = body or ("cr" if held is not None else "ir")
     controls = b""
-    if kind == "kur" and certificate is not None:
-        before = ca_certificate.decode(_certificates(certificate)[0])
+    if kind == "kur" and held is not None:
+        before = ca_certificate.decode(held)
         controls = crmf.update_of(before.issuer_der, int(before.serial, 16))
-    got = talking.enrol(
-        Body[kind.upper()],
-        cmp_client.request(own, template, controls),
-        implicit=implicit,
-        profile=profile,
-    )
+    asked = cmp_client.request(own, _template(own, subject, san, held), controls)
+    got = talking.enrol(Body[kind.upper()], asked, implicit=implicit, profile=profile)
     files.write(out, pem.encode("CERTIFICATE", got.certificate).encode(), force=force)
     if chain_out is not None:
         along = dict.fromkeys((*got.issuers, *got.others))
@@ -134,6 +112,23 @@ def revoke_certificate(
     talking = _client(url, None, None, certificate, certificate_key, trust, tls_trust)
     talking.revoke(_certificates(other or certificate)[0], reason)
     output.done(str(other or certificate), "revoked", as_json=api.as_json)
+
+
+def _template(own: Any, subject: str | None, san: tuple[str, ...], held: bytes | None) -> Any:
+    """What to ask for: what is named, else what the certificate at hand says."""
+    from chancery.protocols.cmp.signing import spki  # noqa: PLC0415 - help must not wait
+    from chancery.wire import crmf, foreign_certificate, general_names, names  # noqa: PLC0415
+
+    wanted, alternative = subject, [general_names.parse(name) for name in san]
+    if held is not None and subject is None:
+        read = foreign_certificate.decode(held)
+        wanted, alternative = read.subject, alternative or list(read.names)
+    extensions = (("2.5.29.17", False, general_names.encode_san(alternative)),)
+    return crmf.Template(
+        subject=names.parse_text(wanted or ""),
+        spki=spki(own),
+        extensions=extensions if alternative else (),
+    )
 
 
 def _client(

@@ -8,7 +8,8 @@ from typing import Final
 from chancery.domain.certificate import RevocationReason
 from chancery.wire import ca_certificate, crmf, der
 from chancery.wire.certification import decode_extensions
-from chancery.wire.cmp import Failure, bad, read_certificates
+from chancery.wire.cmp import bad, read_certificates
+from chancery.wire.cmp_kinds import Failure
 
 _EXPLICIT: Final = der.CONTEXT | der.CONSTRUCTED
 _REASON_CODE: Final = "2.5.29.21"

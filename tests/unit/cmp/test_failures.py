@@ -6,7 +6,7 @@ from chancery.domain import errors
 from chancery.domain.errors import BadRequest, NotFound
 from chancery.protocols.cmp import failures, paths, settings
 from chancery.protocols.cmp.paths import Place
-from chancery.wire.cmp import Body, Failure
+from chancery.wire.cmp_kinds import Body, Failure
 
 KINDS = [
     kind

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chancery.domain.errors import BadCSR, BadRequest, CAError, TooLarge
 from chancery.protocols.cmp.signing import sign, spki
 from chancery.wire import ca_certificate, cmp, cmp_bodies, cmp_mac, crmf, der, pkcs10, possession
-from chancery.wire.cmp import Body
+from chancery.wire.cmp_kinds import Body
 from chancery.wire.names import parse_text
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "cmp"

@@ -24,8 +24,9 @@ from chancery.wire import (
     der,
     possession,
 )
-from chancery.wire.cmp import Body, Header, Info, Message
+from chancery.wire.cmp import Header, Info, Message
 from chancery.wire.cmp_bodies import CertificateResponse, Status, StatusInfo
+from chancery.wire.cmp_kinds import Body, Failure
 
 Send = Callable[[bytes], bytes]
 """Carries one message to the server and brings its answer."""
@@ -263,7 +264,7 @@ def request(key: PrivateKey, template: crmf.Template, controls: bytes = b"") -> 
 def _demand(status: StatusInfo) -> None:
     if status.status in (Status.ACCEPTED, Status.GRANTED_WITH_MODS):
         return
-    names = [cmp.Failure(n).name.lower() for n in status.failures if n <= max(cmp.Failure)]
+    names = [Failure(n).name.lower() for n in status.failures if n <= max(Failure)]
     raise NotPermitted(
         f"the server refused: {status.text or 'it does not say why'}"
         + (f" ({', '.join(names)})" if names else ""),

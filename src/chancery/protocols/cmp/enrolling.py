@@ -14,8 +14,8 @@ from chancery.protocols.cmp.wishes import Wish
 from chancery.services.enrolment import Enrolment, EnrolmentDesk, Standing
 from chancery.services.enrolment.confirmation import JOB, STATE, Confirmation, Confirmations
 from chancery.wire import ca_certificate, cmp, cmp_bodies, der
-from chancery.wire.cmp import Body, Failure
 from chancery.wire.cmp_bodies import CertificateResponse, Status, StatusInfo
+from chancery.wire.cmp_kinds import Body, Failure
 
 ANSWERS: Final = {Body.IR: Body.IP, Body.CR: Body.CP, Body.P10CR: Body.CP, Body.KUR: Body.KUP}
 KIND: Final = "kind"

@@ -4,7 +4,7 @@ from typing import Final
 
 from chancery.domain import errors
 from chancery.domain.errors import CAError
-from chancery.wire.cmp import Failure
+from chancery.wire.cmp_kinds import Failure
 
 RULES: Final[dict[str, Failure]] = {
     "cmp.version": Failure.UNSUPPORTED_VERSION,

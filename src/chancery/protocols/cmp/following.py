@@ -19,8 +19,8 @@ from chancery.services.enrolment.confirmation import (
     Confirmations,
 )
 from chancery.wire import cmp, cmp_bodies, der
-from chancery.wire.cmp import Body
 from chancery.wire.cmp_bodies import Status
+from chancery.wire.cmp_kinds import Body
 
 _ACCEPTED: Final = (Status.ACCEPTED, Status.GRANTED_WITH_MODS)
 CONFIRMED: Final = Answer(Body.PKICONF, der.NULL)

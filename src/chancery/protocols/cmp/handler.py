@@ -30,7 +30,8 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment import EnrolmentDesk
 from chancery.services.enrolment.confirmation import Confirmations
 from chancery.wire import cmp, cmp_bodies, der
-from chancery.wire.cmp import Body, Failure, Header, Message
+from chancery.wire.cmp import Header, Message
+from chancery.wire.cmp_kinds import Body, Failure
 
 MEDIA_TYPE: Final = "application/pkixcmp"
 

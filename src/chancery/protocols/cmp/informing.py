@@ -13,7 +13,8 @@ from chancery.services.catalogue import Catalogue
 from chancery.services.enrolment import EnrolmentDesk
 from chancery.wire import ca_certificate, cmp, crl_reading, crmf, der, extensions
 from chancery.wire.certification import RequestedExtension, decode_extensions
-from chancery.wire.cmp import Body, Info
+from chancery.wire.cmp import Info
+from chancery.wire.cmp_kinds import Body
 from chancery.wire.key_kinds import IDENTIFIERS
 
 _IT: Final = "1.3.6.1.5.5.7.4."

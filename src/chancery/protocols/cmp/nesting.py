@@ -7,7 +7,8 @@ from chancery.domain.errors import NotAuthenticated, NotPermitted
 from chancery.protocols.cmp.protection import Guard
 from chancery.protocols.cmp.talk import Asked, Caller
 from chancery.wire import cmp, der
-from chancery.wire.cmp import Body, Message
+from chancery.wire.cmp import Message
+from chancery.wire.cmp_kinds import Body
 
 MAX_BATCH: Final = 20
 MAX_DEPTH: Final = 3

@@ -5,7 +5,7 @@ from typing import Final
 
 from chancery.domain.errors import NotFound
 from chancery.wire import cmp
-from chancery.wire.cmp import Body
+from chancery.wire.cmp_kinds import Body
 
 DEFAULT_LABEL: Final = "main"
 """The door of addresses that name none."""

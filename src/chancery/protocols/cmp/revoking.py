@@ -7,8 +7,8 @@ from chancery.protocols.cmp.enrolling import needs_signature
 from chancery.protocols.cmp.talk import Answer, Asked
 from chancery.services.enrolment import EnrolmentDesk
 from chancery.wire import ca_certificate, cmp, cmp_bodies, der
-from chancery.wire.cmp import Body
 from chancery.wire.cmp_bodies import RevocationWish, Status, StatusInfo
+from chancery.wire.cmp_kinds import Body
 
 
 def answer(desk: EnrolmentDesk, asked: Asked) -> Answer:

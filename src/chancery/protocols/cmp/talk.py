@@ -13,7 +13,8 @@ from chancery.domain.errors import BadRequest
 from chancery.ports import Entropy
 from chancery.protocols.cmp.settings import CmpSettings
 from chancery.wire import cmp
-from chancery.wire.cmp import Body, Message
+from chancery.wire.cmp import Message
+from chancery.wire.cmp_kinds import Body
 from chancery.wire.cmp_mac import Method
 
 MIN_NONCE: Final = 16  # octets, RFC 9810 §5.1.1

@@ -7,7 +7,7 @@ from chancery.domain.errors import BadCSR, BadRequest, NotPermitted
 from chancery.domain.names import DistinguishedName, GeneralName
 from chancery.protocols.cmp.talk import Asked
 from chancery.wire import ca_certificate, cmp, cmp_bodies, crmf, der, pkcs10
-from chancery.wire.cmp import Body
+from chancery.wire.cmp_kinds import Body
 
 _DAY_S: Final = 86_400
 
