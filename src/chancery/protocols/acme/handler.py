@@ -87,7 +87,8 @@ class AcmeHandler:
             answer = route.serve(call)
         except Exception as error:  # noqa: BLE001 - the client gets a problem whatever our bug is
             return self._refusal(error, exchange, door, call, path)
-        self._note(call, path, "ok")
+        waits = path[-1] == "finalize" and any(name == "Retry-After" for name, _ in answer.headers)
+        self._note(call, path, "pending" if waits else "ok")
         if exchange.method == "HEAD":
             answer = replace(answer, body=b"")
         return self._finished(answer, call)
