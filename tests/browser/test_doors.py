@@ -40,3 +40,20 @@ def test_a_door_from_opening_to_closing(
     page.get_by_role("button", name="Close for good").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Close for good").click()
     expect(page.get_by_text("is closed for good")).to_be_visible()
+
+
+def test_one_time_passwords_from_a_list(
+    world: World, page: Page, check_accessibility: Callable[[Page], None]
+) -> None:
+    world.sign_in(page, "officer1")
+    page.goto("/console/doors/scep/main")
+    check_accessibility(page)
+    page.get_by_label("List").fill("subject,san\nCN=a,dns:a.test\nno name,")
+    page.get_by_role("button", name="Make them").click()
+    expect(page.get_by_text("line 3:").first).to_be_visible()
+    page.get_by_label("List").fill("subject,san\nCN=a,dns:a.test\nCN=b,dns:b.test")
+    page.get_by_role("button", name="Make them").click()
+    expect(page.get_by_text("2 passwords, shown this once")).to_be_visible()
+    made = page.get_by_label("One-time passwords as CSV", exact=True)
+    expect(made).to_contain_text("CN=b,dns:b.test,")
+    check_accessibility(page)
