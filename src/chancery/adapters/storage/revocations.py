@@ -118,7 +118,7 @@ class SqlRevocations:
             after = rows[-1][0]
 
     def keys_blocked(self, key_sha256s: Sequence[str]) -> Mapping[str, str]:
-        found = {}
+        found: dict[str, str] = {}
         at = 0
         for size in groups(len(key_sha256s)):
             found.update(self._link.driver(_BLOCKED.text(size), tuple(key_sha256s[at : at + size])))
