@@ -36,7 +36,22 @@ CASES: list[tuple[str, str, str, Any]] = [
         "key edit a --custodian Ops --rotate-every 90 --overlap 7",
         "PATCH",
         "/keys/a",
-        {"custodian": "Ops", "rotation": {"every": 90, "overlap": 7}},
+        {"custodian": "Ops", "rotation": {"every": 90, "overlap": 7, "warn": 14}},
+    ),
+    (
+        "key edit a --rotate-every 90 --warn 30 --label app=shop",
+        "PATCH",
+        "/keys/a",
+        {"labels": {"app": "shop"}, "rotation": {"every": 90, "overlap": -1, "warn": 30}},
+    ),
+    (
+        "key generate a --group g --template t --use none --vault hsm --label app=shop",
+        "POST",
+        "/keys",
+        {
+            "name": "a", "group": "g", "template": "t", "uses": [], "vault": "hsm",
+            "labels": {"app": "shop"},
+        },
     ),
     ("key rotate a --reason due", "POST", "/keys/a/rotate", {"reason": "due"}),
     *(
