@@ -137,7 +137,8 @@ class SignerClient:
     def sign_crl(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:
         if len(tbs) <= WHOLE:
             return self.ask(protocol.SignCrl(key_id, algorithm, tbs), protocol.Signed).data
-        steps = chain([BeginCrl(key_id, algorithm, len(tbs))], parts(tbs))
+        begin: list[protocol.Request] = [BeginCrl(key_id, algorithm, len(tbs))]
+        steps: Iterable[protocol.Request] = chain(begin, parts(tbs))
         return self._ask_all(steps, protocol.Signed).data
 
     def sign_ocsp(self, key_id: str, algorithm: SignatureAlgorithm, tbs: bytes) -> bytes:

@@ -6,7 +6,7 @@ from chancery.signer import vault_messages as v
 from chancery.signer.service import Signer
 
 
-def perform(signer: Signer, request: p.Request) -> p.Answer:  # noqa: C901, PLR0911, PLR0912 - a table
+def perform(signer: Signer, request: p.ShortRequest) -> p.Answer:  # noqa: C901, PLR0911, PLR0912 - a table
     """Do what is asked.  Raises CAError."""
     match request:
         case p.SignCertificates():

@@ -169,7 +169,7 @@ class Done(Message, frozen=True):
     pass
 
 
-Request = (
+ShortRequest = (
     Generate
     | ImportKey
     | Describe
@@ -188,8 +188,8 @@ Request = (
     | DoorRequest
     | ManagedRequest
     | VaultRequest
-    | LongRequest
 )
+Request = ShortRequest | LongRequest
 Answer = Described | Signed | Batch | Found | Done | Failure | ManagedAnswer | VaultAnswer
 
 _ERRORS: Final[dict[str, type[CAError]]] = {

@@ -49,7 +49,7 @@ def _certificates(explicit: bytes | None) -> tuple[bytes, ...]:
     if explicit is None:
         return ()
     items = der.Reader(der.single(explicit, der.SEQUENCE)[1])
-    found = []
+    found: list[bytes] = []
     while items and len(found) < _MAX_CERTIFICATES:
         found.append(items.read(der.SEQUENCE)[2])
     return tuple(found)
