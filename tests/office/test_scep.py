@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from chancery.app.office import Office
 from chancery.domain.door import Door, DoorProtocol
+from chancery.domain.errors import NotAuthenticated, TooOften
 from chancery.domain.identity import SYSTEM, Principal
 from chancery.domain.keys import KeyTransport
 from chancery.ports import Clock
@@ -444,8 +445,12 @@ def test_what_is_no_message_is_told_so_cheaply(bench: Bench, junk: bytes) -> Non
 def test_guessing_is_slowed_down(bench: Bench, host: str) -> None:
     client = bench.client(host)
     message = client.message(19, csr(host, "guess"))
-    for _ in range(130):
-        assert client.read(bench.post(message, "198.51.100.9").body).fail == "2"
+    assert client.read(bench.post(message, "198.51.100.9").body).fail == "2"
+    assert bench.seen()[1] == "credential.valid"
+    for _ in range(130):  # what the door asks for each message
+        with pytest.raises((NotAuthenticated, TooOften)):
+            bench.office.doors.credentials.by_secret(bench.door, "guess", "198.51.100.9")
+    assert client.read(bench.post(message, "198.51.100.9").body).fail == "2"
     assert bench.seen()[1] == "credential.rate"
     elsewhere = bench.post(client.message(19, csr(host, bench.otp(host))), "198.51.100.10")
     assert client.read(elsewhere.body).status == "0"
