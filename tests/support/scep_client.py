@@ -58,7 +58,9 @@ def csr(
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     if challenge is not None:
-        builder = builder.add_attribute(x509.oid.AttributeOID.CHALLENGE_PASSWORD, challenge.encode())
+        builder = builder.add_attribute(
+            x509.oid.AttributeOID.CHALLENGE_PASSWORD, challenge.encode()
+        )
     return builder.sign(private, hashes.SHA256()).public_bytes(Encoding.DER)
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """*path* is percent-decoded; *tail* what follows the protocol's prefix, without a slash before it.
+    """*path* is percent-decoded; *tail* what follows the protocol's prefix, without its slash.
 
     *headers* have lower-case names; a repeated one is joined by commas (RFC 9110 §5.3).
     *certificate* is the DER of the client's, its chain verified by TLS against
@@ -38,7 +38,7 @@ class Reply:
 
 
 class DoorHandler(Protocol):
-    """A protocol: bytes in, reply out.  Runs in a thread of the door's own; never raises CAError."""
+    """A protocol: bytes in, reply out.  Runs in a thread of the door's; never raises CAError."""
 
     @property
     def max_body(self) -> int:

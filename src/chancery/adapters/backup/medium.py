@@ -11,7 +11,7 @@ from chancery.adapters.backup import archive
 from chancery.adapters.backup.archive import Places
 from chancery.adapters.backup.device import Device
 from chancery.adapters.backup.files import sync_directory
-from chancery.domain.errors import NotFound, Unavailable
+from chancery.domain.errors import NotFound, Unavailable, WrongState
 from chancery.ports_backup import MediumFacts, Wanted, Written
 from chancery.wire.backup_manifest import SUFFIX
 
@@ -96,8 +96,8 @@ class NoMedium:
         raise _none()
 
 
-def _none() -> Unavailable:
-    return Unavailable(
+def _none() -> WrongState:
+    return WrongState(
         "this instance has no place for backups",
         field="backup.medium",
         rule="backup.not-configured",
