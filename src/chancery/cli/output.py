@@ -23,7 +23,7 @@ _STATES: Final = {  # the word always stands there; the colour only repeats it
 }
 _TIMES: Final = frozenset(
     {"not_before", "not_after", "this_update", "next_update", "latest", "invalidity_date"}
-    | {"locked_until", "retired"}
+    | {"at", "locked_until", "retired"}
 )
 
 
