@@ -136,6 +136,24 @@ def test_openssl_reads_the_indirect_one(house: House) -> None:
     assert leaf.serial.upper() in text.replace(":", "")
 
 
+def test_openssl_follows_a_crl_issuer(house: House) -> None:
+    """The root's indirect CRL alone speaks for what the CA below it issued (§6.3.3 (f))."""
+    good, bad = (
+        house.leaf("sub", f"{name}.example.org", cdp=("{indirect}",)) for name in ("good", "bad")
+    )
+    house.revoke(bad, RevocationReason.superseded)
+    house.status.run_due()
+    house.status.issue_crl(operator(), "root")
+    command = ("openssl", "x509", "-inform", "DER", "-noout", "-ext", "crlDistributionPoints")
+    shown = run(*command, der=good.der)
+    assert "CRL Issuer:" in shown
+    assert "CN = Root" in shown
+    lists = ["root/indirect"]
+    assert "OK" in verify(house, good, lists, "-crl_check", "-extended_crl")
+    assert "revoked" in verify(house, bad, lists, "-crl_check", "-extended_crl")
+    assert "OK" not in verify(house, good, lists, "-crl_check")  # those that are not told so
+
+
 @pytest.mark.parametrize("now", [2_524_607_000, 2_524_608_000], ids=["2049", "2050"])
 def test_openssl_under_a_moved_clock(tmp_path: Path, now: int) -> None:
     """UTCTime through 2049, GeneralizedTime after: thisUpdate, nextUpdate and the entries."""

@@ -36,6 +36,7 @@ from chancery.domain.vaults import SOFTWARE, VaultChoice, VaultKind
 from chancery.ports import KeyVault, Session
 from chancery.services.audit import event
 from chancery.services.authority import AuthorityService
+from chancery.services.indirect import listed_by, listing
 from chancery.services.issuers import find, issuer_context
 from chancery.services.status import StatusService
 from chancery.signer.client import SignerClient
@@ -195,7 +196,8 @@ class House:
         with self.store.read() as session:
             authority = find(session, ca)
             certificates = session.authorities.certificates(ca)
-        context = issuer_context(authority, certificates, HTTP)
+            listed = listed_by(session, listing(session.authorities.all(), ca), HTTP)
+        context = issuer_context(authority, certificates, HTTP, listed)
         version = leaf_profile(cdp)
         key = ec.generate_private_key(ec.SECP256R1()).public_key()
         serial = int.from_bytes(secrets.token_bytes(16)) | 1 << 126

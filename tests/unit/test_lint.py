@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chancery.domain.algorithms import SignatureAlgorithm
+from chancery.domain.errors import Conflict
 from chancery.domain.names import GeneralName, NameKind
 from chancery.domain.profile import (
     EKU_NAMES,
@@ -506,3 +507,27 @@ def test_every_shipped_profile_issues_what_its_lint_accepts(profile: ExtensionPr
     kinds = {rule.kind for rule in profile.san}
     names = tuple(name for name in NAMES if name.kind in kinds)
     assert codes(issue(profile, key, names), profile) == set()
+
+
+def test_a_crl_issuer_stands_where_the_profile_says_so_and_nowhere_else() -> None:
+    listing = replace(TLS, cdp=("{http}/crl/{ca}.crl", "{indirect}"))
+    with pytest.raises(Conflict) as refused:
+        issue(listing, P256, NAMES[:1])
+    assert refused.value.rule == "cdp.indirect"
+    other = ((("http://pki.example.org/crl/root/indirect.crl",), ISSUER),)
+    context = replace(CONTEXT, listed_by=other)
+    made = tbs.compile_profile(version(listing), context).build(
+        serial=0x5A << 120,
+        subject=parse_text("CN=www.example.org"),
+        spki=P256,
+        names=NAMES[:1],
+        extensions=(),
+        lasting_s=86_400,
+    )
+    signature = twin_signature(SignatureAlgorithm.ECDSA_SHA256)
+    times = made.validity.starting(1_795_000_000)
+    algorithm = SignatureAlgorithm.ECDSA_SHA256
+    certificate = tbs.certificate(tbs.assemble(made, *times), algorithm, signature)
+    assert codes(certificate, listing) == set()
+    assert codes(certificate, TLS) == {"cdp.value"}
+    assert codes(issue(TLS, P256, NAMES[:1]), listing) == {"cdp.value"}

@@ -12,6 +12,8 @@ MAX_SHARDS: Final = 256
 MAX_PARTITIONS: Final = 8
 SHARD: Final = "{shard}"
 """Stands for the shard of a certificate in the URL of its CRL."""
+LISTED: Final = "{indirect}"
+"""Stands, among the CRLs that a certificate points to, for those of other CAs that list it."""
 SPREAD: Final = 1 << 16  # the last digits of a serial are random, the first may be a time
 
 

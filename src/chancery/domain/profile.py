@@ -118,7 +118,9 @@ class ExtensionProfile:
     ``cdp``, ``aia_ocsp``, ``aia_issuers`` and ``freshest_crl`` are URL
     templates in which ``{ca}`` stands for the issuing CA's name and
     ``{http}`` for the base URL of the plain listener; in ``cdp``, ``{shard}``
-    for the certificate's part of a CRL that is partitioned.
+    for the certificate's part of a CRL that is partitioned.  A ``{indirect}`` by
+    itself in ``cdp`` stands for a point with cRLIssuer for each other CA whose
+    indirect CRL lists the issuer's certificates.
     Times are seconds.  *key_algorithms* are names of ``KeyAlgorithm``, and
     ``rsa`` for any RSA key from 2048 to 8192 bits.
     """

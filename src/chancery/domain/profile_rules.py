@@ -7,7 +7,7 @@ from typing import Final
 
 from chancery.domain import ekus, name_syntax
 from chancery.domain.algorithms import KeyAlgorithm
-from chancery.domain.crl import SHARD
+from chancery.domain.crl import LISTED, SHARD
 from chancery.domain.dn_profile_rules import check_dn_profile
 from chancery.domain.errors import BadRequest
 from chancery.domain.names import NameKind
@@ -241,6 +241,8 @@ def _pointers(profile: ExtensionProfile) -> Iterator[Fault]:
     for field in ("cdp", "aia_ocsp", "aia_issuers", "freshest_crl"):
         urls: tuple[str, ...] = getattr(profile, field)
         for url in urls:
+            if field == "cdp" and url == LISTED:
+                continue
             if not is_url_template(url, shard=field == "cdp"):
                 remedy = "write it like {http}/crl/{ca}.crl or http://pki.example.org/ca.crl"
                 yield field, "url", f"{url[:80]!r} is no URL template", remedy

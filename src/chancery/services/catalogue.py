@@ -12,6 +12,7 @@ from chancery.domain.profile import ProfileVersion
 from chancery.domain.registration import RegistrationAuthority
 from chancery.domain.request import ToBeSigned
 from chancery.ports import Changes, Clock, Store
+from chancery.services.indirect import listed_by, listing
 from chancery.services.issuers import issuer_context
 from chancery.wire.lint import compile_lint
 from chancery.wire.tbs import CompiledProfile, compile_profile
@@ -47,6 +48,7 @@ class _Snapshot:
     dn_profiles: dict[str, DnProfile]
     authorities: dict[str, Authority]
     doors: dict[str, Door]
+    listing: dict[str, tuple[Authority, ...]]  # by whose certificates stand in their CRLs too
 
 
 class Catalogue:
@@ -60,7 +62,7 @@ class Catalogue:
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
         self._pinned: dict[str, ProfileVersion] = {}
-        self._templates: dict[tuple[str, str, bytes], Template] = {}
+        self._templates: dict[tuple[object, ...], Template] = {}
 
     def changed(self) -> None:
         """Policy was just changed here: every process of this machine looks again."""
@@ -77,13 +79,16 @@ class Catalogue:
         ):
             return snapshot
         with self._lock, self._store.read() as session:
+            authorities = session.authorities.all()
+            names = {name for one in authorities for name in one.crl_indirect}
             snapshot = _Snapshot(
                 taken_ms=now,
                 change=change,
                 ras={ra.name: ra for ra in session.registrations.all()},
                 profiles={v.profile.name: v for v in session.profiles.all()},
                 dn_profiles={p.name: p for p in session.profiles.dn_all()},
-                authorities={a.name: a for a in session.authorities.all()},
+                authorities={a.name: a for a in authorities},
+                listing={name: listing(authorities, name) for name in names},
                 doors={d.name: d for d in session.doors.all()},
             )
             self._snapshot = snapshot
@@ -177,17 +182,31 @@ class Catalogue:
                 field="authority",
                 rule="authority.key",
             )
-        key = (authority.name, version.sha256, authority.certificate)
+        listing_ones = self._current().listing.get(authority.name, ())
+        key = (
+            authority.name,
+            version.sha256,
+            authority.certificate,
+            authority.crl_shards,
+            *((one.name, one.certificate, one.crl_urls) for one in listing_ones),
+        )
         template = self._templates.get(key)
         if template is None:
-            template = self._compile(authority, authority.key_id, version)
+            template = self._compile(authority, authority.key_id, version, listing_ones)
             self._templates[key] = template
         return template
 
-    def _compile(self, authority: Authority, key_id: str, version: ProfileVersion) -> Template:
+    def _compile(
+        self,
+        authority: Authority,
+        key_id: str,
+        version: ProfileVersion,
+        listing_ones: tuple[Authority, ...],
+    ) -> Template:
         with self._store.read() as session:
             certificates = session.authorities.certificates(authority.name)
-        context = issuer_context(authority, certificates, self._http)
+            listed = listed_by(session, listing_ones, self._http)
+        context = issuer_context(authority, certificates, self._http, listed)
         return Template(
             authority,
             key_id,

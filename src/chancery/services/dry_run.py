@@ -18,6 +18,7 @@ from chancery.domain.san_rules import select_names
 from chancery.domain.subject import build_subject
 from chancery.ports import Page, RequestFilter, Session, Store
 from chancery.services.access import demand
+from chancery.services.indirect import listed_by, listing
 from chancery.services.issuers import find, issuer_context
 from chancery.services.preparation import submission_of
 from chancery.services.profile_diff import Change, differences
@@ -190,7 +191,9 @@ class _Trials:
         if key not in self._compiled:
             record = find(self._session, authority)
             certificates = self._session.authorities.certificates(authority)
-            context = issuer_context(record, certificates, self._http)
+            others = listing(self._session.authorities.all(), authority)
+            listed = listed_by(self._session, others, self._http)
+            context = issuer_context(record, certificates, self._http, listed)
             version = rules.version
             self._compiled[key] = (
                 compile_profile(version, context),

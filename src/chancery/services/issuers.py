@@ -112,9 +112,15 @@ def signing_key(authority: Authority, certificates: Sequence[AuthorityCertificat
 
 
 def issuer_context(
-    authority: Authority, certificates: Sequence[AuthorityCertificate], http: str
+    authority: Authority,
+    certificates: Sequence[AuthorityCertificate],
+    http: str,
+    listed_by: tuple[tuple[tuple[str, ...], bytes], ...] = (),
 ) -> IssuerContext:
-    """What ``wire.tbs`` must know of the issuer; its name in URLs is the key's label."""
+    """What ``wire.tbs`` must know of the issuer; its name in URLs is the key's label.
+
+    *listed_by*: see ``services.indirect``.
+    """
     key = current_key(authority, certificates)
     return IssuerContext(
         name=key.label,
@@ -124,6 +130,7 @@ def issuer_context(
         not_after=key.certificate.not_after,
         http=http,
         partition=current_partition(authority.crl_shards),
+        listed_by=listed_by,
     )
 
 

@@ -103,6 +103,9 @@ def sample_name(rule: SanRule) -> GeneralName:
     return GeneralName(rule.kind, value)
 
 
+_OTHER = encode_name(parse_text("CN=Sample Issuer of Indirect CRLs,O=Example"))
+
+
 def _issuer(now: int) -> IssuerContext:
     return IssuerContext(
         name="sample",
@@ -111,6 +114,7 @@ def _issuer(now: int) -> IssuerContext:
         signature_algorithm=ALGORITHM,
         not_after=now + 40 * 365 * 86_400,
         http="http://pki.example.org",
+        listed_by=((("http://pki.example.org/crl/other/indirect.crl",), _OTHER),),
     )
 
 

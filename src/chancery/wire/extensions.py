@@ -4,7 +4,7 @@ Criticality is what RFC 5280 says; where it leaves a choice, the caller names it
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from chancery.domain.errors import BadName, BadRequest
@@ -87,20 +87,27 @@ def _uri(url: str) -> bytes:
     return der.implicit(6, url.encode("ascii"))
 
 
-def _distribution_points(urls: Iterable[str]) -> bytes:
-    # One point with several names: they are ways to the same CRL (§4.2.1.13).
+def _point(urls: Iterable[str], issuer: bytes | None = None) -> bytes:
+    """One point with several names: they are ways to the same CRL (§4.2.1.13)."""
     full_name = der.implicit(0, b"".join(map(_uri, urls)), constructed=True)
-    return der.sequence(der.sequence(der.explicit(0, full_name)))
+    parts = [der.explicit(0, full_name)]
+    if issuer is not None:  # [2] GeneralNames, of one directoryName
+        parts.append(der.implicit(2, der.explicit(4, issuer), constructed=True))
+    return der.sequence(*parts)
 
 
-def crl_distribution_points(urls: Iterable[str]) -> bytes:
-    """cRLDistributionPoints, §4.2.1.13."""
-    return extension(CRL_DISTRIBUTION_POINTS, _distribution_points(urls))
+def crl_distribution_points(
+    urls: Sequence[str], indirect: Iterable[tuple[Sequence[str], bytes]] = ()
+) -> bytes:
+    """cRLDistributionPoints, §4.2.1.13.  *indirect*: (URLs, DER Name of the CRL's issuer) each."""
+    points = [_point(urls)] if urls else []
+    points += [_point(places, issuer) for places, issuer in indirect]
+    return extension(CRL_DISTRIBUTION_POINTS, der.sequence(*points))
 
 
 def freshest_crl(urls: Iterable[str]) -> bytes:
     """freshestCRL, §4.2.1.15."""
-    return extension(FRESHEST_CRL, _distribution_points(urls))
+    return extension(FRESHEST_CRL, der.sequence(_point(urls)))
 
 
 def authority_information_access(ocsp: Iterable[str], issuers: Iterable[str]) -> bytes:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chancery.domain.algorithms import SignatureAlgorithm
-from chancery.domain.crl import SHARD, SPREAD, shard_part
+from chancery.domain.crl import LISTED, SHARD, SPREAD, shard_part
 from chancery.domain.errors import BadKey, BadName, BadRequest, Conflict
 from chancery.domain.key_usage import usages_for
 from chancery.domain.names import DistinguishedName, GeneralName
@@ -47,6 +47,8 @@ class IssuerContext:
     *name* is the authority's slug, *subject_der* its DER Name, *key_identifier*
     the value of its SKI, *not_after* Unix seconds, *http* the base URL of the
     plain listener.  *partition*: generation and number of the shards of its CRL.
+    *listed_by*: (URLs, DER Name) of each other CA whose indirect CRL lists what
+    this one issues.
     """
 
     name: str
@@ -56,6 +58,7 @@ class IssuerContext:
     not_after: int
     http: str
     partition: tuple[int, int] | None = None
+    listed_by: tuple[tuple[tuple[str, ...], bytes], ...] = ()
 
 
 def _parts_of_key(spki: bytes) -> tuple[bytes, bytes]:
@@ -257,6 +260,20 @@ def _tails(profile: ExtensionProfile, issuer: IssuerContext) -> list[bytes]:
     return [_tail(profile, issuer, shard_part(generation, index)) for index in range(count)]
 
 
+def _listed_by(
+    profile: ExtensionProfile, issuer: IssuerContext
+) -> tuple[tuple[tuple[str, ...], bytes], ...]:
+    if not issuer.listed_by:
+        raise Conflict(
+            f"profile {profile.name} points to an indirect CRL, and none lists what {issuer.name}"
+            " issues",
+            field="profile",
+            rule="cdp.indirect",
+            remedy=f"`chancery ca edit OTHER --crl-indirect {issuer.name}`, or another profile",
+        )
+    return issuer.listed_by
+
+
 def _tail(profile: ExtensionProfile, issuer: IssuerContext, shard: str) -> bytes:
     """What stands after the names: policies, constraints, pointers, and fixed custom ones."""
 
@@ -270,7 +287,9 @@ def _tail(profile: ExtensionProfile, issuer: IssuerContext, shard: str) -> bytes
     if profile.name_constraints is not None:
         parts.append(ext.name_constraints(profile.name_constraints))
     if profile.cdp:
-        parts.append(ext.crl_distribution_points(filled(profile.cdp)))
+        own = tuple(url for url in profile.cdp if url != LISTED)
+        listed = _listed_by(profile, issuer) if LISTED in profile.cdp else ()
+        parts.append(ext.crl_distribution_points(filled(own), listed))
     if profile.freshest_crl:
         parts.append(ext.freshest_crl(filled(profile.freshest_crl)))
     if profile.aia_ocsp or profile.aia_issuers:

@@ -31,6 +31,7 @@ from chancery.services.authority.specification import (
     Extensions,
     child_path_length,
 )
+from chancery.services.indirect import listed_by, listing
 from chancery.services.issuers import CaKey, decode, find, issuer_context, signing_key
 from chancery.services.status import StatusService
 from chancery.wire.names import encode_name
@@ -117,7 +118,12 @@ class AuthorityBase:
         return Parent(
             parent,
             signing_key(parent, certificates),
-            issuer_context(parent, certificates, self._http),
+            issuer_context(
+                parent,
+                certificates,
+                self._http,
+                listed_by(session, listing(session.authorities.all(), name), self._http),
+            ),
         )
 
     def vault_of(self, authority: Authority) -> str | None:

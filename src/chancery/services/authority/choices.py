@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from chancery.domain.authority import Authority, CrlIdp
-from chancery.domain.crl import SHARD, CrlTrigger
+from chancery.domain.crl import LISTED, SHARD, CrlTrigger
 from chancery.domain.errors import BadRequest, Conflict
 from chancery.domain.identity import Principal
 from chancery.domain.profile_rules import is_url_template
@@ -118,7 +118,8 @@ def _check_pointers(session: Session, authority: Authority, http: str) -> None:
     urls = fill(authority.crl_urls, http=http, ca=authority.name)
     shards = [with_part(url, SHARD) for url in urls] if authority.crl_shards[-1:] > (0,) else []
     for profile, templates in _profiles_of(session, authority):
-        pointers = fill(templates, http=http, ca=authority.name)
+        own = [one for one in templates if one != LISTED]
+        pointers = fill(own, http=http, ca=authority.name)
         sharded = any(SHARD in url for url in pointers)
         if authority.crl_idp is CrlIdp.NONE and not sharded:
             continue

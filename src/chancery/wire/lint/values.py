@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from chancery.domain.crl import LISTED
 from chancery.domain.profile import (
     BasicConstraints,
     CertificatePolicy,
@@ -81,9 +82,9 @@ def _pointers(p: ExtensionProfile) -> Expected:
     if p.policies:
         yield "2.5.29.32", Expectation(check=_bound(_policies, p.policies))
     if p.cdp:
-        yield "2.5.29.31", Expectation(check=_bound(_points, len(p.cdp)))
+        yield "2.5.29.31", Expectation(check=_bound(_points, p.cdp))
     if p.freshest_crl:
-        yield "2.5.29.46", Expectation(check=_bound(_points, len(p.freshest_crl)))
+        yield "2.5.29.46", Expectation(check=_bound(_points, p.freshest_crl))
     if p.aia_ocsp or p.aia_issuers:
         counts = {_OCSP: len(p.aia_ocsp), _CA_ISSUERS: len(p.aia_issuers)}
         yield "1.3.6.1.5.5.7.1.1", Expectation(check=_bound(_access, counts))
@@ -205,17 +206,27 @@ def _count(content: bytes | None) -> int:
     return count
 
 
-def _points(value: bytes, wanted: int) -> Iterator[str]:
+def _points(value: bytes, cdp: tuple[str, ...]) -> Iterator[str]:
+    """As many URIs of our own CRLs as the profile has; cRLIssuer only where it says so."""
     points = der.Reader(der.single(value, der.SEQUENCE)[1])
-    count = 0
+    wanted, count, indirect = len(cdp) - (LISTED in cdp), 0, 0
     while points:
         point = points.enter(der.SEQUENCE)
         full_name = point.enter(0xA0).enter(0xA0)
+        found = 0
         while full_name:
             yield from _uri(full_name)
-            count += 1
+            found += 1
+        if point:
+            point.read(0xA2)
+            point.finish()
+            indirect += 1
+        else:
+            count += found
     if count != wanted:
         yield f"ERROR cdp.value: {count} URIs where the profile has {wanted}"
+    if bool(indirect) != (LISTED in cdp):
+        yield "ERROR cdp.value: cRLIssuer stands where the profile does not say so, or is missing"
 
 
 def _access(value: bytes, wanted: dict[str, int]) -> Iterator[str]:
