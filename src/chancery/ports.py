@@ -331,6 +331,10 @@ class Authorities(Protocol):
         """Where it is current, the former current one no longer is."""
         ...
 
+    def remove_certificate(self, certificate: AuthorityCertificate) -> None:
+        """Take one off that is not current; NotFound if it is not there."""
+        ...
+
 
 class Profiles(Protocol):
     def latest(self, name: str) -> ProfileVersion | None: ...

@@ -660,3 +660,47 @@ def test_a_responder_that_a_crash_left_signed_is_recorded(tmp_path: Path) -> Non
             assert session.certificates.intents() == []
         assert house.authorities.show(SYSTEM, "root").ocsp_certificate
         house.close()
+
+
+def test_a_new_key_takes_over_on_its_day_and_can_be_called_off_before(house: House) -> None:
+    house.authorities.create(SYSTEM, new("planned", "root"))
+    old, day = house.authorities.show(SYSTEM, "planned"), house.clock.s() + 7200
+    for words in ({"takes_over": day}, {"takes_over": 1, "new_key": True}):
+        with pytest.raises(BadRequest) as caught:
+            house.authorities.renew(SYSTEM, "planned", **words)  # type: ignore[arg-type]
+        assert caught.value.rule == "takeover.day"
+    house.authorities.renew(operator(), "planned", new_key=True, takes_over=day)
+    assert house.authorities.coming(SYSTEM, "planned")
+    assert house.authorities.cancel_takeover(operator(), "planned") == old
+    assert house.authorities.coming(SYSTEM, "planned") is None
+    house.authorities.renew(operator(), "planned", new_key=True, takes_over=day)
+    coming = house.authorities.coming(SYSTEM, "planned")
+    assert coming is not None
+    assert coming.not_before == day
+    with pytest.raises(WrongState) as early:
+        house.authorities.renew(operator(), "planned")
+    assert early.value.rule == "authority.coming"
+    assert house.authorities.take_over_due() == 0
+    assert house.authorities.show(SYSTEM, "planned").key_id == old.key_id
+    house.leaf("planned", "before.example.org")
+    house.clock.ahead_s += 7201
+    try:
+        assert house.authorities.take_over_due() == 1
+        assert house.authorities.take_over_due() == 0
+        after = house.authorities.show(SYSTEM, "planned")
+        assert (after.certificate, after.key_id) == (coming.der, coming.key_id)
+        assert after.chain == old.chain
+        assert house.authorities.coming(SYSTEM, "planned") is None
+        assert house.status.authority_certificate("planned.2") == coming.der
+        assert house.status.latest_crl("planned.2")
+    finally:
+        house.clock.ahead_s -= 7201
+
+
+def test_a_root_that_takes_over_lasts_from_its_day(house: House) -> None:
+    house.authorities.create(SYSTEM, new("planned-root", None))
+    day = house.clock.s() + 90 * DAY_S
+    house.authorities.renew(SYSTEM, "planned-root", new_key=True, takes_over=day)
+    coming = house.authorities.coming(SYSTEM, "planned-root")
+    assert coming is not None
+    assert coming.not_after - coming.not_before > 3649 * DAY_S

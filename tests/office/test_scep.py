@@ -526,3 +526,18 @@ def test_a_doors_certificate_is_renewed_and_the_last_one_is_still_understood(
     message = client.message(19, csr(host, late.otp(host)), tid)
     answered = replace(client, ra=second.certificate).read(late.post(message).body)
     assert answered.status == "0"
+
+
+def test_the_next_certificate_of_the_ca_is_told_until_its_plan_is_dropped(bench: Bench) -> None:
+    office, ca = bench.office, bench.office.doors.desk.authority(bench.door).name
+    day = int(time.time()) + 30 * 86_400
+    office.authorities.renew(SYSTEM, ca, new_key=True, takes_over=day)
+    coming = office.authorities.coming(SYSTEM, ca)
+    assert coming is not None
+    reply = bench.get("operation=GetNextCACert")
+    assert dict(reply.headers)["content-type"] == "application/x-x509-next-ca-cert"
+    signed = cms.read_signed(reply.body)
+    assert pkcs7.certificates(signed.content) == [coming.der]
+    signed.verify(cms.read_certificate(bench.ra))
+    office.authorities.cancel_takeover(SYSTEM, ca)
+    assert bench.get("operation=GetNextCACert").status == 404

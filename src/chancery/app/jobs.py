@@ -51,6 +51,7 @@ def jobs_of(office: Office) -> list[Job]:
             office.audit.checkpoint,
         ),
         Job("crl-files", 5, office.status.catch_up),
+        Job("takeover", 5, office.authorities.take_over_due),
         Job("expiry", 30, office.changes.expire_due),
         Job("key-disposal", 60, office.key_disposal.run),
         Job("reconciliation", 15, lambda: office.reconciliation.run(older_than_s=ORPHAN_S)),

@@ -1,5 +1,6 @@
 """``chancery ca``: certification authorities and their certificates."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -19,7 +20,7 @@ app.command(ca_new.import_, name="import")
 app.command(ca_edit.edit)
 
 _COLUMNS: Final = ("name", "state", "parent", "container", "subject", "security_level")
-_CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current")
+_CERTIFICATES: Final = ("serial", "kind", "issuer", "not_before", "not_after", "current", "coming")
 _PENDING: Final = ("id", "issuer", "authority", "subject", "approvers", "approvals_needed")
 _MAX_CERTIFICATES: Final = 1_024 * 1_024  # octets: a certificate with its chain
 
@@ -132,6 +133,9 @@ def renew(
     vault: Annotated[
         str | None, Parameter(help="Vault of the new key; else that of the present one.")
     ] = None,
+    takes_over: Annotated[
+        str | None, Parameter(help="When the new key takes over (30d, 2027-01-01); else now.")
+    ] = None,
     api: Connection = DEFAULT,
 ) -> None:
     """Give an authority a new certificate from the same issuer."""
@@ -139,6 +143,7 @@ def renew(
         "days": days,
         "path_length": path_length,
         "key_algorithm": key_algorithm,
+        "takes_over": arguments.when(takes_over, time.time(), "--takes-over"),
     }
     with api.open() as server:
         body |= {"new_key": new_key or None, "vault": vault}
@@ -147,6 +152,12 @@ def renew(
     output.show(answer, as_json=api.as_json, human=certificate_view.authority)
     if waits is not None:
         note(waits)
+
+
+@app.command
+def cancel_takeover(name: Name, /, *, api: Connection = DEFAULT) -> None:
+    """Give up the certificate that would take over, and revoke it."""
+    _changed(name, "cancel-takeover", {}, api)
 
 
 @app.command

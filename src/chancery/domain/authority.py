@@ -127,6 +127,18 @@ class AuthorityCertificate:
     created_at: int
     current: bool
 
+    @property
+    def coming(self) -> bool:
+        """Made for a day to come, which has not been acted on: its key signs nothing yet.
+
+        When it takes over, *created_at* becomes that moment.
+        """
+        made_here = self.kind in (
+            AuthorityCertificateKind.SELF_SIGNED,
+            AuthorityCertificateKind.SUBORDINATE,
+        )
+        return made_here and not self.current and self.not_before > self.created_at
+
 
 @dataclass(frozen=True, slots=True)
 class CrlRecord:

@@ -62,11 +62,11 @@ def is_label(text: str) -> bool:
 
 
 def ca_keys(certificates: Sequence[AuthorityCertificate]) -> list[CaKey]:
-    """The keys behind these certificates, oldest first; cross-certificates add none."""
+    """The keys behind these certificates, oldest first; cross and coming certificates add none."""
     newest: dict[bytes, AuthorityCertificate] = {}
     # Within one second the key ids decide: they end in a UUIDv7.
     for item in sorted(certificates, key=lambda c: (c.created_at, c.current, c.key_id or "")):
-        if item.kind is AuthorityCertificateKind.CROSS:
+        if item.kind is AuthorityCertificateKind.CROSS or item.coming:
             continue
         newest[decode(item.der).spki] = item  # a key keeps the place of its first certificate
     return [

@@ -20,6 +20,8 @@ from chancery.wire import der
 
 MAX_BACKDATE_S: Final = 86_400
 """How far before now a certificate may begin: enough for slow clocks and time zones mistaken."""
+MAX_CA_POSTDATE_S: Final = 2 * 366 * 86_400
+"""How far ahead a CA certificate may begin: people approved it by its hash, for a takeover."""
 MAX_POSTDATE_S: Final = 86_400
 """How far after now a certificate, CRL or OCSP answer may begin."""
 EPOCH_S: Final = 1_767_225_600
@@ -116,7 +118,9 @@ def _issued_by(binding: Binding, facts: tbs.Certificate) -> None:
         raise _refused("it names another issuer than the key's own", "signer.issuer")
 
 
-def _inside(binding: Binding, facts: tbs.Certificate, now: int) -> None:
+def _inside(
+    binding: Binding, facts: tbs.Certificate, now: int, most_ahead_s: int = MAX_POSTDATE_S
+) -> None:
     """It ends no later than its issuer, and begins about now, while the issuer is valid.
 
     A beginning slightly before the issuer's own is let pass: a leaf's backdate
@@ -129,7 +133,7 @@ def _inside(binding: Binding, facts: tbs.Certificate, now: int) -> None:
         raise _refused("the CA certificate is not valid now", "signer.issuer-validity")
     if facts.not_after > issuer.not_after:
         raise _refused("it would outlive its issuer", "signer.validity")
-    if facts.not_before > now + MAX_POSTDATE_S:
+    if facts.not_before > now + most_ahead_s:
         raise _refused("it begins too far in the future", "signer.postdate")
     if facts.not_after <= now:
         raise _refused("it has expired already", "signer.expired")
@@ -164,7 +168,7 @@ def ca_certificate(
         raise _refused("an end-entity certificate in a ceremony for CAs", "signer.not-ca")
     if facts.key_usage is not None and not facts.key_usage & tbs.KEY_CERT_SIGN:
         raise _refused("a CA certificate whose key may not sign certificates", "signer.key-usage")
-    if now < EPOCH_S or facts.not_after <= now or facts.not_before > now + MAX_POSTDATE_S:
+    if now < EPOCH_S or facts.not_after <= now or facts.not_before > now + MAX_CA_POSTDATE_S:
         raise _refused("it has expired, or begins too far in the future", "signer.validity")
     if facts.spki == key.info.spki and facts.subject == facts.issuer:
         if key.binding is not None:
@@ -172,7 +176,7 @@ def ca_certificate(
         return facts
     binding = _bound(key)
     _issued_by(binding, facts)
-    _inside(binding, facts, now)
+    _inside(binding, facts, now, MAX_CA_POSTDATE_S)
     _path_inside(binding, facts)
     if ANY_PURPOSE not in (binding.purposes or (ANY_PURPOSE,)):
         _purposes_inside(binding, facts)

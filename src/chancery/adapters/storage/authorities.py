@@ -128,3 +128,13 @@ class SqlAuthorities:
         values = {name: getattr(certificate, name) for name in _CERTIFICATE_FIELDS}
         values["kind"] = certificate.kind.value
         self._link.run(insert(_C), values)
+
+    def remove_certificate(self, certificate: AuthorityCertificate) -> None:
+        statement = delete(_C).where(
+            _C.c.authority == certificate.authority,
+            _C.c.issuer == certificate.issuer,
+            _C.c.serial == certificate.serial,
+            _C.c.current.is_(False),
+        )
+        if not self._link.run(statement).rowcount:
+            raise NotFound(f"{certificate.authority} has no such certificate", field="serial")

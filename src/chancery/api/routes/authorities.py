@@ -69,6 +69,7 @@ class AuthorityCertificateOut(Out):
     not_after: int
     created_at: int
     current: bool
+    coming: bool = Field(description="Its key takes over when it begins.")
     certificate: str = Field(description="PEM")
 
 
@@ -154,7 +155,7 @@ def authority_out(authority: Authority) -> AuthorityOut:
 
 
 def _certificate_out(one: AuthorityCertificate) -> AuthorityCertificateOut:
-    names = ("serial", "issuer", "not_before", "not_after", "created_at", "current")
+    names = ("serial", "issuer", "not_before", "not_after", "created_at", "current", "coming")
     return AuthorityCertificateOut(
         **{name: getattr(one, name) for name in names},
         kind=one.kind.value,

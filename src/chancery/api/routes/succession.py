@@ -44,6 +44,9 @@ class RenewAuthorityIn(In):
     )
     days: Days | None = None
     path_length: PathLength | None = None
+    takes_over: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="With a new key: when it takes over, Unix seconds; else now."
+    )
 
 
 class ConstraintsIn(In):
@@ -140,8 +143,15 @@ def renew_authority(
             key_algorithm=body.key_algorithm,
             vault=body.vault,
             extensions=extensions,
+            takes_over=body.takes_over,
         )
     )
+
+
+@door.route("POST", "/{name}/cancel-takeover", Permission.AUTHORITY_MANAGE)
+def cancel_takeover(who: Who, using: Using, name: str) -> AuthorityOut:
+    """Give up the certificate that would take over, and revoke it."""
+    return authority_out(using.authorities.cancel_takeover(who, name))
 
 
 @door.route("POST", "/{name}/cross-sign", Permission.AUTHORITY_MANAGE, status=201)

@@ -24,6 +24,7 @@ class Plan:
 
     *authority* and *key_id* name the subject where it is one of ours.
     *identifier* is the subjectKeyIdentifier its key has in other certificates.
+    *begins* is its notBefore, Unix seconds; None: now, backdated as usual.
     """
 
     issuer: Authority
@@ -36,6 +37,7 @@ class Plan:
     authority: str = ""
     key_id: str = ""
     identifier: bytes | None = None
+    begins: int | None = None
 
 
 def intent_of(plan: Plan, lint: Lint, clock: Clock, entropy: Entropy) -> Intent:
@@ -51,7 +53,9 @@ def intent_of(plan: Plan, lint: Lint, clock: Clock, entropy: Entropy) -> Intent:
         identifier=plan.identifier,
     )
     now = clock.ms()
-    tbs = assemble(draft, *draft.validity.starting(now // 1000))
+    backdate_s = plan.version.profile.backdate_s
+    start = now // 1000 if plan.begins is None else plan.begins + backdate_s
+    tbs = assemble(draft, *draft.validity.starting(start))
     algorithm = plan.context.signature_algorithm
     if findings := lint(plan.version)(certificate(tbs, algorithm, twin_signature(algorithm))):
         raise LintFailed(

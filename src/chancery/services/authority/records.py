@@ -41,25 +41,26 @@ def install(
 ) -> None:
     """Give an authority a certificate; unless it is a cross-certificate, it is the current one now.
 
+    One of ours that begins later is not: it is coming (``services.authority.rollover``).
+
     Chains of the authorities below, which show the former certificate of the
     same key, show the new one from now on.
     """
     authority = find(session, name)
-    current = kind is not AuthorityCertificateKind.CROSS
-    session.authorities.add_certificate(
-        AuthorityCertificate(
-            authority=name,
-            kind=kind,
-            key_id=key_id or None,
-            serial=decoded.serial,
-            issuer=decoded.issuer.text,
-            der=decoded.der,
-            not_before=decoded.not_before,
-            not_after=decoded.not_after,
-            created_at=now,
-            current=current,
-        )
+    made = AuthorityCertificate(
+        authority=name,
+        kind=kind,
+        key_id=key_id or None,
+        serial=decoded.serial,
+        issuer=decoded.issuer.text,
+        der=decoded.der,
+        not_before=decoded.not_before,
+        not_after=decoded.not_after,
+        created_at=now,
+        current=False,
     )
+    current = kind is not AuthorityCertificateKind.CROSS and not made.coming
+    session.authorities.add_certificate(replace(made, current=current))
     if not current:
         return
     algorithm = key_algorithm_of(decoded)

@@ -24,8 +24,8 @@ from chancery.ports import Session
 from chancery.services.access import demand
 from chancery.services.audit.events import event
 from chancery.services.authority import templates
-from chancery.services.authority.base import AuthorityBase
 from chancery.services.authority.plan import Plan
+from chancery.services.authority.rollover import Rollover, beginning, not_ours
 from chancery.services.authority.specification import (
     CROSS_DAYS,
     ROOT_DAYS,
@@ -43,7 +43,7 @@ from chancery.wire.ca_certificate import check_asks_for_ca, requested_identifier
 _CSR_LABELS = ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")
 
 
-class Succession(AuthorityBase):
+class Succession(Rollover):
     """Renew, cross-sign."""
 
     def renew(
@@ -55,8 +55,11 @@ class Succession(AuthorityBase):
         key_algorithm: KeyAlgorithm | None = None,
         vault: str | None = None,
         extensions: Extensions | None = None,
+        takes_over: int | None = None,
     ) -> Authority:
         """Give an authority a new certificate, from the same issuer as before.
+
+        With *takes_over* (Unix seconds) it begins then, and the present key signs till then.
 
         What *extensions* leave open stays as its certificate had it, though
         never longer than the issuer.  *key_algorithm* and *vault* take effect
@@ -78,6 +81,7 @@ class Succession(AuthorityBase):
                 rule="authority.certificate",
                 remedy="approve or reject the one that is pending",
             )
+        self._check_coming(authority, takes_over, new_key=new_key)
         key_id = authority.key_id
         wanted, usual_days = _as_before(authority, extensions or Extensions())
         with self._store.read() as session:
@@ -86,6 +90,8 @@ class Succession(AuthorityBase):
             if authority.parent is not None and not external:
                 parent = self._parent(session, principal, authority.parent)
         self._check(wanted, parent)
+        if takes_over is not None and external:
+            raise not_ours(name)
         if new_key:
             where = vault or self._vault.key(key_id).vault
             authority = self._rekeyed(authority, key_algorithm, where)
@@ -95,6 +101,8 @@ class Succession(AuthorityBase):
         if external:
             return self._request_again(principal, authority, key, wanted.path_length)
         plan = self._plan(principal, authority, key, wanted, parent, usual_days=usual_days)
+        if takes_over is not None:
+            plan = beginning(plan, takes_over)
         record = self._certification.propose(principal, plan, lambda _session: None)
         if record is not None:
             self._status.activated(principal, name)

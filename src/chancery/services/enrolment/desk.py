@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from chancery.domain.authority import Authority, AuthorityCertificateKind
+from chancery.domain.authority import Authority
 from chancery.domain.certificate import CertificateRecord, CertificateStatus, RevocationReason
 from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.enrolment import Transaction
@@ -111,13 +111,7 @@ class EnrolmentDesk:
         now = self._clock.s()
         with self._store.read() as session:
             certificates = session.authorities.certificates(authority.name)
-        coming = [
-            one
-            for one in certificates
-            if one.kind is not AuthorityCertificateKind.CROSS
-            and one.not_before > now
-            and one.der != authority.certificate
-        ]
+        coming = [one for one in certificates if one.coming and one.not_before > now]
         return max(coming, key=lambda one: one.created_at).der if coming else None
 
     def crl(self, door: Door) -> bytes:

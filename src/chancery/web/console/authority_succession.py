@@ -1,5 +1,7 @@
 """Authorities through time: renewed, cross-signed, and approved by enough people."""
 
+from datetime import UTC, datetime
+
 from starlette.responses import Response
 
 from chancery.domain.algorithms import KeyAlgorithm
@@ -37,15 +39,35 @@ def renew(visit: Visit) -> Response:
         new_key=form.flag("new_key"),
         key_algorithm=KeyAlgorithm(algorithm) if algorithm in list(KeyAlgorithm) else None,
         vault=form.text("vault") or None,
+        takes_over=_day(form.text("takes_over")),
         extensions=wanted if wanted.days or wanted.path_length is not None else None,
     )
     if after.csr is not None:
         return visit.redirect(
             f"/console/authorities/{name}", "Take the new CSR to whoever certifies this CA."
         )
+    if visit.services.authorities.coming(visit.principal, name) is not None:
+        return visit.redirect(f"/console/authorities/{name}", "The new key takes over on its day.")
     if after.certificate == before.certificate:
         return visit.redirect(_PENDING, "The new certificate waits for approvals.", "info")
     return visit.redirect(f"/console/authorities/{name}", f"{name} has a new certificate.")
+
+
+@pages.post("/{name}/cancel-takeover", MANAGE, step_up=True)
+def cancel_takeover(visit: Visit) -> Response:
+    name = visit.path["name"]
+    visit.services.authorities.cancel_takeover(visit.principal, name)
+    return visit.redirect(f"/console/authorities/{name}", "Given up: the present key stays.")
+
+
+def _day(text: str) -> int | None:
+    """The first moment of that day, UTC."""
+    if not text:
+        return None
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        raise BadRequest("this is no day", field="takes_over", remedy="2027-01-31") from None
 
 
 @pages.get("/{name}/cross-sign", MANAGE)
