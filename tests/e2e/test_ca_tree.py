@@ -1,6 +1,7 @@
 """CA trees made with the command line against a served instance, judged by OpenSSL."""
 
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -239,3 +240,13 @@ def test_an_offline_root_by_ceremony(house: House, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     house.ca("upload", "below", chain)
     verify(root, house.export("below", "chain"), house.leaf("below"))
+
+
+def test_a_planned_key_takes_over_by_itself(house: House) -> None:
+    house.create("rolling-root", "--key-algorithm", "ec-p256")
+    before, day = house.export("rolling-root").read_bytes(), int(time.time()) + 4
+    house.ca("renew", "rolling-root", "--new-key", "--takes-over", str(day))
+    assert house.export("rolling-root").read_bytes() == before
+    wait_for(lambda: house.export("rolling-root").read_bytes() != before, seconds=20, what="it")
+    assert time.time() >= day
+    house.leaf("rolling-root")
