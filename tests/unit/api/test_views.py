@@ -389,6 +389,7 @@ def test_succession(house: Any) -> None:
         "key_algorithm": None,
         "vault": None,
         "extensions": Extensions(days=9),
+        "takes_over": None,
     }
     assert told.last == ("renew", "issuing", named)
     assert (

@@ -302,6 +302,14 @@ CASES: list[tuple[str, str, str, dict[str, str], Any]] = [
         {},
         {"new_key": True, "key_algorithm": "ec-p384", "path_length": 0},
     ),
+    ("ca cancel-takeover a", "POST", "/authorities/a/cancel-takeover", {}, {}),
+    (
+        "ca renew a --new-key --takes-over 2027-01-01",
+        "POST",
+        "/authorities/a/renew",
+        {},
+        {"new_key": True, "takes_over": 1_798_761_600},
+    ),
     ("ca pending", "GET", "/pending-certificates", {"limit": "500"}, None),
     (
         f"ca approve P --tbs-sha256 {HASH.upper()}",
