@@ -644,7 +644,7 @@ def test_every_command_is_tested_here_or_has_tests_of_its_own() -> None:
     here = {" ".join(case[0].split()[:2]) for case in CASES} | {"whoami"}
     elsewhere = {
         "quickstart", "serve", "config check", "completion", "crl download", "audit verify",
-        "audit show", "audit new-key", "ca cancel-takeover", "database upgrade", "certificate import",
+        "audit show", "audit new-key", "database upgrade", "certificate import",
         "vault unlock", "directory list", "directory check", "provider list", "provider check",
         "ocsp edit", "ra enrol", "ra receipt", "va init", "va request", "va install", "va renew", "bench generate",
         "status check", "status export", "status feed",
