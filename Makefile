@@ -5,7 +5,7 @@ PY := .venv/bin/python
 UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 
-.PHONY: bench-doors bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz scep-fuzz bench-crl bench-pages bench-large lock format screenshots clean
+.PHONY: bench-doors bench-hsm hsm-test help install demo demo-stop test test-fast kill-test hsm-test check bench bench-ocsp ocsp-fuzz doors-fuzz bench-crl bench-pages bench-large lock format screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /  \1\t/' | expand -t 16
@@ -84,8 +84,10 @@ bench-ocsp: .venv/.dev ## OCSP from memory beside nginx, signed on demand beside
 ocsp-fuzz: .venv/.dev ## 1,000,000 mutated OCSP requests
 	CHANCERY_OCSP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_ocsp_requests.py
 
-scep-fuzz: .venv/.dev ## 1,000,000 mutated SCEP messages
-	CHANCERY_SCEP_MUTANTS=1000000 .venv/bin/pytest -q tests/fuzz/test_scep_messages.py
+doors-fuzz: .venv/.dev ## 1,000,000 mutated messages for each of SCEP, EST, CMP and ACME
+	CHANCERY_SCEP_MUTANTS=1000000 CHANCERY_EST_MUTANTS=1000000 CHANCERY_CMP_MUTANTS=1000000 CHANCERY_ACME_MUTANTS=1000000 \
+		.venv/bin/pytest -q tests/fuzz/test_scep_messages.py tests/fuzz/test_est_messages.py \
+		tests/fuzz/test_cmp_messages.py tests/fuzz/test_acme_messages.py
 
 bench-doors: .venv/.dev ## certificates through SCEP, EST, CMP and ACME, beside REST; pebble beside ACME
 	scripts/bench-packages

@@ -1,6 +1,6 @@
 """Mutated CMP messages: always an answer in CMP's words, never an exception, never growth.
 
-``CHANCERY_CMP_MUTANTS`` says how many.
+``make doors-fuzz`` sends a million; CHANCERY_CMP_MUTANTS says how many.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Mutated SCEP messages: always an answer in our own words, never another exception, no growth.
 
-``make scep-fuzz`` sends a million; CHANCERY_SCEP_MUTANTS says how many.
+``make doors-fuzz`` sends a million; CHANCERY_SCEP_MUTANTS says how many.
 """
 
 import os
