@@ -4,8 +4,13 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from services import oidc_provider, postgres, slapd
+
+
+settings.register_profile("untimed", deadline=None)  # how fast it is depends on the machine
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
