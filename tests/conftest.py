@@ -8,7 +8,6 @@ from hypothesis import settings
 
 from services import oidc_provider, postgres, slapd
 
-
 settings.register_profile("untimed", deadline=None)  # how fast it is depends on the machine
 settings.load_profile("untimed")
 
