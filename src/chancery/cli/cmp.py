@@ -46,12 +46,6 @@ def create(
     api: Connection = DEFAULT,
 ) -> None:
     """Let a device enrol by a shared secret, bound to what is named here."""
-    # A bound subject without names means: no names, or one could be smuggled in.
-    binding = {
-        "subject": subject,
-        "names": list(san) if san or subject is not None else None,
-        "profile": profile,
-    }
     given = files.secret(secret_file, "secret") if secret_file is not None else None
     with api.open() as server:
         made = credentials.create(
@@ -60,7 +54,7 @@ def create(
             "secret",
             reference=reference,
             secret=given,
-            binding=output.given(binding),
+            binding=credentials.bound(subject, san, profile),
             uses=uses,
             expires_s=None if expires is None else credentials.span(expires),
             note=note,

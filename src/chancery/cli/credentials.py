@@ -70,6 +70,15 @@ def door_of(server: Client, protocol: str, ra: str, label: str | None) -> str:
     return str(found[0])
 
 
+def bound(subject: str | None, san: tuple[str, ...], profile: str | None) -> Json:
+    """The binding that options say.
+
+    A bound subject without names means: no names, or one could be smuggled in.
+    """
+    names = list(san) if san or subject is not None else None
+    return output.given({"subject": subject, "names": names, "profile": profile})
+
+
 def create(server: Client, door: str, kind: str, **wanted: Any) -> Json:
     """Make one; *wanted* as ``POST /credentials`` takes it."""
     made: Json = server.post("credentials", body={"door": door, "kind": kind, **wanted})

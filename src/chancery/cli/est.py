@@ -45,12 +45,6 @@ def create(
     api: Connection = DEFAULT,
 ) -> None:
     """Let a device or server enrol by a user name and password, bound to what is named here."""
-    # A bound subject without names means: no names, or one could be smuggled in.
-    binding = {
-        "subject": subject,
-        "names": list(san) if san or subject is not None else None,
-        "profile": profile,
-    }
     secret = files.secret(password_file, "password") if password_file is not None else None
     with api.open() as server:
         door = credentials.door_of(server, "est", ra, label)
@@ -61,7 +55,7 @@ def create(
             "user",
             reference=name,
             secret=secret,
-            binding=output.given(binding),
+            binding=credentials.bound(subject, san, profile),
             uses=uses,
             expires_s=None if expires is None else credentials.span(expires),
             recoverable=bool(settings.get("digest")),

@@ -140,10 +140,6 @@ class SqlEnrolments:
         row = self._link.driver(_FIND, (door, transaction_id)).first()
         return _transaction(row) if row is not None else None
 
-    def of_request(self, request_id: str) -> Transaction | None:
-        row = self._link.first(select(_T).where(_T.c.request_id == request_id).limit(1))
-        return _transaction(row) if row is not None else None
-
     def add_transaction(self, transaction: Transaction) -> None:
         values = [getattr(transaction, column.name) for column in _T.columns]
         values[-1] = documents.encode(dict(transaction.data))

@@ -51,19 +51,6 @@ class DoorService:
         """The address that devices are given."""
         return self._https + door.path
 
-    def of_ra(self, principal: Principal, protocol: DoorProtocol, ra: str) -> Door:
-        """The one door of that protocol that an RA has; BadRequest where there are several."""
-        found = [door for door in self.all(principal, ra) if door.protocol is protocol]
-        if len(found) != 1:
-            raise BadRequest(
-                f"{ra} has {len(found)} doors for {protocol.value}",
-                field="ra",
-                rule="door.unambiguous",
-                remedy="name one by its label: "
-                + (", ".join(door.label for door in found) or "open one with `chancery door set`"),
-            )
-        return found[0]
-
     def put(self, principal: Principal, door: Door) -> Door:
         """Open one, or change it."""
         demand(principal, Permission.RA_MANAGE)

@@ -20,13 +20,14 @@ from chancery.domain.door import Door, DoorProtocol
 from chancery.domain.errors import AlreadyExists, CAError, LintFailed
 from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
-from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
+from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.names import ATTRIBUTES, Attribute, DistinguishedName
 from chancery.domain.profile import ProfileVersion
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
 from chancery.services.abandonment import abandon
 from chancery.services.audit import event
 from chancery.services.issuers import algorithm_of, decode, issuer_context, signing_key
+from chancery.services.own_certificates import order_of, own_record
 from chancery.services.status.responders import Lint
 from chancery.wire import ca_certificate
 from chancery.wire.tbs import assemble, certificate, compile_profile
@@ -183,39 +184,14 @@ class DoorKeys:
 
     def _sign(self, intent: Intent) -> bytes:
         algorithm = ca_certificate.fields(intent.tbs)[0]
-        order = CertificateOrder(
-            key_id=intent.key_id,
-            algorithm=algorithm,
-            tbs=intent.tbs,
-            intent_id=intent.id,
-            serial=intent.serial,
-            tbs_sha256=intent.content_sha256,
-        )
-        (answer,) = self._vault.sign_certificates([order])
+        (answer,) = self._vault.sign_certificates([order_of(intent, algorithm)])
         if isinstance(answer, CAError):
             self._abandon(intent, f"the signer refused: {answer}")
             raise answer
         return certificate(intent.tbs, algorithm, answer)
 
     def _record(self, intent: Intent, der: bytes) -> CertificateRecord:
-        decoded = decode(der)
-        record = CertificateRecord(
-            id=intent.id,
-            authority=intent.authority,
-            serial=intent.serial,
-            subject=decoded.subject.text,
-            names=(),
-            not_before=decoded.not_before,
-            not_after=decoded.not_after,
-            key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
-            sha256=decoded.sha256,
-            profile=PROFILE,
-            profile_sha256=intent.profile_sha256,
-            request_id=intent.request_id,
-            requester=SYSTEM.name,
-            der=der,
-            issued_at=intent.created_at,
-        )
+        record = own_record(intent, der, PROFILE)
         issued = event(
             SYSTEM,
             "certificate.issued",

@@ -1,39 +1,13 @@
 """What a responder's key and certificate are, and how the certificate stands on record."""
 
-import hashlib
-
 from chancery.domain.algorithms import KeyAlgorithm
 from chancery.domain.authority import LEVELS, Authority
-from chancery.domain.certificate import CertificateRecord, Intent
-from chancery.domain.identity import SYSTEM
 from chancery.domain.names import ATTRIBUTES, Attribute, DistinguishedName
-from chancery.services.issuers import CaKey, decode
+from chancery.services.issuers import CaKey
 
 PROFILE = "ocsp-signer"
 REQUEST_PREFIX = "ocsp:"
 """``request_id`` of responder certificates: no request was made for them."""
-
-
-def responder_record(intent: Intent, der: bytes) -> CertificateRecord:
-    """The row for a responder certificate just signed."""
-    decoded = decode(der)
-    return CertificateRecord(
-        id=intent.id,
-        authority=intent.authority,
-        serial=intent.serial,
-        subject=decoded.subject.text,
-        names=(),
-        not_before=decoded.not_before,
-        not_after=decoded.not_after,
-        key_sha256=hashlib.sha256(decoded.spki).hexdigest(),
-        sha256=decoded.sha256,
-        profile=PROFILE,
-        profile_sha256=intent.profile_sha256,
-        request_id=intent.request_id,
-        requester=SYSTEM.name,
-        der=der,
-        issued_at=intent.created_at,
-    )
 
 
 def algorithm_for(authority: Authority) -> KeyAlgorithm:

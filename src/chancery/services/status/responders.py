@@ -20,13 +20,14 @@ from chancery.domain.certificate import CertificateStatus, Intent
 from chancery.domain.errors import AlreadyExists, CAError, LintFailed
 from chancery.domain.identity import SYSTEM
 from chancery.domain.ids import new_id
-from chancery.domain.keys import CertificateOrder, KeyInfo, KeyPurpose
+from chancery.domain.keys import KeyInfo, KeyPurpose
 from chancery.domain.profile import ProfileVersion
 from chancery.domain.vaults import SOFTWARE
 from chancery.ports import CertificateFilter, Clock, Entropy, KeyVault, Page, Session, Store
 from chancery.services.abandonment import abandon
 from chancery.services.audit import event
 from chancery.services.issuers import CaKey, algorithm_of, decode
+from chancery.services.own_certificates import order_of, own_record
 from chancery.services.status.responder import (
     ResponderStanding,
     SigningResponder,
@@ -37,7 +38,6 @@ from chancery.services.status.responder_content import (
     PROFILE,
     REQUEST_PREFIX,
     algorithm_for,
-    responder_record,
     subject_for,
 )
 from chancery.wire import ca_certificate
@@ -216,22 +216,14 @@ class Responders:
             return self._vault.key(key_id)
 
     def _sign(self, intent: Intent, algorithm: SignatureAlgorithm) -> bytes:
-        order = CertificateOrder(
-            key_id=intent.key_id,
-            algorithm=algorithm,
-            tbs=intent.tbs,
-            intent_id=intent.id,
-            serial=intent.serial,
-            tbs_sha256=intent.content_sha256,
-        )
-        (answer,) = self._vault.sign_certificates([order])
+        (answer,) = self._vault.sign_certificates([order_of(intent, algorithm)])
         if isinstance(answer, CAError):
             self._abandon(intent, f"the signer refused: {answer}")
             raise answer
         return certificate(intent.tbs, algorithm, answer)
 
     def _record(self, authority: Authority, intent: Intent, der: bytes) -> None:
-        record = responder_record(intent, der)
+        record = own_record(intent, der, PROFILE)
         issued = event(
             SYSTEM,
             "certificate.issued",
